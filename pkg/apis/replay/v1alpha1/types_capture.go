@@ -1,0 +1,73 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// TrafficCapture records the traffic of one workload. It is made from the annotation
+// capture.restage.dev/enabled on the workload, or by hand.
+type TrafficCapture struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says what to record.
+	Spec TrafficCaptureSpec `json:"spec"`
+	// status says what is being recorded.
+	// +optional
+	Status TrafficCaptureStatus `json:"status,omitempty"`
+}
+
+// TrafficCaptureSpec says what to record.
+type TrafficCaptureSpec struct {
+	// workloadRef names the workload to record, in the namespace of the capture. Immutable.
+	WorkloadRef WorkloadReference `json:"workloadRef"`
+	// ports are the container ports whose inbound traffic is recorded. When empty, these are
+	// all TCP container ports that the workload's pod template declares.
+	// +optional
+	// +listType=set
+	Ports []int32 `json:"ports,omitempty"`
+}
+
+// TrafficCaptureStatus says what is being recorded.
+type TrafficCaptureStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready is true when every pod of the workload runs the recording proxy.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// pods is the number of the workload's pods.
+	// +optional
+	Pods int32 `json:"pods,omitempty"`
+	// recordingPods is the number of the workload's pods that run the recording proxy.
+	// +optional
+	RecordingPods int32 `json:"recordingPods,omitempty"`
+	// completeness of what has been recorded so far.
+	// +optional
+	Completeness *Completeness `json:"completeness,omitempty"`
+	// lastRecordTime is when the newest record was taken.
+	// +optional
+	LastRecordTime *metav1.Time `json:"lastRecordTime,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// TrafficCaptureList is a list of TrafficCaptures.
+type TrafficCaptureList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items of the list.
+	Items []TrafficCapture `json:"items"`
+}

@@ -1,0 +1,209 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Environment is an isolated environment around a copy of one or more workloads. Its dependencies
+// are played from a snapshot, and nothing else gets out.
+type Environment struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says what the environment is made of. Immutable.
+	Spec EnvironmentSpec `json:"spec"`
+	// status says how far the environment is.
+	// +optional
+	Status EnvironmentStatus `json:"status,omitempty"`
+}
+
+// EnvironmentSpec says what an environment is made of. It is immutable.
+type EnvironmentSpec struct {
+	// className names the EnvironmentClass. The default class is taken when it is empty.
+	// +optional
+	ClassName string `json:"className,omitempty"`
+	// snapshotName names the TrafficSnapshot, in the same namespace, that dependencies are played from.
+	SnapshotName string `json:"snapshotName"`
+	// workloads are copied into the environment.
+	// +listType=map
+	// +listMapKey=name
+	Workloads []EnvironmentWorkload `json:"workloads"`
+	// responder says how the dependencies are played.
+	// +optional
+	Responder ResponderProfile `json:"responder,omitempty"`
+}
+
+// WorkloadStrategy says how a workload gets into an environment.
+// +enum
+type WorkloadStrategy string
+
+const (
+	// StrategyClone runs a copy of the workload and leaves the live one alone.
+	StrategyClone WorkloadStrategy = "Clone"
+)
+
+// EnvironmentWorkload is one workload of an environment.
+type EnvironmentWorkload struct {
+	// name of the workload within the environment. Defaults to ref.name.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// ref names the live workload, in the namespace of the environment.
+	Ref WorkloadReference `json:"ref"`
+	// strategy says how the workload gets into the environment. Clone, the default and in this version the
+	// only one, runs a copy of the workload and leaves the live one alone.
+	// +optional
+	Strategy WorkloadStrategy `json:"strategy,omitempty"`
+	// containers overrides settings of the copied containers.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Containers []ContainerOverride `json:"containers,omitempty"`
+	// tests are the keys of the inbound slices that are replayed: a unique part of
+	// a key is enough, * is all. Default is all.
+	// +optional
+	// +listType=atomic
+	Tests []string `json:"tests,omitempty"`
+	// mocks are the keys of the outbound slices that the responder plays: a unique part of
+	// a key is enough, * is all. Default is all.
+	// +optional
+	// +listType=atomic
+	Mocks []string `json:"mocks,omitempty"`
+	// template is the exact pod template that will run. The server compiles it from the live workload, the
+	// overrides and the class when the environment is created (a server-side dry run shows it); what
+	// a user writes here is replaced.
+	// +optional
+	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
+}
+
+// ContainerOverride changes one container of the copy.
+type ContainerOverride struct {
+	// name of the container. With one container in the workload it may be left empty on input.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// image replaces the container's image.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// env sets environment variables; one of the same name is replaced.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Env []corev1.EnvVar `json:"env,omitempty"`
+}
+
+// EgressCounts counts the connections that workloads of an environment tried to make.
+type EgressCounts struct {
+	// attempted is the number of outbound connections that the workloads opened.
+	Attempted int64 `json:"attempted"`
+	// answered is the number of those that the responder took.
+	Answered int64 `json:"answered"`
+	// refused is the number of those that were refused inside the environment.
+	Refused int64 `json:"refused"`
+	// escaped is the number of those that left the environment. It is attempted - answered - refused
+	// once all connections have ended, and zero unless isolation is broken.
+	Escaped int64 `json:"escaped"`
+}
+
+// EnvironmentStatus says how far an environment is.
+type EnvironmentStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Ready is true when the responder answers and every workload's copy is ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// responderAddress is the address, host:port, on which the responder takes the workloads' calls.
+	// +optional
+	ResponderAddress string `json:"responderAddress,omitempty"`
+	// endpoints are where the copies take requests.
+	// +optional
+	// +listType=map
+	// +listMapKey=workload
+	Endpoints []EnvironmentEndpoint `json:"endpoints,omitempty"`
+}
+
+// EnvironmentEndpoint is where one copy takes requests.
+type EnvironmentEndpoint struct {
+	// workload is the name of the workload within the environment.
+	Workload string `json:"workload"`
+	// host is the DNS name of the copy's own Service; its ports are the container's.
+	Host string `json:"host"`
+	// ports that the copy listens on.
+	// +optional
+	// +listType=set
+	Ports []int32 `json:"ports,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentList is a list of Environments.
+type EnvironmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items of the list.
+	Items []Environment `json:"items"`
+}
+
+// +genclient
+// +genclient:nonNamespaced
+// +genclient:noStatus
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentClass holds the platform team's defaults and limits for environments. The class with the annotation
+// environmentclass.replay.restage.dev/is-default-class: "true" is taken where none is named.
+type EnvironmentClass struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec holds the defaults and limits.
+	// +optional
+	Spec EnvironmentClassSpec `json:"spec,omitempty"`
+}
+
+// EnvironmentClassSpec holds defaults and limits for environments.
+type EnvironmentClassSpec struct {
+	// proxyResources are the resources of the proxy in each copied pod.
+	// +optional
+	ProxyResources corev1.ResourceRequirements `json:"proxyResources,omitempty"`
+	// responderResources are the resources of the responder.
+	// +optional
+	ResponderResources corev1.ResourceRequirements `json:"responderResources,omitempty"`
+	// generatorResources are the resources of the generator.
+	// +optional
+	GeneratorResources corev1.ResourceRequirements `json:"generatorResources,omitempty"`
+	// imagePullPolicy of the images that Restage adds. Default IfNotPresent.
+	// +optional
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// nodeSelector is added to every pod of an environment.
+	// +optional
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+	// maxTimeout is the longest timeout that a replay in this class may ask for. No limit when absent.
+	// +optional
+	MaxTimeout *metav1.Duration `json:"maxTimeout,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentClassList is a list of EnvironmentClasses.
+type EnvironmentClassList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items of the list.
+	Items []EnvironmentClass `json:"items"`
+}

@@ -1,0 +1,245 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// TrafficReplay runs a snapshot against an environment or a URL and judges the result.
+type TrafficReplay struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says what to replay, where, and how to judge it. Immutable.
+	Spec TrafficReplaySpec `json:"spec"`
+	// status says how far the replay is and what came of it.
+	// +optional
+	Status TrafficReplayStatus `json:"status,omitempty"`
+}
+
+// ReplayMode says which halves of a replay run.
+// +enum
+type ReplayMode string
+
+const (
+	// ModeFull builds an environment, plays its dependencies and replays the inbound requests.
+	ModeFull ReplayMode = "Full"
+	// ModeMocksOnly builds an environment and plays its dependencies until the timeout; requests come from elsewhere.
+	ModeMocksOnly ReplayMode = "MocksOnly"
+	// ModeLoadOnly replays the inbound requests against target.url.
+	ModeLoadOnly ReplayMode = "LoadOnly"
+)
+
+// CleanupPolicy says what becomes of the environment when a replay has ended.
+// +enum
+type CleanupPolicy string
+
+const (
+	// CleanupRestore deletes everything that the replay made.
+	CleanupRestore CleanupPolicy = "Restore"
+	// CleanupKeep leaves the environment in place until the replay is deleted.
+	CleanupKeep CleanupPolicy = "Keep"
+)
+
+// TrafficReplaySpec says what to replay, where, and how to judge it. It is immutable.
+type TrafficReplaySpec struct {
+	// snapshotName names the TrafficSnapshot, in the same namespace.
+	SnapshotName string `json:"snapshotName"`
+	// mode says which halves run: Full, the default, MocksOnly or LoadOnly.
+	// +optional
+	Mode ReplayMode `json:"mode,omitempty"`
+	// environment says where to replay: a standing environment by name, or the settings of one that is made for this replay.
+	// Not with target. Default is one made for this replay.
+	// +optional
+	Environment *ReplayEnvironment `json:"environment,omitempty"`
+	// target is a running system to replay against instead of an environment. Required by, and only with, the mode LoadOnly.
+	// +optional
+	Target *ReplayTarget `json:"target,omitempty"`
+	// workloads are copied into the environment that is made for this replay. When empty, this is the
+	// workload of the snapshot. Not with a standing environment or target.
+	// +optional
+	// +listType=atomic
+	Workloads []EnvironmentWorkload `json:"workloads,omitempty"`
+	// profileName names a ReplayProfile in the same namespace.
+	// +optional
+	ProfileName string `json:"profileName,omitempty"`
+	// profile holds settings that take precedence, field by field, over those of the named profile.
+	// +optional
+	Profile *ReplayProfileSpec `json:"profile,omitempty"`
+	// timeout is how long the replay may take from start to verdict. Default 10m. Must be positive.
+	// +optional
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// ttlAfterFinished deletes the replay this long after it has ended. Never when absent. Must not be negative.
+	// +optional
+	TTLAfterFinished *metav1.Duration `json:"ttlAfterFinished,omitempty"`
+	// cleanup says what becomes of the environment at the end: Restore, the default, or Keep.
+	// +optional
+	Cleanup CleanupPolicy `json:"cleanup,omitempty"`
+	// buildTag names the build under test, for the report.
+	// +optional
+	BuildTag string `json:"buildTag,omitempty"`
+}
+
+// ReplayEnvironment is a standing environment or the settings of a new one.
+type ReplayEnvironment struct {
+	// name of a standing Environment in the same namespace. Exclusive with template.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// template holds the settings of the environment that is made for this replay.
+	// +optional
+	Template *ReplayEnvironmentTemplate `json:"template,omitempty"`
+}
+
+// ReplayEnvironmentTemplate holds the settings of an environment that is made for a replay.
+type ReplayEnvironmentTemplate struct {
+	// className names the EnvironmentClass. The default class is taken when it is empty.
+	// +optional
+	ClassName string `json:"className,omitempty"`
+}
+
+// ReplayTarget is a running system to replay against.
+type ReplayTarget struct {
+	// url of the system, http://host[:port]. A path is not allowed: paths come from the recording.
+	URL string `json:"url"`
+}
+
+// Condition types of a TrafficReplay.
+const (
+	// ReplayEnvironmentReady is true when the environment is up.
+	ReplayEnvironmentReady = "EnvironmentReady"
+	// ReplayRunning is true while requests are replayed.
+	ReplayRunning = "Running"
+	// ReplayComplete is true when the replay has ended, however it ended.
+	ReplayComplete = "Complete"
+	// ReplayPassed is true when every goal holds. It is false when the replay has ended otherwise.
+	ReplayPassed = "Passed"
+	// ReplayRestored is true when nothing of the environment is left.
+	ReplayRestored = "Restored"
+)
+
+// TrafficReplayStatus says how far a replay is and what came of it.
+type TrafficReplayStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: EnvironmentReady, Running, Complete, Passed and Restored.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// environmentName names the environment that is used.
+	// +optional
+	EnvironmentName string `json:"environmentName,omitempty"`
+	// progress of the load.
+	// +optional
+	Progress *ReplayProgress `json:"progress,omitempty"`
+	// summary of the result, when the replay has ended.
+	// +optional
+	Summary *ReplaySummary `json:"summary,omitempty"`
+	// startTime is when the controller took up the replay.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// completionTime is when the replay ended.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+}
+
+// ReplayProgress is the progress of the load.
+type ReplayProgress struct {
+	// sent is the number of requests sent so far.
+	Sent int64 `json:"sent"`
+	// total is the number of requests to send.
+	Total int64 `json:"total"`
+	// percent of requests sent, 0 to 100.
+	Percent int32 `json:"percent"`
+	// rate is the number of requests sent in the last second.
+	Rate int64 `json:"rate"`
+	// errors is the number of requests without a response so far.
+	Errors int64 `json:"errors"`
+}
+
+// ReplaySummary is the result of a replay in numbers.
+type ReplaySummary struct {
+	// requests is the number of requests that were replayed.
+	Requests int64 `json:"requests"`
+	// failed is the number of requests that got no response.
+	Failed int64 `json:"failed"`
+	// differing is the number of responses that differ from the recording.
+	Differing int64 `json:"differing"`
+	// skipped is the number of recorded requests that were not replayed because their record is incomplete.
+	Skipped int64 `json:"skipped"`
+	// recorded are the latencies in the recording.
+	// +optional
+	Recorded LatencySummary `json:"recorded,omitempty"`
+	// replayed are the latencies in the replay, from the intended start of each request.
+	// +optional
+	Replayed LatencySummary `json:"replayed,omitempty"`
+	// matches counts the outbound calls by how they were matched.
+	// +optional
+	Matches MatchSummary `json:"matches,omitempty"`
+	// egress counts the connections that the workloads tried to make.
+	// +optional
+	Egress EgressCounts `json:"egress,omitempty"`
+	// goals and whether they hold.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Goals []GoalResult `json:"goals,omitempty"`
+}
+
+// LatencySummary are percentiles of latency.
+type LatencySummary struct {
+	// p50 is the median.
+	P50 metav1.Duration `json:"p50"`
+	// p90 is the 90th percentile.
+	P90 metav1.Duration `json:"p90"`
+	// p99 is the 99th percentile.
+	P99 metav1.Duration `json:"p99"`
+	// max is the longest.
+	Max metav1.Duration `json:"max"`
+}
+
+// MatchSummary counts outbound calls by how they were matched.
+type MatchSummary struct {
+	// total is the number of outbound calls.
+	Total int64 `json:"total"`
+	// exact is the number of calls equal to a recorded one.
+	Exact int64 `json:"exact"`
+	// denoised is the number of calls equal to a recorded one but for volatile fields.
+	Denoised int64 `json:"denoised"`
+	// missed is the number of calls that the recording does not hold.
+	Missed int64 `json:"missed"`
+	// percent of calls that were matched, 0 to 100 with two decimals, as a string.
+	// +optional
+	Percent string `json:"percent,omitempty"`
+}
+
+// GoalResult tells whether one goal holds.
+type GoalResult struct {
+	// name of the goal.
+	Name string `json:"name"`
+	// passed is true when the goal holds.
+	Passed bool `json:"passed"`
+	// message says why it does not.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// TrafficReplayList is a list of TrafficReplays.
+type TrafficReplayList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	// items of the list.
+	Items []TrafficReplay `json:"items"`
+}

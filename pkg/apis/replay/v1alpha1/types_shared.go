@@ -1,0 +1,76 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// WorkloadReference names a workload in the namespace of the object that refers to it.
+type WorkloadReference struct {
+	// apiVersion of the workload. Defaults to apps/v1.
+	// +optional
+	APIVersion string `json:"apiVersion,omitempty"`
+	// kind of the workload. Only Deployment is supported in this version, which is the default.
+	// +optional
+	Kind string `json:"kind,omitempty"`
+	// name of the workload.
+	Name string `json:"name"`
+}
+
+// Direction tells on which side of the workload a call was seen.
+// +enum
+type Direction string
+
+const (
+	// DirectionInbound is a call that the workload received.
+	DirectionInbound Direction = "Inbound"
+	// DirectionOutbound is a call that the workload made.
+	DirectionOutbound Direction = "Outbound"
+)
+
+// Slice is one part of recorded traffic that can be named in tests and mocks.
+type Slice struct {
+	// key names the slice: workload:port for inbound, host:port for outbound traffic.
+	Key string `json:"key"`
+	// direction of the calls in the slice.
+	Direction Direction `json:"direction"`
+	// protocol as detected from the bytes, such as http/1.1 or opaque.
+	Protocol string `json:"protocol"`
+	// records is the number of calls in the slice.
+	Records int64 `json:"records"`
+}
+
+// Completeness states what a recording holds and what it is known to lack.
+type Completeness struct {
+	// records is the number of calls held.
+	Records int64 `json:"records"`
+	// incomplete is the number of held calls that are marked: cut off, truncated or not understood.
+	Incomplete int64 `json:"incomplete"`
+	// dropped is the number of calls known to have been lost because the recorder could not keep up.
+	Dropped int64 `json:"dropped"`
+	// notReplayable is the number of inbound calls whose own outbound calls may have been lost.
+	NotReplayable int64 `json:"notReplayable"`
+	// percent of all calls seen that are held complete, 0 to 100 with two decimals, as a string.
+	// +optional
+	Percent string `json:"percent,omitempty"`
+}
+
+// Condition types shared by the kinds of this group.
+const (
+	// ConditionReady is true when the object does what its spec asks for.
+	ConditionReady = "Ready"
+)
+
+// Keys of annotations and labels that Restage reads and writes.
+const (
+	// AnnotationCaptureEnabled on a workload, with the value "true", makes a TrafficCapture for it.
+	AnnotationCaptureEnabled = "capture.restage.dev/enabled"
+	// AnnotationDefaultClass on an EnvironmentClass, with the value "true", makes it the default one.
+	AnnotationDefaultClass = "environmentclass.replay.restage.dev/is-default-class"
+	// LabelEnvironment carries the name of the Environment on everything made for it.
+	LabelEnvironment = "replay.restage.dev/environment"
+	// LabelReplay carries the name of the TrafficReplay on everything made for it.
+	LabelReplay = "replay.restage.dev/replay"
+	// LabelComponent tells the role of a pod made by Restage: workload, responder or generator.
+	LabelComponent = "replay.restage.dev/component"
+	// LabelWorkload carries the name of the original workload on its clone.
+	LabelWorkload = "replay.restage.dev/workload"
+)

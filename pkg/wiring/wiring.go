@@ -1,0 +1,113 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package wiring holds the names that two programs of Restage must agree upon: ports, paths, environment
+// variables and the settings files that the controller writes for the data plane. It imports nothing but the
+// standard library, so that every binary can use it.
+package wiring
+
+// ProxyUID is the user that the proxy runs as. The redirect rules let its connections pass (capture)
+// or hold them to the responder (isolate), so no container of the workload may run as this user.
+const ProxyUID = 15100
+
+// Ports of the proxy within a pod.
+const (
+	ProxyOutboundPort = 15001 // redirected outbound TCP
+	ProxyInboundPort  = 15006 // redirected inbound TCP
+	ProxyDNSPort      = 15053 // redirected DNS, isolate mode only
+	ProxyAdminPort    = 15020 // /readyz, /livez
+)
+
+// Ports of the other parts.
+const (
+	ForwarderPort        = 4143 // gRPC over TLS
+	ForwarderHealthPort  = 4144 // HTTP /readyz, /livez
+	ResponderTunnelPort  = 4141 // TunnelHello and the bytes of one connection
+	ResponderControlPort = 4142 // HTTP: /readyz, and with the environment's token /v1/...
+)
+
+// Names inside a pod template that Restage adds to.
+const (
+	InitContainerName  = "restage-init"
+	ProxyContainerName = "restage-proxy"
+	// ForwarderVolume is a projected volume: token, ca.crt and redaction.key.
+	ForwarderVolume = "restage-forwarder"
+	// EnvironmentVolume is a Secret volume: token.
+	EnvironmentVolume = "restage-environment"
+)
+
+// Paths at which a pod finds what it needs.
+const (
+	ForwarderDir      = "/var/run/restage/forwarder"
+	ForwarderToken    = ForwarderDir + "/token"         // projected service account token
+	ForwarderCA       = ForwarderDir + "/ca.crt"        // CA of the forwarder's certificate
+	RedactionKey      = ForwarderDir + "/redaction.key" // key of redaction tokens, one a namespace
+	EnvironmentDir    = "/var/run/restage/environment"
+	EnvironmentToken  = EnvironmentDir + "/token" // shared secret of one environment
+	SettingsDir       = "/etc/restage"
+	GeneratorSettings = SettingsDir + "/generator.json" // ReplaySettings
+	ResponderSettings = SettingsDir + "/responder.json" // PlaySettings
+)
+
+// ForwarderAudience is the audience of service account tokens that are shown to the forwarder.
+const ForwarderAudience = "restage-forwarder"
+
+// Objects that are made once in each namespace with captures.
+const (
+	// ForwarderCAConfigMap holds ca.crt in the namespaces where proxies, responders or generators run.
+	ForwarderCAConfigMap = "restage-forwarder-ca"
+	// RedactionSecret holds redaction.key.
+	RedactionSecret = "restage-redaction"
+)
+
+// Environment variables of a pod in an environment, set from the environment's ConfigMap.
+const (
+	EnvResponder        = "RESTAGE_RESPONDER"         // ip:port of the tunnel
+	EnvResponderControl = "RESTAGE_RESPONDER_CONTROL" // ip:port of the control API
+)
+
+// Object names an API object for the forwarder.
+type Object struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// PlaySettings is what a responder is told. Durations are in nanoseconds.
+type PlaySettings struct {
+	Snapshot   Object   `json:"snapshot"`
+	Mocks      []string `json:"mocks"`      // resolved slice keys, empty: all
+	OnMiss     string   `json:"onMiss"`     // Fail or Status
+	MissStatus int      `json:"missStatus"` // with Status
+	Latency    string   `json:"latency"`    // Recorded or None
+}
+
+// ReplaySettings is what a generator is told.
+type ReplaySettings struct {
+	Snapshot Object `json:"snapshot"`
+	Replay   Object `json:"replay"`
+	BuildTag string `json:"buildTag,omitempty"`
+	// Tests are the inbound slices that are replayed.
+	Tests []TestTarget `json:"tests"`
+	// Control is the ip:port of the responder's control API; empty when there is no environment.
+	Control        string        `json:"control,omitempty"`
+	Speed          float64       `json:"speed"`
+	RequestTimeout float64       `json:"requestTimeoutSeconds"`
+	Timeout        float64       `json:"timeoutSeconds"`
+	Headers        []string      `json:"headers"`
+	Ignore         []string      `json:"ignore,omitempty"`
+	LearnNoise     bool          `json:"learnNoise"`
+	Goals          []GoalSetting `json:"goals,omitempty"`
+}
+
+// TestTarget says where the requests of one inbound slice go.
+type TestTarget struct {
+	Key     string `json:"key"`     // resolved slice key
+	Address string `json:"address"` // host:port
+}
+
+// GoalSetting is one goal of a replay.
+type GoalSetting struct {
+	Name       string `json:"name"`
+	Expression string `json:"expression"`
+}
