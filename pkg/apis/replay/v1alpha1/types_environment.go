@@ -34,8 +34,7 @@ type EnvironmentSpec struct {
 	// snapshotName names the TrafficSnapshot, in the same namespace, that dependencies are played from.
 	SnapshotName string `json:"snapshotName"`
 	// workloads are copied into the environment.
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Workloads []EnvironmentWorkload `json:"workloads"`
 	// responder says how the dependencies are played.
 	// +optional
@@ -64,8 +63,7 @@ type EnvironmentWorkload struct {
 	Strategy WorkloadStrategy `json:"strategy,omitempty"`
 	// containers overrides settings of the copied containers.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	Containers []ContainerOverride `json:"containers,omitempty"`
 	// tests are the keys of the inbound slices that are replayed: a unique part of
 	// a key is enough, * is all. Default is all.

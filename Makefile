@@ -1,0 +1,55 @@
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+BINARIES := restage-apiserver restage-controller restage-forwarder restage-proxy restage-responder restage-generator
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build all binaries into bin/
+	go build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(BINARIES))
+
+.PHONY: images
+images: ## build all container images (OCI tar files, no Docker needed) and load them into the cluster
+	hack/images.sh
+
+.PHONY: test
+test: ## unit and integration tests; no root, no cluster
+	go test -count=1 ./cmd/... ./pkg/... ./test/integration/...
+	cd hack/image && go test -count=1 ./...
+
+.PHONY: e2e
+e2e: ## the whole story on a real cluster: KUBECONFIG, kind or hack/localcluster
+	hack/e2e.sh
+
+.PHONY: demo
+demo: ## record, snapshot and replay a real application on a real cluster
+	hack/demo/demo.sh
+
+.PHONY: bench
+bench: ## Go benchmarks of the hot paths
+	go test -run '^$$' -bench . -benchmem ./pkg/...
+
+.PHONY: generate
+generate: ## write all generated code again
+	hack/update-codegen.sh
+
+.PHONY: verify
+verify: ## vet, staticcheck, formatting, generated code, import rules
+	hack/verify.sh
+
+.PHONY: cluster-up
+cluster-up: ## start a throwaway cluster (NODES=3 for three nodes)
+	hack/localcluster/up.sh
+
+.PHONY: cluster-down
+cluster-down: ## end the throwaway cluster
+	hack/localcluster/down.sh
+
+.PHONY: kubeconfig
+kubeconfig: ## print the path of the throwaway cluster's kubeconfig
+	@hack/localcluster/kubeconfig.sh

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# e2e.sh : the end-to-end test on a real cluster. A throwaway cluster that it started itself is ended again.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+# shellcheck source=hack/cluster.sh
+. hack/cluster.sh
+if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1 && ! command -v kind >/dev/null; then
+  trap 'hack/localcluster/down.sh' EXIT
+fi
+choose_cluster
+hack/images.sh
+hack/install.sh
+go test -count=1 -timeout 30m -v -tags e2e ./test/e2e/... "$@"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# images.sh : build the image of every part, and those of the demo, and load them into the cluster. What has not
+# changed since it was last loaded is not loaded again.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=hack/cluster.sh
+. "$root/hack/cluster.sh"
+cd "$root"
+choose_cluster
+
+out=${XDG_CACHE_HOME:-$HOME/.cache}/restage/images
+mkdir -p "$out"
+
+echo "building the binaries"
+make -s build
+for part in apiserver controller forwarder proxy responder generator; do
+  hack/image/mkimage.sh -o "$out/$part.tar" -ref "localhost/restage/$part:dev" -user 65532:65532 \
+    -entrypoint "/restage-$part" "bin/restage-$part=/restage-$part:755" "=/tmp:1777" >/dev/null
+done
+
+echo "building podinfo, the demo's application, and the client"
+podinfo() { # VERSION TAG
+  (cd hack/demo/podinfo && go build -trimpath -ldflags "-s -w -X github.com/stefanprodan/podinfo/pkg/version.VERSION=$1" \
+    -o "$root/bin/podinfo-$2" github.com/stefanprodan/podinfo/cmd/podinfo)
+  hack/image/mkimage.sh -o "$out/podinfo-$2.tar" -ref "localhost/restage/podinfo:$2" -user 65532:65532 \
+    -entrypoint /podinfo "bin/podinfo-$2=/podinfo:755" "=/tmp:1777" "=/data:1777" >/dev/null
+}
+podinfo 6.9.2 current
+podinfo 6.10.0 next
+[ -e "$out/client.tar" ] || hack/image/client.sh "$out/client.tar" >/dev/null
+
+# what is loaded is remembered by the cluster's own identity, so that a new cluster gets everything
+cluster=$(kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')
+stamp=$out/loaded.$cluster
+touch "$stamp"
+changed=()
+for tar in "$out"/*.tar; do
+  sum=$(sha256sum "$tar" | cut -d' ' -f1)
+  grep -qx "$sum $(basename "$tar")" "$stamp" || changed+=("$tar")
+done
+if [ ${#changed[@]} -gt 0 ]; then
+  echo "loading ${#changed[@]} images into the cluster"
+  load_images "${changed[@]}"
+  (cd "$out" && sha256sum ./*.tar | sed 's#  \./# #') >"$stamp"
+fi

@@ -1,0 +1,7 @@
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034 # sourced
+
+# The one place that names the Kubernetes version. etcd is the version that Kubernetes' go.mod names; CoreDNS is pinned
+# in coredns/go.mod; containerd, runc and the CNI plugins are Debian's.
+KUBERNETES_VERSION=${KUBERNETES_VERSION:-v1.37.2}

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Writes all generated code anew: helpers of the API types, OpenAPI definitions, clients, listers, informers,
+# apply configurations and the Go form of traffic.proto. The generators are those of the tool block of go.mod.
+#
+# Without arguments the tree itself is updated. With a directory, which must hold a copy of the module, that is.
+
+set -o errexit -o nounset -o pipefail
+
+cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
+
+module=$(go list -m)
+apis=${module}/pkg/apis/replay
+generated=${module}/pkg/generated
+header=(--go-header-file hack/boilerplate.go.txt)
+models=$(mktemp)
+trap 'rm -f "${models}"' EXIT
+
+command -v protoc >/dev/null || {
+  echo "protoc is missing: apt-get install protobuf-compiler" >&2
+  exit 1
+}
+
+# What a generator wrote is taken away only after the generator has run from source: the generators load the packages, and
+# a package that does not compile without its generated code is loaded all the same.
+find pkg/apis -name 'zz_generated.*.go' -delete
+rm -rf pkg/generated/{applyconfiguration,clientset,informers,listers}
+
+echo "deepcopy, defaults, conversions"
+go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1"
+go tool defaulter-gen "${header[@]}" --output-file zz_generated.defaults.go "${apis}/v1alpha1"
+go tool conversion-gen "${header[@]}" --output-file zz_generated.conversion.go "${apis}/v1alpha1"
+
+echo "OpenAPI definitions"
+external=(
+  k8s.io/api/core/v1
+  k8s.io/apimachinery/pkg/api/resource
+  k8s.io/apimachinery/pkg/apis/meta/v1
+  k8s.io/apimachinery/pkg/runtime
+  k8s.io/apimachinery/pkg/util/intstr
+  k8s.io/apimachinery/pkg/version
+)
+go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
+  --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
+  --output-dir pkg/generated/openapi --output-pkg "${generated}/openapi" \
+  "${external[@]/#/--readonly-pkg=}" "${external[@]}" "${apis}/v1alpha1"
+
+echo "clients, listers, informers, apply configurations"
+go run ./hack/models-schema >"${models}"
+go tool applyconfiguration-gen "${header[@]}" --openapi-schema "${models}" \
+  --output-dir pkg/generated/applyconfiguration --output-pkg "${generated}/applyconfiguration" "${apis}/v1alpha1"
+go tool client-gen "${header[@]}" --clientset-name versioned --input-base "${module}/pkg/apis" --input replay/v1alpha1 \
+  --apply-configuration-package "${generated}/applyconfiguration" \
+  --output-dir pkg/generated/clientset --output-pkg "${generated}/clientset"
+go tool lister-gen "${header[@]}" \
+  --output-dir pkg/generated/listers --output-pkg "${generated}/listers" "${apis}/v1alpha1"
+go tool informer-gen "${header[@]}" \
+  --versioned-clientset-package "${generated}/clientset/versioned" --listers-package "${generated}/listers" \
+  --output-dir pkg/generated/informers --output-pkg "${generated}/informers" "${apis}/v1alpha1"
+
+echo "traffic.proto"
+tools=$(mktemp -d)
+trap 'rm -rf "${models}" "${tools}"' EXIT
+go build -o "${tools}/" google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+PATH="${tools}:${PATH}" protoc --go_out=. --go_opt="module=${module}" --go-grpc_out=. --go-grpc_opt="module=${module}" \
+  pkg/traffic/traffic.proto

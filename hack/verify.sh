@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# verify.sh : what holds beside the tests: formatting, vet, staticcheck, import rules and generated code.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+unformatted=$(git ls-files '*.go' | grep -v '^pkg/generated/' | xargs gofmt -l)
+[ -z "$unformatted" ] || { echo "not formatted: $unformatted" >&2; exit 1; }
+go vet ./...
+go tool staticcheck ./cmd/... $(go list ./pkg/... ./test/... | grep -v /pkg/generated/)
+
+# arrows point one way: the data plane knows neither client-go nor apiserver
+for part in proxy responder generator; do
+  bad=$(go list -deps "./cmd/restage-$part" | grep -E '^k8s\.io/(client-go|apiserver)(/|$)' || true)
+  [ -z "$bad" ] || { echo "restage-$part imports $bad" >&2; exit 1; }
+done
+bad=$(go list -f '{{.ImportPath}}: {{join .Imports " "}}' ./pkg/apis/... | grep -E 'restage/pkg/(registry|admission|controller|apiserver)' || true)
+[ -z "$bad" ] || { echo "pkg/apis imports what it must not: $bad" >&2; exit 1; }
+hack/verify-codegen.sh

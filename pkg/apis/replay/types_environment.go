@@ -1,0 +1,117 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package replay
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// Environment is an isolated environment around a copy of one or more workloads. Its dependencies
+// are played from a snapshot, and nothing else gets out.
+type Environment struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec   EnvironmentSpec
+	Status EnvironmentStatus
+}
+
+// EnvironmentSpec says what an environment is made of. It is immutable.
+type EnvironmentSpec struct {
+	ClassName    string
+	SnapshotName string
+	Workloads    []EnvironmentWorkload
+	Responder    ResponderProfile
+}
+
+// WorkloadStrategy says how a workload gets into an environment.
+type WorkloadStrategy string
+
+const (
+	// StrategyClone runs a copy of the workload and leaves the live one alone.
+	StrategyClone WorkloadStrategy = "Clone"
+)
+
+// EnvironmentWorkload is one workload of an environment.
+type EnvironmentWorkload struct {
+	Name       string
+	Ref        WorkloadReference
+	Strategy   WorkloadStrategy
+	Containers []ContainerOverride
+	Tests      []string
+	Mocks      []string
+	Template   *corev1.PodTemplateSpec
+}
+
+// ContainerOverride changes one container of the copy.
+type ContainerOverride struct {
+	Name  string
+	Image string
+	Env   []corev1.EnvVar
+}
+
+// EgressCounts counts the connections that workloads of an environment tried to make.
+type EgressCounts struct {
+	Attempted int64
+	Answered  int64
+	Refused   int64
+	Escaped   int64
+}
+
+// EnvironmentStatus says how far an environment is.
+type EnvironmentStatus struct {
+	ObservedGeneration int64
+	Conditions         []metav1.Condition
+	ResponderAddress   string
+	Endpoints          []EnvironmentEndpoint
+}
+
+// EnvironmentEndpoint is where one copy takes requests.
+type EnvironmentEndpoint struct {
+	Workload string
+	Host     string
+	Ports    []int32
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentList is a list of Environments.
+type EnvironmentList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+	Items []Environment
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentClass holds the platform team's defaults and limits for environments. The class with the annotation
+// environmentclass.replay.restage.dev/is-default-class: "true" is taken where none is named.
+type EnvironmentClass struct {
+	metav1.TypeMeta
+	metav1.ObjectMeta
+
+	Spec EnvironmentClassSpec
+}
+
+// EnvironmentClassSpec holds defaults and limits for environments.
+type EnvironmentClassSpec struct {
+	ProxyResources     corev1.ResourceRequirements
+	ResponderResources corev1.ResourceRequirements
+	GeneratorResources corev1.ResourceRequirements
+	ImagePullPolicy    corev1.PullPolicy
+	NodeSelector       map[string]string
+	MaxTimeout         *metav1.Duration
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// EnvironmentClassList is a list of EnvironmentClasses.
+type EnvironmentClassList struct {
+	metav1.TypeMeta
+	metav1.ListMeta
+	Items []EnvironmentClass
+}

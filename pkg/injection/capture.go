@@ -1,0 +1,119 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package injection
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// tokenSeconds is the lifetime of the token that proves the pod to the forwarder; the kubelet renews it.
+const tokenSeconds = 3600
+
+// CaptureOptions say how a workload is recorded.
+type CaptureOptions struct {
+	// Workload is the name under which the traffic is recorded.
+	Workload string
+	// Ports are the container ports whose inbound traffic is recorded. With none only outbound traffic is.
+	Ports []int32
+	// Forwarder is the host:port that takes the records.
+	Forwarder string
+	// Image of the proxy.
+	Image string
+	// ImagePullPolicy of the proxy.
+	ImagePullPolicy corev1.PullPolicy
+	// Resources of the proxy; empty means a default.
+	Resources corev1.ResourceRequirements
+}
+
+// Capture returns what is added to a template to record its pods. The proxy stands before the container that writes the rules,
+// so that traffic is never redirected to a proxy that is not there yet, whatever init containers stand around them.
+//
+// What the proxy reads is optional: a missing CA or key or an absent forwarder costs records, not the pod. The one thing that a pod
+// needs is the image: when it cannot be pulled, new pods wait in their init phase and a rolling update keeps
+// the old ones serving.
+func Capture(opts CaptureOptions) Patch {
+	ports := portList(opts.Ports)
+	proxy := proxyContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{
+		"--workload=" + opts.Workload,
+		"--forwarder=" + opts.Forwarder,
+		"--ports=" + ports,
+	}, nil)
+	proxy.Resources = proxyResources(opts.Resources)
+	proxy.VolumeMounts = []corev1.VolumeMount{{
+		Name:      wiring.ForwarderVolume,
+		MountPath: wiring.ForwarderDir,
+		ReadOnly:  true,
+	}}
+	return Patch{
+		InitContainers: []corev1.Container{
+			proxy,
+			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + ports}, nil),
+		},
+		Volumes: []corev1.Volume{ForwarderVolume(true)},
+	}
+}
+
+// ForwarderVolume holds what a pod needs to speak to the forwarder: its token and the CA, and with redaction the key of
+// redaction tokens. All but the token is optional.
+func ForwarderVolume(redaction bool) corev1.Volume {
+	sources := []corev1.VolumeProjection{
+		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
+			Audience:          wiring.ForwarderAudience,
+			ExpirationSeconds: ptr.To[int64](tokenSeconds),
+			Path:              "token",
+		}},
+		{ConfigMap: &corev1.ConfigMapProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: wiring.ForwarderCAConfigMap},
+			Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
+			Optional:             ptr.To(true),
+		}},
+	}
+	if redaction {
+		sources = append(sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: wiring.RedactionSecret},
+			Items:                []corev1.KeyToPath{{Key: "redaction.key", Path: "redaction.key"}},
+			Optional:             ptr.To(true),
+		}})
+	}
+	return corev1.Volume{
+		Name:         wiring.ForwarderVolume,
+		VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: sources}},
+	}
+}
+
+// DeclaredPorts are the TCP ports that the containers of a template declare, sorted, without ours.
+func DeclaredPorts(spec corev1.PodSpec) []int32 {
+	var ports []int32
+	add := func(containers []corev1.Container) {
+		for _, c := range containers {
+			if isOurContainer(c.Name) {
+				continue
+			}
+			for _, p := range c.Ports {
+				if p.Protocol == corev1.ProtocolTCP || p.Protocol == "" {
+					ports = append(ports, p.ContainerPort)
+				}
+			}
+		}
+	}
+	add(spec.InitContainers)
+	add(spec.Containers)
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+func portList(ports []int32) string {
+	list := make([]string, len(ports))
+	for i, port := range ports {
+		list[i] = strconv.Itoa(int(port))
+	}
+	return strings.Join(list, ",")
+}

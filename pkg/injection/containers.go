@@ -1,0 +1,117 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package injection
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// mode tells restage-proxy what its rules and its relay do.
+type mode string
+
+const (
+	modeCapture mode = "Capture"
+	modeIsolate mode = "Isolate"
+)
+
+// startupFailures is how many seconds the proxy has to become ready before the kubelet restarts it.
+const startupFailures = 60
+
+// initContainer writes the redirect rules. It needs root and NET_ADMIN in the pod's own network namespace, and nothing else.
+func initContainer(image string, pull corev1.PullPolicy, m mode, args []string, env []corev1.EnvVar) corev1.Container {
+	return corev1.Container{
+		Name:            wiring.InitContainerName,
+		Image:           image,
+		ImagePullPolicy: pull,
+		Args:            append([]string{"init", "--mode=" + string(m)}, args...),
+		Env:             env,
+		Resources:       initResources(),
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser:                ptr.To[int64](0),
+			RunAsGroup:               ptr.To[int64](0),
+			RunAsNonRoot:             ptr.To(false),
+			AllowPrivilegeEscalation: ptr.To(false),
+			ReadOnlyRootFilesystem:   ptr.To(true),
+			Capabilities: &corev1.Capabilities{
+				Drop: []corev1.Capability{"ALL"},
+				Add:  []corev1.Capability{"NET_ADMIN"},
+			},
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+	}
+}
+
+// proxyContainer is a native sidecar: an init container that keeps running, is ready before the
+// next container starts and ends after the workload.
+func proxyContainer(image string, pull corev1.PullPolicy, m mode, args []string, env []corev1.EnvVar) corev1.Container {
+	return corev1.Container{
+		Name:            wiring.ProxyContainerName,
+		Image:           image,
+		ImagePullPolicy: pull,
+		Args:            append([]string{"run", "--mode=" + string(m)}, args...),
+		Env:             append(podEnv(), env...),
+		RestartPolicy:   ptr.To(corev1.ContainerRestartPolicyAlways),
+		StartupProbe: &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+				Path: "/readyz",
+				Port: intstr.FromInt32(wiring.ProxyAdminPort),
+			}},
+			PeriodSeconds:    1,
+			FailureThreshold: startupFailures,
+		},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser:                ptr.To[int64](wiring.ProxyUID),
+			RunAsGroup:               ptr.To[int64](wiring.ProxyUID),
+			RunAsNonRoot:             ptr.To(true),
+			AllowPrivilegeEscalation: ptr.To(false),
+			ReadOnlyRootFilesystem:   ptr.To(true),
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+	}
+}
+
+func podEnv() []corev1.EnvVar {
+	return []corev1.EnvVar{
+		fieldEnv("POD_NAME", "metadata.name"),
+		fieldEnv("POD_NAMESPACE", "metadata.namespace"),
+		fieldEnv("POD_IP", "status.podIP"),
+	}
+}
+
+func fieldEnv(name, path string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
+		FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path},
+	}}
+}
+
+func initResources() corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("10m"),
+			corev1.ResourceMemory: resource.MustParse("32Mi"),
+		},
+		Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")},
+	}
+}
+
+// proxyResources returns what was asked for or, when nothing was, requests that suit a pod of modest traffic. The memory
+// limit leaves much room over the proxy's bounded buffers, since a proxy that is killed cuts the workload's connections.
+func proxyResources(asked corev1.ResourceRequirements) corev1.ResourceRequirements {
+	if len(asked.Requests) > 0 || len(asked.Limits) > 0 || len(asked.Claims) > 0 {
+		return asked
+	}
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("20m"),
+			corev1.ResourceMemory: resource.MustParse("64Mi"),
+		},
+		Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")},
+	}
+}

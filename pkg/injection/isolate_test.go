@@ -1,0 +1,129 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package injection
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func readTemplate(t *testing.T, name string) corev1.PodTemplateSpec {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template corev1.PodTemplateSpec
+	if err := yaml.UnmarshalStrict(data, &template); err != nil {
+		t.Fatal(err)
+	}
+	return template
+}
+
+func compareGolden(t *testing.T, name string, got any) {
+	t.Helper()
+	data, err := yaml.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name+".golden.yaml")
+	if *update {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(data)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func captureOptions() CaptureOptions {
+	return CaptureOptions{
+		Workload:        "front",
+		Ports:           []int32{9898, 9999},
+		Forwarder:       "restage-forwarder.restage-system.svc:4143",
+		Image:           "restage/restage-proxy:test",
+		ImagePullPolicy: corev1.PullIfNotPresent,
+	}
+}
+
+func isolateOptions() IsolateOptions {
+	return IsolateOptions{
+		Environment:     "monday",
+		Workload:        "front",
+		Image:           "restage/restage-proxy:test",
+		ImagePullPolicy: corev1.PullIfNotPresent,
+		Resources: corev1.ResourceRequirements{
+			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("200Mi")},
+		},
+		NodeSelector: map[string]string{"pool": "replay"},
+	}
+}
+
+func TestCaptureGolden(t *testing.T) {
+	template := readTemplate(t, "front")
+	Capture(captureOptions()).AddTo(&template.Spec)
+	compareGolden(t, "front-captured", template)
+}
+
+func TestIsolateGolden(t *testing.T) {
+	live := readTemplate(t, "front")
+	before := live.DeepCopy()
+	got, err := Isolate(live, isolateOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, "front-isolated", got)
+	if diff := cmp.Diff(*before, live); diff != "" {
+		t.Errorf("the live template was changed:\n%s", diff)
+	}
+}
+
+func TestIsolateReplacesCapture(t *testing.T) {
+	plain := readTemplate(t, "front")
+	want, err := Isolate(plain, isolateOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	captured := *plain.DeepCopy()
+	Capture(captureOptions()).AddTo(&captured.Spec)
+	got, err := Isolate(captured, isolateOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("a captured workload is isolated in another way (-plain +captured):\n%s", diff)
+	}
+}
+
+func TestAddToIsIdempotent(t *testing.T) {
+	once := readTemplate(t, "front")
+	patch := Capture(captureOptions())
+	patch.AddTo(&once.Spec)
+	twice := *once.DeepCopy()
+	patch.AddTo(&twice.Spec)
+	if diff := cmp.Diff(once, twice); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDeclaredPorts(t *testing.T) {
+	template := readTemplate(t, "front")
+	if diff := cmp.Diff([]int32{9797, 9898}, DeclaredPorts(template.Spec)); diff != "" {
+		t.Error(diff)
+	}
+}

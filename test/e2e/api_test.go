@@ -1,0 +1,99 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDiscovery looks at the API as kubectl does.
+func TestDiscovery(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"raw", []string{"get", "--raw", "/apis/replay.restage.dev/v1alpha1"},
+			[]string{`"trafficreplays/report"`, `"trafficsnapshots/records"`, `"environmentclasses"`, `"envclass"`}},
+		{"api-resources", []string{"api-resources", "--api-group=replay.restage.dev"},
+			[]string{"TrafficCapture", "TrafficSnapshot", "ReplayProfile", "Environment", "EnvironmentClass", "TrafficReplay"}},
+		{"explain", []string{"explain", "trafficreplay.spec"}, []string{"snapshotName", "ttlAfterFinished", "-required-"}},
+		{"explain recursive", []string{"explain", "environments", "--recursive"}, []string{"responderAddress"}},
+		{"openapi v2", []string{"get", "--raw", "/openapi/v2"}, []string{"dev.restage"}},
+		{"category", []string{"get", "restage", "-A"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := kubectl(t, c.args...)
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%.2000s", want, out)
+				}
+			}
+		})
+	}
+}
+
+// TestNamespaceDeletion shows that our objects do not keep a namespace: the namespace function waits for its end.
+func TestNamespaceDeletion(t *testing.T) {
+	ns := namespace(t, "e2e-ns")
+	kubectl(t, "create", "namespace", ns)
+	mustApply(t, demoManifest(t, "profile.yaml", ns))
+}
+
+const badHeader = "apiVersion: replay.restage.dev/v1alpha1\nmetadata: {name: bad, namespace: NS}\n"
+
+// TestDryRunAndRefusals needs a snapshot of a workload with two ports of its back end's name.
+func TestDryRunAndRefusals(t *testing.T) {
+	s := openShop(t)
+	s.client(t, "visitor", `curl -sS -d hello http://front:9898/echo; curl -sS http://front:9898/version`)
+	s.snapshot(t, "small")
+
+	t.Run("server-side dry run shows the pod that will run", func(t *testing.T) {
+		manifest := strings.ReplaceAll(badHeader, "NS", s.namespace) +
+			"kind: Environment\nspec: {snapshotName: small, workloads: [{ref: {name: front}}]}\n"
+		out := mustApply(t, manifest, "--server-side", "--dry-run=server", "-o", "yaml")
+		for _, want := range []string{"restage-init", "restage-proxy", "--mode=Isolate", "restartPolicy: Always", "image: localhost/restage/podinfo:current"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%q is not in\n%s", want, out)
+			}
+		}
+		if left := s.kubectl(t, "get", "environments", "-o", "name"); left != "" {
+			t.Errorf("the dry run made %s", left)
+		}
+	})
+
+	for _, c := range []struct{ name, manifest, want string }{
+		{"unknown snapshot", "kind: TrafficReplay\nspec: {snapshotName: nosuch}", "spec.snapshotName"},
+		{"ambiguous slice key", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: front}, mocks: [zzz]}]}", "spec.workloads[0].mocks[0]"},
+		{"missing workload", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: nosuch}}]}", "spec.workloads[0].ref"},
+		{"unknown field", "kind: TrafficReplay\nspec: {snapshotName: small, speeed: 2}", "spec.speeed"},
+		{"negative duration", "kind: TrafficReplay\nspec: {snapshotName: small, timeout: -5m}", "spec.timeout"},
+		{"negative window", "kind: TrafficSnapshot\nspec: {workloadRef: {name: front}, last: -1m}", "spec.last"},
+		{"kind of workload", "kind: TrafficCapture\nspec: {workloadRef: {kind: StatefulSet, name: front}}", "spec.workloadRef.kind"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, err := apply(t, strings.ReplaceAll(badHeader, "NS", s.namespace)+c.manifest+"\n")
+			if err == nil {
+				t.Fatalf("it was accepted: %s", out)
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("the error does not name %s: %v", c.want, err)
+			}
+		})
+	}
+
+	t.Run("kubectl get -w", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		out, _ := run(ctx, "", "kubectl", "-n", s.namespace, "get", "trafficsnapshots", "-w")
+		if !strings.Contains(out, "small") || !strings.Contains(out, "WORKLOAD") {
+			t.Errorf("the watch printed:\n%s", out)
+		}
+	})
+}

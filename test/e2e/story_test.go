@@ -1,0 +1,144 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+// Package e2e tests the whole story on a real cluster, with kubectl where a user would use kubectl.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestStory records a real application, takes its back end away and replays the recording, undisturbed and disturbed.
+func TestStory(t *testing.T) {
+	s := openShop(t)
+	s.visit(t)
+
+	// a back end that fails every third time: each body is its own, so each failure belongs to one request
+	s.kubectl(t, "set", "env", "deployment/back", "PODINFO_RANDOM_ERROR=true")
+	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
+	out := s.client(t, "unlucky", `for i in $(seq 1 40); do curl -sS -d "unlucky $i" http://front:9898/echo; echo; done`)
+	failures := strings.Count(out, "status code 500")
+	if failures == 0 {
+		t.Fatalf("the back end did not fail: %s", out)
+	}
+
+	s.snapshot(t, "monday")
+	s.closeBack(t)
+	before := s.live(t)
+
+	t.Run("records", func(t *testing.T) {
+		records := kubectl(t, "get", "--raw", fmt.Sprintf(
+			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficsnapshots/monday/records?limit=10000", s.namespace))
+		lines := strings.Split(records, "\n")
+		if len(lines) < 1000 {
+			t.Errorf("%d records, want at least 1000", len(lines))
+		}
+		recorded := 0
+		for _, line := range lines {
+			if strings.Contains(line, `"status":500`) && strings.Contains(line, `"direction":"Outbound"`) {
+				recorded++
+			}
+		}
+		if recorded != failures {
+			t.Errorf("%d failures of the back end are recorded, want %d", recorded, failures)
+		}
+	})
+
+	t.Run("same image", func(t *testing.T) {
+		s.replay(t, "replay-same.yaml", "same-image", "same", "monday")
+		s.finished(t, "same").passed(t)
+		kubectl(t, "-n", s.namespace, "wait", "--for=condition=Passed", "trafficreplay/same", "--timeout=1s")
+	})
+
+	t.Run("changed image", func(t *testing.T) {
+		s.replay(t, "replay-changed.yaml", "changed-image", "changed", "monday")
+		status, _, message := s.finished(t, "changed").condition("Passed")
+		if status != "False" {
+			t.Fatalf("Passed=%s", status)
+		}
+		for _, endpoint := range []string{"/store", "/version"} {
+			if !strings.Contains(message, endpoint) {
+				t.Errorf("the message does not name %s: %s", endpoint, message)
+			}
+		}
+		report := kubectl(t, "get", "--raw", fmt.Sprintf(
+			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficreplays/changed/report", s.namespace))
+		if !strings.Contains(report, "/store") {
+			t.Error("the report does not name /store")
+		}
+	})
+
+	t.Run("controller killed", func(t *testing.T) {
+		s.replay(t, "replay-same.yaml", "same-image", "orphaned", "monday")
+		s.underway(t, "orphaned")
+		kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
+		s.finished(t, "orphaned").passed(t)
+	})
+
+	t.Run("responder deleted", func(t *testing.T) { s.responderDeleted(t) })
+
+	if after := s.live(t); after != before {
+		t.Errorf("the live front was touched:\nbefore %s\nafter  %s", before, after)
+	}
+	if left := s.leftovers(t); left != "" {
+		t.Errorf("the replays left %s", left)
+	}
+
+	t.Run("capture ends without trace", func(t *testing.T) {
+		s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled-")
+		s.kubectl(t, "wait", "--for=delete", "trafficcapture/front", "--timeout=60s")
+		deployment := s.kubectl(t, "get", "deployment", "front", "-o", "yaml", "--show-managed-fields")
+		if strings.Contains(deployment, "restage-proxy") || strings.Contains(deployment, "restage-capture") {
+			t.Errorf("the capture left a trace:\n%s", deployment)
+		}
+	})
+}
+
+// responderDeleted deletes the responder in the middle of a replay and watches, on the node, every connection that
+// the clone begins: none may go anywhere but to the responder.
+func (s *shop) responderDeleted(t *testing.T) {
+	s.replay(t, "replay-same.yaml", "same-image", "muted", "monday")
+	var address, clone string
+	eventually(t, 2*time.Minute, "the clone runs", func() (bool, string) {
+		address = s.kubectl(t, "get", "service", "muted-responder", "--ignore-not-found", "-o", "jsonpath={.spec.clusterIP}")
+		clone = s.kubectl(t, "get", "pods", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=workload",
+			"-o", "jsonpath={.items[*].status.podIP}")
+		return address != "" && clone != "", address + " " + clone
+	})
+	// the first packet of a TCP connection, or any UDP packet, that the clone sends to anybody else
+	filter := fmt.Sprintf("src host %s and not dst host %s and (udp or (tcp[tcpflags] & (tcp-syn|tcp-ack)) == tcp-syn)", clone, address)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var seen strings.Builder
+	tcpdump := exec.CommandContext(ctx, "../../hack/localcluster/node.sh", "1", "tcpdump", "-l", "-n", "-i", "any", filter)
+	tcpdump.Cancel = func() error { return tcpdump.Process.Signal(syscall.SIGTERM) }
+	tcpdump.WaitDelay = 5 * time.Second
+	tcpdump.Stdout, tcpdump.Stderr = &seen, &seen
+	if err := tcpdump.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	s.underway(t, "muted")
+	s.kubectl(t, "delete", "pod", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=responder", "--force", "--grace-period=0")
+	status := s.finished(t, "muted")
+	stop()
+	_ = tcpdump.Wait()
+
+	if passed, _, _ := status.condition("Passed"); passed != "False" {
+		t.Errorf("Passed=%s, although the responder was deleted", passed)
+	}
+	if status.Summary.Egress.Escaped != 0 {
+		t.Errorf("connections were let out: %+v", status.Summary.Egress)
+	}
+	if !strings.Contains(seen.String(), "listening on") || !strings.Contains(seen.String(), "0 packets captured") {
+		t.Errorf("the clone spoke to somebody else than the responder (%s):\n%s", address, seen.String())
+	}
+}
