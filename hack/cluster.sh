@@ -1,9 +1,11 @@
+# shellcheck shell=bash
 # Copyright 2026 The Restage Authors
 # SPDX-License-Identifier: Apache-2.0
 #
 # Sourced by the demo and the end-to-end test: which cluster to use and how images get there. KUBECONFIG wins, then
-# kind, then hack/localcluster. Sets CLUSTER (existing, kind or local), exports KUBECONFIG and puts kubectl on the PATH.
+# kind, then hack/localcluster. Reads root; sets CLUSTER (existing, kind or local), exports KUBECONFIG and puts kubectl on the PATH.
 
+# shellcheck disable=SC2154 # root is set by who sources this
 choose_cluster() {
   if [ -n "${KUBECONFIG:-}" ]; then
     CLUSTER=existing

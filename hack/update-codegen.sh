@@ -23,8 +23,7 @@ command -v protoc >/dev/null || {
   exit 1
 }
 
-# What a generator wrote is taken away only after the generator has run from source: the generators load the packages, and
-# a package that does not compile without its generated code is loaded all the same.
+# The generators load packages that do not compile without generated code all the same.
 find pkg/apis -name 'zz_generated.*.go' -delete
 rm -rf pkg/generated/{applyconfiguration,clientset,informers,listers}
 
@@ -48,7 +47,9 @@ go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
   "${external[@]/#/--readonly-pkg=}" "${external[@]}" "${apis}/v1alpha1"
 
 echo "clients, listers, informers, apply configurations"
-go run ./hack/models-schema >"${models}"
+# applyconfiguration-gen looks for models under the names of their Go packages, not those of openapi-model-package.
+go run ./hack/models-schema |
+  sed 's/dev\.restage\.replay\./com.github.restage-dev.restage.pkg.apis.replay./g' >"${models}"
 go tool applyconfiguration-gen "${header[@]}" --openapi-schema "${models}" \
   --output-dir pkg/generated/applyconfiguration --output-pkg "${generated}/applyconfiguration" "${apis}/v1alpha1"
 go tool client-gen "${header[@]}" --clientset-name versioned --input-base "${module}/pkg/apis" --input replay/v1alpha1 \

@@ -12,10 +12,6 @@ if [ "${1:-}" = --path ]; then
   echo "$BIN"
   exit
 fi
-if [ "${1:-}" = --path ]; then
-  echo "$BIN"
-  exit
-fi
 KUBECONFIG=$("$HERE/kubeconfig.sh")
 export KUBECONFIG
 exec "$BIN/kubectl" "$@"
