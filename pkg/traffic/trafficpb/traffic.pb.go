@@ -5,7 +5,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: traffic.proto
+// source: pkg/traffic/traffic.proto
 
 // The recorded traffic and the services of restage-forwarder. Records travel in this form from the
 // proxy to the forwarder and from the forwarder to the responder and the generator.
@@ -60,11 +60,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_traffic_proto_enumTypes[0].Descriptor()
+	return file_pkg_traffic_traffic_proto_enumTypes[0].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_traffic_proto_enumTypes[0]
+	return &file_pkg_traffic_traffic_proto_enumTypes[0]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -73,7 +73,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{0}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{0}
 }
 
 type Defect int32
@@ -118,11 +118,11 @@ func (x Defect) String() string {
 }
 
 func (Defect) Descriptor() protoreflect.EnumDescriptor {
-	return file_traffic_proto_enumTypes[1].Descriptor()
+	return file_pkg_traffic_traffic_proto_enumTypes[1].Descriptor()
 }
 
 func (Defect) Type() protoreflect.EnumType {
-	return &file_traffic_proto_enumTypes[1]
+	return &file_pkg_traffic_traffic_proto_enumTypes[1]
 }
 
 func (x Defect) Number() protoreflect.EnumNumber {
@@ -131,7 +131,7 @@ func (x Defect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Defect.Descriptor instead.
 func (Defect) EnumDescriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{1}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{1}
 }
 
 // Record is one exchange: a request and its response, or one opaque connection.
@@ -170,7 +170,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_traffic_proto_msgTypes[0]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -182,7 +182,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[0]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -195,7 +195,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{0}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Record) GetId() string {
@@ -388,7 +388,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_traffic_proto_msgTypes[1]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +400,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[1]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +413,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{1}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Message) GetHead() []byte {
@@ -475,7 +475,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +487,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +500,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{2}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Loss) GetDirection() Direction {
@@ -572,7 +572,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +584,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +597,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{3}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PushRequest) GetBatch() uint64 {
@@ -644,7 +644,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +656,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +669,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{4}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PushResponse) GetBatch() uint64 {
@@ -691,7 +691,7 @@ type ObjectRef struct {
 
 func (x *ObjectRef) Reset() {
 	*x = ObjectRef{}
-	mi := &file_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +703,7 @@ func (x *ObjectRef) String() string {
 func (*ObjectRef) ProtoMessage() {}
 
 func (x *ObjectRef) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +716,7 @@ func (x *ObjectRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectRef.ProtoReflect.Descriptor instead.
 func (*ObjectRef) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{5}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ObjectRef) GetNamespace() string {
@@ -750,7 +750,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +762,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +775,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{6}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StatsRequest) GetNamespace() string {
@@ -804,7 +804,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +816,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +829,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{7}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatsResponse) GetRecords() uint64 {
@@ -872,7 +872,7 @@ type BuildRequest struct {
 
 func (x *BuildRequest) Reset() {
 	*x = BuildRequest{}
-	mi := &file_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +884,7 @@ func (x *BuildRequest) String() string {
 func (*BuildRequest) ProtoMessage() {}
 
 func (x *BuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +897,7 @@ func (x *BuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildRequest.ProtoReflect.Descriptor instead.
 func (*BuildRequest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{8}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BuildRequest) GetSnapshot() *ObjectRef {
@@ -936,7 +936,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +948,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +961,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{9}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{9}
 }
 
 type SliceInfo struct {
@@ -976,7 +976,7 @@ type SliceInfo struct {
 
 func (x *SliceInfo) Reset() {
 	*x = SliceInfo{}
-	mi := &file_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +988,7 @@ func (x *SliceInfo) String() string {
 func (*SliceInfo) ProtoMessage() {}
 
 func (x *SliceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1001,7 @@ func (x *SliceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SliceInfo.ProtoReflect.Descriptor instead.
 func (*SliceInfo) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{10}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SliceInfo) GetKey() string {
@@ -1058,7 +1058,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1070,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1083,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{11}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Manifest) GetSnapshot() *ObjectRef {
@@ -1218,7 +1218,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1230,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1243,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{12}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReadRequest) GetSnapshot() *ObjectRef {
@@ -1290,7 +1290,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1302,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1315,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{13}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1338,7 +1338,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1350,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1363,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{14}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Progress) GetSent() uint64 {
@@ -1411,7 +1411,7 @@ type PutProgressRequest struct {
 
 func (x *PutProgressRequest) Reset() {
 	*x = PutProgressRequest{}
-	mi := &file_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1423,7 @@ func (x *PutProgressRequest) String() string {
 func (*PutProgressRequest) ProtoMessage() {}
 
 func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1436,7 @@ func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressRequest.ProtoReflect.Descriptor instead.
 func (*PutProgressRequest) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{15}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PutProgressRequest) GetReplay() *ObjectRef {
@@ -1461,7 +1461,7 @@ type PutProgressResponse struct {
 
 func (x *PutProgressResponse) Reset() {
 	*x = PutProgressResponse{}
-	mi := &file_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1473,7 @@ func (x *PutProgressResponse) String() string {
 func (*PutProgressResponse) ProtoMessage() {}
 
 func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1486,7 @@ func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressResponse.ProtoReflect.Descriptor instead.
 func (*PutProgressResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{16}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
 }
 
 type ReportChunk struct {
@@ -1499,7 +1499,7 @@ type ReportChunk struct {
 
 func (x *ReportChunk) Reset() {
 	*x = ReportChunk{}
-	mi := &file_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1511,7 @@ func (x *ReportChunk) String() string {
 func (*ReportChunk) ProtoMessage() {}
 
 func (x *ReportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1524,7 @@ func (x *ReportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportChunk.ProtoReflect.Descriptor instead.
 func (*ReportChunk) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{17}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReportChunk) GetReplay() *ObjectRef {
@@ -1549,7 +1549,7 @@ type PutReportResponse struct {
 
 func (x *PutReportResponse) Reset() {
 	*x = PutReportResponse{}
-	mi := &file_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1561,7 @@ func (x *PutReportResponse) String() string {
 func (*PutReportResponse) ProtoMessage() {}
 
 func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1574,7 @@ func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutReportResponse.ProtoReflect.Descriptor instead.
 func (*PutReportResponse) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{18}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 // TunnelHello opens a connection from an isolated workload's proxy to the responder. It is sent as an unsigned 16-bit
@@ -1594,7 +1594,7 @@ type TunnelHello struct {
 
 func (x *TunnelHello) Reset() {
 	*x = TunnelHello{}
-	mi := &file_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1606,7 @@ func (x *TunnelHello) String() string {
 func (*TunnelHello) ProtoMessage() {}
 
 func (x *TunnelHello) ProtoReflect() protoreflect.Message {
-	mi := &file_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1619,7 @@ func (x *TunnelHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelHello.ProtoReflect.Descriptor instead.
 func (*TunnelHello) Descriptor() ([]byte, []int) {
-	return file_traffic_proto_rawDescGZIP(), []int{19}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TunnelHello) GetToken() string {
@@ -1671,11 +1671,11 @@ func (x *TunnelHello) GetPort() uint32 {
 	return 0
 }
 
-var File_traffic_proto protoreflect.FileDescriptor
+var File_pkg_traffic_traffic_proto protoreflect.FileDescriptor
 
-const file_traffic_proto_rawDesc = "" +
+const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
-	"\rtraffic.proto\x12\x12restage.traffic.v1\"\xa4\x06\n" +
+	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xa4\x06\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x1e\n" +
@@ -1840,20 +1840,20 @@ const file_traffic_proto_rawDesc = "" +
 	"\fDeleteReport\x12\x1d.restage.traffic.v1.ObjectRef\x1a\".restage.traffic.v1.DeleteResponseB6Z4github.com/restage-dev/restage/pkg/traffic/trafficpbb\x06proto3"
 
 var (
-	file_traffic_proto_rawDescOnce sync.Once
-	file_traffic_proto_rawDescData []byte
+	file_pkg_traffic_traffic_proto_rawDescOnce sync.Once
+	file_pkg_traffic_traffic_proto_rawDescData []byte
 )
 
-func file_traffic_proto_rawDescGZIP() []byte {
-	file_traffic_proto_rawDescOnce.Do(func() {
-		file_traffic_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_traffic_proto_rawDesc), len(file_traffic_proto_rawDesc)))
+func file_pkg_traffic_traffic_proto_rawDescGZIP() []byte {
+	file_pkg_traffic_traffic_proto_rawDescOnce.Do(func() {
+		file_pkg_traffic_traffic_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)))
 	})
-	return file_traffic_proto_rawDescData
+	return file_pkg_traffic_traffic_proto_rawDescData
 }
 
-var file_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
-var file_traffic_proto_goTypes = []any{
+var file_pkg_traffic_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(Direction)(0),              // 0: restage.traffic.v1.Direction
 	(Defect)(0),                 // 1: restage.traffic.v1.Defect
 	(*Record)(nil),              // 2: restage.traffic.v1.Record
@@ -1877,7 +1877,7 @@ var file_traffic_proto_goTypes = []any{
 	(*PutReportResponse)(nil),   // 20: restage.traffic.v1.PutReportResponse
 	(*TunnelHello)(nil),         // 21: restage.traffic.v1.TunnelHello
 }
-var file_traffic_proto_depIdxs = []int32{
+var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	0,  // 0: restage.traffic.v1.Record.direction:type_name -> restage.traffic.v1.Direction
 	3,  // 1: restage.traffic.v1.Record.request:type_name -> restage.traffic.v1.Message
 	3,  // 2: restage.traffic.v1.Record.response:type_name -> restage.traffic.v1.Message
@@ -1924,27 +1924,27 @@ var file_traffic_proto_depIdxs = []int32{
 	0,  // [0:17] is the sub-list for field type_name
 }
 
-func init() { file_traffic_proto_init() }
-func file_traffic_proto_init() {
-	if File_traffic_proto != nil {
+func init() { file_pkg_traffic_traffic_proto_init() }
+func file_pkg_traffic_traffic_proto_init() {
+	if File_pkg_traffic_traffic_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_traffic_proto_rawDesc), len(file_traffic_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)),
 			NumEnums:      2,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
-		GoTypes:           file_traffic_proto_goTypes,
-		DependencyIndexes: file_traffic_proto_depIdxs,
-		EnumInfos:         file_traffic_proto_enumTypes,
-		MessageInfos:      file_traffic_proto_msgTypes,
+		GoTypes:           file_pkg_traffic_traffic_proto_goTypes,
+		DependencyIndexes: file_pkg_traffic_traffic_proto_depIdxs,
+		EnumInfos:         file_pkg_traffic_traffic_proto_enumTypes,
+		MessageInfos:      file_pkg_traffic_traffic_proto_msgTypes,
 	}.Build()
-	File_traffic_proto = out.File
-	file_traffic_proto_goTypes = nil
-	file_traffic_proto_depIdxs = nil
+	File_pkg_traffic_traffic_proto = out.File
+	file_pkg_traffic_traffic_proto_goTypes = nil
+	file_pkg_traffic_traffic_proto_depIdxs = nil
 }

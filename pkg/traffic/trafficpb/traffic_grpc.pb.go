@@ -5,7 +5,7 @@
 // versions:
 // - protoc-gen-go-grpc v1.6.2
 // - protoc             v3.21.12
-// source: traffic.proto
+// source: pkg/traffic/traffic.proto
 
 // The recorded traffic and the services of restage-forwarder. Records travel in this form from the
 // proxy to the forwarder and from the forwarder to the responder and the generator.
@@ -125,7 +125,7 @@ var Ingest_ServiceDesc = grpc.ServiceDesc{
 			ClientStreams: true,
 		},
 	},
-	Metadata: "traffic.proto",
+	Metadata: "pkg/traffic/traffic.proto",
 }
 
 const (
@@ -231,7 +231,7 @@ var Captures_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
-	Metadata: "traffic.proto",
+	Metadata: "pkg/traffic/traffic.proto",
 }
 
 const (
@@ -455,7 +455,7 @@ var Snapshots_ServiceDesc = grpc.ServiceDesc{
 			ServerStreams: true,
 		},
 	},
-	Metadata: "traffic.proto",
+	Metadata: "pkg/traffic/traffic.proto",
 }
 
 const (
@@ -710,5 +710,5 @@ var Replays_ServiceDesc = grpc.ServiceDesc{
 			ServerStreams: true,
 		},
 	},
-	Metadata: "traffic.proto",
+	Metadata: "pkg/traffic/traffic.proto",
 }

@@ -1,0 +1,215 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+)
+
+const (
+	caLifetime   = 365 * 24 * time.Hour
+	leafLifetime = 30 * 24 * time.Hour
+	// settleTime is how long a new CA is published before it signs, so that every client knows it by then.
+	settleTime = 24 * time.Hour
+	// clockSkew is how far back certificates are dated, for clients whose clocks are behind.
+	clockSkew = time.Hour
+	// maxAuthorities bounds what is read from the Secret: the CA in use, its successor and one that has not yet expired.
+	maxAuthorities = 8
+)
+
+const (
+	blockCertificate = "CERTIFICATE"
+	blockKey         = "PRIVATE KEY"
+)
+
+// authority is one CA: its certificate and the key that signs.
+type authority struct {
+	certificate *x509.Certificate
+	key         crypto.Signer
+}
+
+// authorities are all CAs in use, newest first.
+type authorities []authority
+
+func newAuthority(name string, now time.Time) (authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return authority{}, fmt.Errorf("making the key of a CA: %w", err)
+	}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: fmt.Sprintf("%s@%d", name, now.Unix())},
+		NotBefore:             now.Add(-clockSkew),
+		NotAfter:              now.Add(caLifetime),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	certificate, err := sign(template, template, key.Public(), key)
+	if err != nil {
+		return authority{}, fmt.Errorf("signing a CA: %w", err)
+	}
+	return authority{certificate: certificate, key: key}, nil
+}
+
+// issue makes a serving certificate with a new key. It does not outlive the CA.
+func (a authority) issue(dnsNames []string, addresses []net.IP, now time.Time) (*x509.Certificate, crypto.Signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making the key of a serving certificate: %w", err)
+	}
+	notAfter := now.Add(leafLifetime)
+	if a.certificate.NotAfter.Before(notAfter) {
+		notAfter = a.certificate.NotAfter
+	}
+	certificate, err := sign(&x509.Certificate{
+		DNSNames:              dnsNames,
+		IPAddresses:           addresses,
+		NotBefore:             now.Add(-clockSkew),
+		NotAfter:              notAfter,
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+	}, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("signing a serving certificate: %w", err)
+	}
+	return certificate, key, nil
+}
+
+func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer crypto.Signer) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, err
+	}
+	template.SerialNumber = serial
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, signer)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+// signer is the newest CA that clients have had time to learn of; the oldest when there is none.
+func (as authorities) signer(now time.Time) authority {
+	for _, a := range as {
+		if now.Sub(a.certificate.NotBefore) >= settleTime+clockSkew {
+			return a
+		}
+	}
+	return as[len(as)-1]
+}
+
+// renewed leaves out CAs that have expired and adds a new one when the newest has spent two thirds of its life.
+func (as authorities) renewed(name string, now time.Time) (result authorities, changed bool, err error) {
+	for _, a := range as {
+		if now.Before(a.certificate.NotAfter) {
+			result = append(result, a)
+		}
+	}
+	changed = len(result) != len(as)
+	if len(result) > 0 && !due(result[0].certificate, now) {
+		return result, changed, nil
+	}
+	fresh, err := newAuthority(name, now)
+	if err != nil {
+		return nil, false, err
+	}
+	return append(authorities{fresh}, result...), true, nil
+}
+
+// due tells whether two thirds of the certificate's life are over.
+func due(certificate *x509.Certificate, now time.Time) bool {
+	life := certificate.NotAfter.Sub(certificate.NotBefore)
+	return !now.Before(certificate.NotBefore.Add(life * 2 / 3))
+}
+
+// bundle is the PEM form of all CA certificates.
+func (as authorities) bundle() []byte {
+	var out bytes.Buffer
+	for _, a := range as {
+		out.Write(encodeCertificate(a.certificate))
+	}
+	return out.Bytes()
+}
+
+func (as authorities) keys() ([]byte, error) {
+	var out bytes.Buffer
+	for _, a := range as {
+		key, err := encodeKey(a.key)
+		if err != nil {
+			return nil, err
+		}
+		out.Write(key)
+	}
+	return out.Bytes(), nil
+}
+
+// parseAuthorities reads what bundle and keys wrote.
+func parseAuthorities(bundle, keys []byte) (authorities, error) {
+	var result authorities
+	for len(result) < maxAuthorities {
+		var certificateBlock, keyBlock *pem.Block
+		certificateBlock, bundle = pem.Decode(bundle)
+		keyBlock, keys = pem.Decode(keys)
+		if certificateBlock == nil && keyBlock == nil {
+			break
+		}
+		if certificateBlock == nil || keyBlock == nil {
+			return nil, errors.New("the numbers of certificates and keys differ")
+		}
+		a, err := parseAuthority(certificateBlock.Bytes, keyBlock.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		result = append(result, a)
+	}
+	if len(result) == 0 {
+		return nil, errors.New("it holds no certificate")
+	}
+	return result, nil
+}
+
+func parseAuthority(certificateDER, keyDER []byte) (authority, error) {
+	certificate, err := x509.ParseCertificate(certificateDER)
+	if err != nil {
+		return authority{}, fmt.Errorf("parsing the certificate: %w", err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(keyDER)
+	if err != nil {
+		return authority{}, errors.New("the key is not a PKCS #8 private key")
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return authority{}, fmt.Errorf("the key is a %T, not an ECDSA key", parsed)
+	}
+	if !key.PublicKey.Equal(certificate.PublicKey) {
+		return authority{}, errors.New("the key is not that of the certificate")
+	}
+	return authority{certificate: certificate, key: key}, nil
+}
+
+func encodeCertificate(certificate *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: blockCertificate, Bytes: certificate.Raw})
+}
+
+func encodeKey(key crypto.Signer) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a private key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: blockKey, Bytes: der}), nil
+}

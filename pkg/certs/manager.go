@@ -1,0 +1,162 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package certs makes and rotates the serving certificate of a server in the cluster. The CA lives in a Secret that all
+// replicas share, its public part in a ConfigMap that clients read; each replica keeps a certificate of its own in memory.
+//
+// A successor of the CA is published a day before it signs, so that no client meets a certificate of a CA unknown to it.
+package certs
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+)
+
+const (
+	checkInterval = 10 * time.Minute
+	retryInterval = 10 * time.Second
+)
+
+// Options say where the CA is kept and what the certificate is for.
+type Options struct {
+	Namespace     string
+	SecretName    string // the CA with its key
+	ConfigMapName string // ca.crt, for clients
+	// DNSNames are the names that the certificate is valid for; at least one.
+	DNSNames    []string
+	IPAddresses []net.IP
+}
+
+// ServiceNames are the DNS names by which clients in the cluster reach a Service.
+func ServiceNames(service, namespace string) []string {
+	name := service + "." + namespace + ".svc"
+	return []string{name, service, service + "." + namespace, name + ".cluster.local"}
+}
+
+// Manager keeps a valid serving certificate. Sync must succeed once before it has one.
+type Manager struct {
+	client kubernetes.Interface
+	opts   Options
+	now    func() time.Time
+
+	mu        sync.RWMutex
+	current   *leaf
+	listeners []func()
+}
+
+// leaf is the serving certificate in its two forms and the CA that signed it.
+type leaf struct {
+	tls     *tls.Certificate
+	certPEM []byte
+	keyPEM  []byte
+	issuer  []byte // DER of the CA
+}
+
+// NewManager returns a manager without a certificate.
+func NewManager(client kubernetes.Interface, opts Options) *Manager {
+	return &Manager{client: client, opts: opts, now: time.Now}
+}
+
+// Sync makes or renews the CA, its published form and the serving certificate, as far as each is due.
+func (m *Manager) Sync(ctx context.Context) error {
+	now := m.now()
+	known, err := m.ensureAuthorities(ctx, now)
+	if err != nil {
+		return fmt.Errorf("keeping the CA in Secret %s/%s: %w", m.opts.Namespace, m.opts.SecretName, err)
+	}
+	if err := m.publish(ctx, known.bundle()); err != nil {
+		return fmt.Errorf("publishing the CA in ConfigMap %s/%s: %w", m.opts.Namespace, m.opts.ConfigMapName, err)
+	}
+	return m.ensureLeaf(ctx, known, now)
+}
+
+// Run calls Sync from time to time until the context ends. The first call comes after a pause.
+func (m *Manager) Run(ctx context.Context) {
+	logger := klog.FromContext(ctx)
+	wait := checkInterval
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = checkInterval
+		if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
+			logger.Error(err, "Keeping the serving certificate failed")
+			wait = retryInterval
+		}
+	}
+}
+
+// GetCertificate is for tls.Config.
+func (m *Manager) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.current == nil {
+		return nil, errors.New("there is no serving certificate yet")
+	}
+	return m.current.tls, nil
+}
+
+// CurrentCertKeyContent returns the certificate and its key as PEM; nil before the first Sync.
+func (m *Manager) CurrentCertKeyContent() (certificate, key []byte) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.current == nil {
+		return nil, nil
+	}
+	return m.current.certPEM, m.current.keyPEM
+}
+
+// OnChange has f called after each change of the certificate.
+func (m *Manager) OnChange(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listeners = append(m.listeners, f)
+}
+
+func (m *Manager) ensureLeaf(ctx context.Context, known authorities, now time.Time) error {
+	signer := known.signer(now)
+	m.mu.RLock()
+	current := m.current
+	m.mu.RUnlock()
+	if current != nil && !due(current.tls.Leaf, now) && slices.Equal(current.issuer, signer.certificate.Raw) {
+		return nil
+	}
+	certificate, key, err := signer.issue(m.opts.DNSNames, m.opts.IPAddresses, now)
+	if err != nil {
+		return err
+	}
+	keyPEM, err := encodeKey(key)
+	if err != nil {
+		return err
+	}
+	m.set(&leaf{
+		tls:     &tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key, Leaf: certificate},
+		certPEM: encodeCertificate(certificate),
+		keyPEM:  keyPEM,
+		issuer:  signer.certificate.Raw,
+	})
+	klog.FromContext(ctx).Info("Made a serving certificate", "dnsNames", m.opts.DNSNames,
+		"notAfter", certificate.NotAfter, "issuer", certificate.Issuer.CommonName)
+	return nil
+}
+
+func (m *Manager) set(next *leaf) {
+	m.mu.Lock()
+	m.current = next
+	listeners := slices.Clone(m.listeners)
+	m.mu.Unlock()
+	for _, f := range listeners {
+		f()
+	}
+}

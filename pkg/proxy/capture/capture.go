@@ -1,0 +1,188 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capture relays the connections of a workload and makes records of what they carry.
+package capture
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/restage-dev/restage/pkg/proxy/recorder"
+	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+const (
+	// headLimit is the most bytes that the head of a message may have to be recorded.
+	headLimit = 64 << 10
+	// opaqueLimit is what is kept of each direction of a connection that is not HTTP/1, in bytes.
+	opaqueLimit = 64 << 10
+	// queueLimit bounds the bytes of one direction that wait for the parser.
+	queueLimit = 1 << 20
+	// dialTimeout is about what the kernel gives a connection before it gives up.
+	dialTimeout = 130 * time.Second
+	// askTimeout is how long the first bytes of a workload are waited for when its dependency cannot be reached.
+	askTimeout = 50 * time.Millisecond
+)
+
+// Capture relays and records. The fields are set before the first connection.
+type Capture struct {
+	Workload  string
+	BodyLimit int64 // bytes of a body that are kept
+	Budget    *tee.Budget
+	Recorder  *recorder.Recorder
+	Redactor  *redact.Redactor
+	// Unrecorded tells of outbound destinations whose traffic is relayed only.
+	Unrecorded func(netip.AddrPort) bool
+	Log        *slog.Logger
+
+	mu      sync.Mutex
+	ended   bool           // no connection is parsed any more
+	parsers sync.WaitGroup // of connections
+	counters
+}
+
+// counters count since the start of the process.
+type counters struct {
+	relayed, skipped, refused, panics atomic.Uint64
+}
+
+// Counts is what a capture has done since the start of the process.
+type Counts struct {
+	Relayed uint64 // connections relayed
+	Skipped uint64 // exchanges and connections that are not to be recorded: probes, API server, metadata
+	Refused uint64 // connections whose destination could not be reached
+	Panics  uint64 // parsers that failed
+}
+
+// Counts returns what has been done so far.
+func (c *Capture) Counts() Counts {
+	return Counts{Relayed: c.relayed.Load(), Skipped: c.skipped.Load(), Refused: c.refused.Load(), Panics: c.panics.Load()}
+}
+
+// Inbound serves a connection that was made to the workload at an address of the pod.
+func (c *Capture) Inbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
+	server, err := dial(ctx, to)
+	if err != nil {
+		// The workload does not listen, as it would not without the proxy. Nothing of its behaviour is lost.
+		c.refused.Add(1)
+		c.Log.Debug("The workload refused a connection", "to", to.String(), "err", err)
+		relay.Reset(client)
+		return
+	}
+	peer := client.RemoteAddr().(*net.TCPAddr).AddrPort()
+	c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, unmap(peer)))
+}
+
+// Outbound serves a connection that the workload makes.
+func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
+	server, err := dial(ctx, to)
+	unrecorded := c.Unrecorded != nil && c.Unrecorded(to)
+	switch {
+	case unrecorded && err != nil:
+		relay.Reset(client)
+	case unrecorded:
+		c.skipped.Add(1)
+		c.relayed.Add(1)
+		relay.Run(client, server, nil, nil)
+	case err != nil:
+		c.refused.Add(1)
+		c.recordRefusal(client, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to), err)
+		relay.Reset(client)
+	default:
+		c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to))
+	}
+}
+
+func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
+// relay passes a connection on while its copy is parsed. When the context ends, what is recorded of it ends, and the
+// bytes still flow until the process stops.
+func (c *Capture) relay(ctx context.Context, client, server *net.TCPConn, conn *connection) {
+	c.relayed.Add(1)
+	parsed := c.parse(conn)
+	stop := context.AfterFunc(ctx, conn.abort)
+	defer stop()
+	relay.Run(client, server, conn.requests.Stream(), conn.responses.Stream())
+	<-parsed
+	conn.countRest()
+}
+
+// parse starts the parser of a connection and returns what is closed when it is done.
+func (c *Capture) parse(conn *connection) <-chan struct{} {
+	done := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		conn.giveUp(conn.requests, "the proxy is stopping")
+		conn.giveUp(conn.responses, "the proxy is stopping")
+		close(done)
+		return done
+	}
+	c.parsers.Go(func() {
+		defer close(done)
+		conn.run()
+	})
+	return done
+}
+
+// recordRefusal records what the workload wanted of a destination that cannot be reached.
+func (c *Capture) recordRefusal(client *net.TCPConn, conn *connection, dialErr error) {
+	parsed := c.parse(conn)
+	conn.responses.Stream().End(&failure{text: failureText(dialErr)}, time.Now().UnixNano())
+	_ = client.SetReadDeadline(time.Now().Add(askTimeout)) // fails only on a closed connection, and so does reading
+	go func() {
+		select { // a whole request: there is no need to wait for more
+		case <-conn.recorded:
+		case <-parsed:
+		}
+		_ = client.SetReadDeadline(time.Unix(1, 0))
+	}()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := client.Read(buffer)
+		if n > 0 {
+			conn.requests.Stream().Write(buffer[:n], time.Now().UnixNano())
+		}
+		if err != nil {
+			break
+		}
+	}
+	conn.endRequests(time.Now().UnixNano())
+	<-parsed
+}
+
+// Wait waits until the records of all connections are made, once the context that they were served with has ended.
+func (c *Capture) Wait(ctx context.Context) error {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.parsers.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -1,0 +1,191 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// Protocols of records.
+const (
+	protocolHTTP   = "http/1.1"
+	protocolOpaque = "opaque"
+)
+
+// probeAgent begins the User-Agent of the kubelet's probes.
+const probeAgent = "kube-probe/"
+
+// record makes the record of an exchange, redacts and queues it.
+func (c *connection) record(x *exchange) {
+	if c.direction == trafficpb.Direction_DIRECTION_INBOUND && strings.HasPrefix(x.request.Get("User-Agent"), probeAgent) {
+		c.capture.skipped.Add(1)
+		return
+	}
+	r := c.newRecord(protocolHTTP, x.ordinal)
+	r.Request = message(x.request, x.requestFirst, x.requestLast)
+	r.Operation = operation(x.request)
+	if host := hostName(x.request.Get("Host")); host != "" {
+		r.Host = host
+	}
+	r.TraceId = traceID(x.request)
+	if r.TraceId != "" {
+		r.Session = r.TraceId
+	}
+	if x.request.Truncated {
+		r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
+	}
+	if x.response != nil {
+		r.Response = message(x.response, x.responseFirst, x.responseLast)
+		r.Status = uint32(x.response.Status)
+		if x.response.Truncated {
+			r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
+		}
+	}
+	addDefect(r, requestDefect(x.requestErr))
+	defect, failure := c.responseDefect(x)
+	addDefect(r, defect)
+	r.Failure = failure
+	c.submit(r)
+}
+
+// recordOpaque records what passed as another protocol, if anything did.
+func (c *connection) recordOpaque() {
+	sent, received := c.sent, c.received
+	if sent.summary == nil && received.summary == nil {
+		return
+	}
+	r := c.newRecord(protocolOpaque, c.ordinal)
+	r.Request, r.Response = sent.message(), received.message()
+	var f *failure
+	switch {
+	case errors.As(received.err, &f):
+		r.Failure = f.text
+	case errors.Is(received.err, tee.ErrReset):
+		r.Failure = "reset"
+	case errors.Is(sent.err, tee.ErrAborted) && errors.Is(received.err, tee.ErrAborted):
+		addDefect(r, trafficpb.Defect_DEFECT_CUT_OFF)
+	}
+	for _, half := range []opaqueHalf{sent, received} {
+		if errors.Is(half.err, tee.ErrOverflow) {
+			addDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW)
+			c.giveUp(c.requests, lossReason(half.err))
+		}
+	}
+	if sent.summary != nil && sent.summary.Truncated() {
+		addDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
+	}
+	if received.summary != nil && received.summary.Truncated() {
+		addDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
+	}
+	if r.GetRequest().GetBodyLength() == 0 && r.GetResponse().GetBodyLength() == 0 && r.GetFailure() == "" {
+		c.capture.skipped.Add(1) // opened and closed, as a probe of a port does
+		return
+	}
+	c.submit(r)
+}
+
+func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {
+	return &trafficpb.Record{
+		Id: ulid.Make().String(), Session: c.id, Connection: c.id, Ordinal: ordinal, Direction: c.direction, Protocol: protocol,
+		Workload: c.capture.Workload, Host: c.to.Addr().String(), Port: uint32(c.to.Port()), PeerAddress: c.peer.String(),
+	}
+}
+
+// submit redacts a record and hands it to the recorder.
+func (c *connection) submit(r *trafficpb.Record) {
+	c.capture.Redactor.Record(r)
+	c.capture.Recorder.Record(r)
+	c.firstRecord.Do(func() { close(c.recorded) })
+}
+
+func message(m *http1.Message, first, last int64) *trafficpb.Message {
+	return &trafficpb.Message{
+		Head: m.Head, Body: m.Body, BodyLength: m.BodyLength, BodySha256: m.BodySHA256, FirstByte: first, LastByte: last,
+	}
+}
+
+func (h *opaqueHalf) message() *trafficpb.Message {
+	if h.summary == nil {
+		return &trafficpb.Message{}
+	}
+	return &trafficpb.Message{
+		Body: h.summary.Kept, BodyLength: h.summary.Length, BodySha256: h.summary.SHA256, FirstByte: h.first, LastByte: h.last,
+	}
+}
+
+func addDefect(r *trafficpb.Record, d trafficpb.Defect) {
+	if d != trafficpb.Defect_DEFECT_UNSPECIFIED && !slices.Contains(r.GetDefects(), d) {
+		r.Defects = append(r.Defects, d)
+	}
+}
+
+func requestDefect(err error) trafficpb.Defect {
+	switch {
+	case err == nil:
+		return trafficpb.Defect_DEFECT_UNSPECIFIED
+	case errors.Is(err, tee.ErrOverflow):
+		return trafficpb.Defect_DEFECT_TEE_OVERFLOW
+	case unreadable(err):
+		return trafficpb.Defect_DEFECT_PARSE_ERROR
+	}
+	return trafficpb.Defect_DEFECT_CUT_OFF
+}
+
+// responseDefect tells a failure of the server, which is worth replaying, from what the client or the proxy broke off.
+func (c *connection) responseDefect(x *exchange) (trafficpb.Defect, string) {
+	err := x.responseErr
+	none, cutOff := trafficpb.Defect_DEFECT_UNSPECIFIED, trafficpb.Defect_DEFECT_CUT_OFF
+	partial := none
+	if x.response != nil {
+		partial = cutOff
+	}
+	var f *failure
+	switch {
+	case err == nil:
+		return none, ""
+	case errors.As(err, &f):
+		return none, f.text
+	case errors.Is(err, tee.ErrReset):
+		return partial, "reset"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if c.clientLeftFirst() {
+			return cutOff, ""
+		}
+		return partial, "eof"
+	}
+	return requestDefect(err), ""
+}
+
+func (c *connection) clientLeftFirst() bool {
+	left := c.requests.Stream().Ended()
+	return left != 0 && left < c.responses.Stream().Ended()
+}
+
+// operation is the method and the path, without the query and what a proxy's client puts before the path.
+func operation(m *http1.Message) string {
+	target, _, _ := strings.Cut(m.Target, "?")
+	if _, rest, ok := strings.Cut(target, "://"); ok && m.Target[0] != '/' {
+		_, path, _ := strings.Cut(rest, "/")
+		target = "/" + path
+	}
+	return m.Method + " " + target
+}
+
+// hostName is the Host header without the port, in lower case.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.Trim(host, "[]"))
+}

@@ -1,0 +1,190 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package isolate leads every connection of a workload to the responder, and answers DNS from the recording. It
+// makes no connection but to the responder's two addresses.
+package isolate
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+const (
+	openTimeout = 5 * time.Second
+	// reportEvery is how often the counters are sent when nothing changes, and soonest how soon after a change.
+	reportEvery   = time.Second
+	reportSoonest = 20 * time.Millisecond
+	// lastReport is the time for the counters to reach the responder when the proxy stops.
+	lastReport = 2 * time.Second
+)
+
+// Settings say whom the proxy stands for and where the responder is.
+type Settings struct {
+	Pod, PodIP, Workload string
+	Responder, Control   netip.AddrPort
+	TokenFile            string
+	SearchDomains        []string // of the pod
+}
+
+// Isolate is the proxy of one pod.
+type Isolate struct {
+	settings Settings
+	instance string
+	names    *Names
+	control  *control
+	log      *slog.Logger
+
+	attempted, answered, refused atomic.Uint64
+	changed                      chan struct{} // holds one note that a counter changed
+	reported                     atomic.Bool
+}
+
+// New returns the proxy of a pod.
+func New(s Settings, log *slog.Logger) *Isolate {
+	return &Isolate{
+		settings: s, instance: ulid.Make().String(), names: NewNames(s.SearchDomains), log: log,
+		control: newControl(s.Control, s.TokenFile), changed: make(chan struct{}, 1),
+	}
+}
+
+// Ready tells whether the responder has answered: its names are known, and it knows the counters of this pod.
+func (i *Isolate) Ready() bool { return i.names.Loaded() && i.reported.Load() }
+
+// Outbound leads a connection of the workload to the responder. It is reset when the responder cannot be reached.
+func (i *Isolate) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
+	i.attempted.Add(1)
+	i.note()
+	server, err := i.open(ctx, to)
+	if err != nil {
+		i.refused.Add(1)
+		i.note()
+		i.log.Warn("The responder cannot be reached, a connection is refused", "to", to.String(), "err", err)
+		relay.Reset(client)
+		return
+	}
+	i.answered.Add(1)
+	i.note()
+	relay.Run(client, server, nil, nil)
+}
+
+// open makes a connection to the responder that stands for one to another address.
+func (i *Isolate) open(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	token, err := readToken(i.settings.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	hello, err := proto.Marshal(&trafficpb.TunnelHello{
+		Token: token, Pod: i.settings.Pod, Workload: i.settings.Workload, Connection: ulid.Make().String(),
+		Host: i.names.Name(to.Addr()), Address: to.Addr().String(), Port: uint32(to.Port()),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the hello: %w", err)
+	}
+	if len(hello) > math.MaxUint16 {
+		return nil, fmt.Errorf("hello of %d bytes, at most %d are allowed", len(hello), math.MaxUint16)
+	}
+	dialer := net.Dialer{Timeout: openTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", i.settings.Responder.String())
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the responder: %w", err)
+	}
+	server := conn.(*net.TCPConn)
+	frame := append(binary.BigEndian.AppendUint16(nil, uint16(len(hello))), hello...)
+	if _, err := server.Write(frame); err != nil {
+		relay.Reset(server)
+		return nil, fmt.Errorf("sending the hello: %w", err)
+	}
+	return server, nil
+}
+
+// Run loads the names and then sends the counters, until the context ends.
+func (i *Isolate) Run(ctx context.Context) {
+	i.retry(ctx, "Loading the recorded names failed, will try again", i.loadNames)
+	for ctx.Err() == nil {
+		i.retry(ctx, "Sending the counters failed, will try again", i.report)
+		pause(ctx, reportSoonest, nil)
+		pause(ctx, reportEvery, i.changed)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReport)
+	defer cancel()
+	if err := i.report(last); err != nil {
+		i.log.Error("The last counters did not reach the responder", "err", err)
+	}
+}
+
+// ServeDNS answers DNS at an address until the context ends.
+func (i *Isolate) ServeDNS(ctx context.Context, address string) error {
+	packets, listener, err := listenDNS(ctx, address)
+	if err != nil {
+		return err
+	}
+	server := &DNS{Names: i.names, Refused: i.note}
+	return server.Serve(ctx, packets, listener)
+}
+
+func (i *Isolate) loadNames(ctx context.Context) error {
+	names, err := i.control.names(ctx)
+	if err != nil {
+		return err
+	}
+	i.log.Info("Loaded the recorded names", "count", len(names))
+	return i.names.Load(names)
+}
+
+func (i *Isolate) report(ctx context.Context) error {
+	// Attempted is read last, so that it is never less than the others together.
+	r := report{
+		Instance: i.instance, PodIP: i.settings.PodIP, Workload: i.settings.Workload, RefusedNames: i.names.Refused(),
+		Refused: i.refused.Load(), Answered: i.answered.Load(),
+	}
+	r.Attempted = i.attempted.Load()
+	if err := i.control.put(ctx, i.settings.Pod, r); err != nil {
+		return err
+	}
+	i.reported.Store(true)
+	return nil
+}
+
+// retry calls do until it succeeds or the context ends.
+func (i *Isolate) retry(ctx context.Context, complaint string, do func(context.Context) error) {
+	for ctx.Err() == nil {
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		i.log.Warn(complaint, "err", err)
+		pause(ctx, reportEvery, nil)
+	}
+}
+
+func (i *Isolate) note() {
+	select {
+	case i.changed <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits for some time, or less when it is woken or the context ends.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,205 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package recorder queues records in memory and pushes them to the forwarder until it acknowledges them.
+package recorder
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+const (
+	// batchBytes is about what one batch has; a single larger record makes a batch of its own.
+	batchBytes   = 512 << 10
+	batchRecords = 512
+	// batchDelay is the longest time that a record waits for others to join its batch.
+	batchDelay = 250 * time.Millisecond
+	// recordOverhead is what a record takes in memory beside its encoded bytes.
+	recordOverhead = 512
+)
+
+// Recorder is a bounded queue of records and losses. When it is full, new records are dropped and counted as a loss:
+// dropping the newest keeps the sequence without gaps and what is already promised to the forwarder intact.
+type Recorder struct {
+	instance string
+	limit    int64 // bytes
+
+	mu           sync.Mutex
+	changed      chan struct{} // closed and replaced when there is something new to send, or all is sent
+	records      []*trafficpb.Record
+	sizes        []int64 // of records
+	waiting      int64   // bytes of records
+	unsent       int64   // bytes of records and of batches that are not acknowledged
+	oldest       time.Time
+	losses       []*trafficpb.Loss
+	sequence     uint64
+	lossSequence uint64
+
+	recorded, lost, acknowledged atomic.Uint64
+}
+
+// New returns a recorder of a proxy process that holds at most limit bytes.
+func New(limit int64) *Recorder {
+	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{})}
+}
+
+// Instance returns the ULID of the proxy process.
+func (r *Recorder) Instance() string { return r.instance }
+
+// Recorded, Lost and Acknowledged count records since the start.
+func (r *Recorder) Recorded() uint64     { return r.recorded.Load() }
+func (r *Recorder) Lost() uint64         { return r.lost.Load() }
+func (r *Recorder) Acknowledged() uint64 { return r.acknowledged.Load() }
+
+// Record numbers a record and queues it, or counts its loss.
+func (r *Recorder) Record(record *trafficpb.Record) {
+	record.ProxyInstance = r.instance
+	size := int64(proto.Size(record)) + recordOverhead
+	r.mu.Lock()
+	if r.unsent+size > r.limit {
+		r.mu.Unlock()
+		r.Lose(lossOf(record))
+		return
+	}
+	defer r.mu.Unlock()
+	r.sequence++
+	record.Sequence = r.sequence
+	if len(r.records) == 0 {
+		r.oldest = time.Now()
+	}
+	r.records = append(r.records, record)
+	r.sizes = append(r.sizes, size)
+	r.waiting += size
+	r.unsent += size
+	r.recorded.Add(1)
+	if len(r.records) == 1 || r.full() {
+		r.wake()
+	}
+}
+
+func lossOf(record *trafficpb.Record) *trafficpb.Loss {
+	from := record.GetRequest().GetFirstByte()
+	to := max(from, record.GetRequest().GetLastByte(), record.GetResponse().GetLastByte())
+	return &trafficpb.Loss{
+		Direction: record.GetDirection(), Count: 1, From: from, To: to, Reason: "recorder full", Workload: record.GetWorkload(),
+	}
+}
+
+// Lose counts a loss. Losses of the same reason that are not sent yet become one, so their number is bounded.
+func (r *Recorder) Lose(loss *trafficpb.Loss) {
+	r.lost.Add(loss.GetCount())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.losses {
+		if l.GetDirection() == loss.GetDirection() && l.GetReason() == loss.GetReason() && l.GetWorkload() == loss.GetWorkload() {
+			l.Count += loss.GetCount()
+			l.From, l.To = min(l.GetFrom(), loss.GetFrom()), max(l.GetTo(), loss.GetTo())
+			return
+		}
+	}
+	if len(r.losses) == 0 && len(r.records) == 0 {
+		r.oldest = time.Now()
+	}
+	r.losses = append(r.losses, loss)
+	r.wake()
+}
+
+// Flush waits until everything recorded is acknowledged, or the context ends.
+func (r *Recorder) Flush(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		done, changed := r.unsent == 0 && len(r.losses) == 0, r.changed
+		r.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// batch is what one PushRequest carries. It keeps its contents until it is acknowledged.
+type batch struct {
+	request *trafficpb.PushRequest
+	size    int64
+}
+
+// next waits for a batch: until it is full or its first record has waited long enough.
+func (r *Recorder) next(ctx context.Context) (*batch, error) {
+	for {
+		b, wait, changed := r.take()
+		if b != nil {
+			return b, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+		timer.Stop()
+	}
+}
+
+// take returns a batch when one is due, else how long to wait at most.
+func (r *Recorder) take() (*batch, time.Duration, chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.records) == 0 && len(r.losses) == 0 {
+		return nil, time.Hour, r.changed
+	}
+	if wait := batchDelay - time.Since(r.oldest); wait > 0 && !r.full() {
+		return nil, wait, r.changed
+	}
+	b := &batch{request: &trafficpb.PushRequest{ProxyInstance: r.instance}}
+	n := 0
+	for n < len(r.records) && n < batchRecords && (n == 0 || b.size+r.sizes[n] <= batchBytes) {
+		b.size += r.sizes[n]
+		n++
+	}
+	b.request.Records = append(b.request.Records, r.records[:n]...)
+	clear(r.records[:n]) // the array behind lives on
+	r.records, r.sizes = r.records[n:], r.sizes[n:]
+	r.waiting -= b.size
+	if len(r.losses) > 0 {
+		b.request.Losses, b.request.LossSequence = r.losses, r.lossSequence+1
+		r.lossSequence += uint64(len(r.losses))
+		r.losses = nil
+		b.size += recordOverhead // so that a batch of losses alone counts as unsent
+		r.unsent += recordOverhead
+	}
+	return b, 0, nil
+}
+
+// done takes note that a batch is safe.
+func (r *Recorder) done(b *batch) {
+	r.acknowledged.Add(uint64(len(b.request.GetRecords())))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsent -= b.size
+	if r.unsent == 0 {
+		r.wake()
+	}
+}
+
+func (r *Recorder) full() bool {
+	return r.waiting >= batchBytes || len(r.records) >= batchRecords
+}
+
+func (r *Recorder) wake() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}

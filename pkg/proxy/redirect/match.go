@@ -1,0 +1,114 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redirect
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// Types of ICMPv6 that neighbour discovery needs (RFC 4861).
+const (
+	icmp6RouterSolicit    = 133
+	icmp6NeighbourSolicit = 135
+	icmp6NeighbourAdvert  = 136
+)
+
+var (
+	loopback4 = netip.MustParsePrefix("127.0.0.0/8")
+	loopback6 = netip.MustParsePrefix("::1/128")
+)
+
+// register is the one that each match loads what it compares into.
+const register = 1
+
+// user compares the user of the packet's socket with the proxy's. A packet without a socket matches neither way.
+func user(op expr.CmpOp) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeySKUID, Register: register},
+		&expr.Cmp{Op: op, Register: register, Data: binaryutil.NativeEndian.PutUint32(wiring.ProxyUID)},
+	}
+}
+
+func protocol(number byte) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register},
+		equal([]byte{number}),
+	}
+}
+
+func destinationPort(port uint16) []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		equal(binaryutil.BigEndian.PutUint16(port)),
+	}
+}
+
+func icmp6Type(kind byte) []expr.Any {
+	return []expr.Any{
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
+		equal([]byte{kind}),
+	}
+}
+
+// destinationIn compares the destination address, and first the family that its place in the packet depends upon.
+func destinationIn(prefix netip.Prefix) []expr.Any {
+	family, offset, length := byte(unix.NFPROTO_IPV4), uint32(16), uint32(4)
+	if prefix.Addr().Is6() {
+		family, offset, length = unix.NFPROTO_IPV6, 24, 16
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: register},
+		equal([]byte{family}),
+		&expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: length},
+		&expr.Bitwise{
+			SourceRegister: register, DestRegister: register, Len: length,
+			Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()), Xor: make([]byte, length),
+		},
+		equal(prefix.Masked().Addr().AsSlice()),
+	}
+}
+
+// state matches a connection in one of the states of conntrack.
+func state(bits uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATE, Register: register},
+		&expr.Bitwise{
+			SourceRegister: register, DestRegister: register, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4),
+		},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: make([]byte, 4)},
+	}
+}
+
+// reply matches packets from the side that did not open the connection.
+func reply() []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeyDIRECTION, Register: register},
+		equal([]byte{1}),
+	}
+}
+
+func redirectTo(port uint16) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: register, Data: binaryutil.BigEndian.PutUint16(port)},
+		&expr.Redir{RegisterProtoMin: register},
+	}
+}
+
+func equal(data []byte) expr.Any {
+	return &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: data}
+}
+
+func verdict(kind expr.VerdictKind) []expr.Any { return []expr.Any{&expr.Verdict{Kind: kind}} }
+
+func accept() []expr.Any { return verdict(expr.VerdictAccept) }
+
+func counter() []expr.Any { return []expr.Any{&expr.Counter{}} }

@@ -1,0 +1,82 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tee
+
+import "bufio"
+
+// bufferSize is that of a Reader's buffer, and so the longest way that times have to be remembered.
+const bufferSize = 4096
+
+// Reader reads a stream and knows when each of the last bytes came. It is used by one goroutine.
+type Reader struct {
+	*bufio.Reader
+	stream *Stream
+	offset int   // into the first chunk of the stream
+	read   int64 // bytes read into the buffer, all in all
+	marks  []mark
+}
+
+// mark says when the bytes before end, and after the end of the mark before, came.
+type mark struct {
+	end int64
+	at  int64
+}
+
+// NewReader returns the only reader of a stream.
+func NewReader(s *Stream) *Reader {
+	r := &Reader{stream: s}
+	r.Reader = bufio.NewReaderSize((*source)(r), bufferSize)
+	return r
+}
+
+// source is what the buffer of a Reader is filled from.
+type source Reader
+
+// Read reads what came in one piece at most.
+func (s *source) Read(p []byte) (int, error) {
+	n, at, done, err := s.stream.read(p, s.offset)
+	if err != nil {
+		return 0, err
+	}
+	s.offset += n
+	if done {
+		s.offset = 0
+	}
+	s.read += int64(n)
+	s.remember(at)
+	return n, nil
+}
+
+func (s *source) remember(at int64) {
+	if last := len(s.marks) - 1; last >= 0 && s.marks[last].at == at {
+		s.marks[last].end = s.read
+		return
+	}
+	old := 0
+	for old < len(s.marks) && s.marks[old].end < s.read-bufferSize {
+		old++
+	}
+	s.marks = append(s.marks[:copy(s.marks, s.marks[old:])], mark{s.read, at})
+}
+
+// LastAt returns when the byte that was taken last from the reader came, in Unix nanoseconds.
+func (r *Reader) LastAt() int64 { return r.at(r.read - int64(r.Buffered()) - 1) }
+
+// NextAt returns when the next byte came, which must be in the buffer (see Peek).
+func (r *Reader) NextAt() int64 { return r.at(r.read - int64(r.Buffered())) }
+
+func (r *Reader) at(offset int64) int64 {
+	for _, m := range r.marks {
+		if offset < m.end {
+			return m.at
+		}
+	}
+	return 0
+}
+
+// Close drops what is not read yet. The stream takes nothing any more.
+func (r *Reader) Close() { r.stream.close() }
+
+// Stream returns what is read.
+func (r *Reader) Stream() *Stream { return r.stream }

@@ -1,0 +1,236 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package match
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// Tier says how a call was matched.
+type Tier string
+
+// Tiers of matches.
+const (
+	Exact    Tier = "Exact"    // the signature is equal
+	Denoised Tier = "Denoised" // the signature without volatile fields is equal
+	Missed   Tier = "Missed"   // the recording does not hold the call
+)
+
+// Match is a claimed record.
+type Match struct {
+	Number int // of the record, in Records
+	Record *trafficpb.Record
+	Tier   Tier
+}
+
+// Index finds recorded calls. It may be used by several goroutines.
+type Index struct {
+	records      []*trafficpb.Record
+	sequences    *sequences
+	volatile     map[Key]fieldSet // by operation
+	destinations map[string]*destination
+	unplayable   map[Key]uint32 // signatures of records that cannot be played, to one of them
+	reasons      map[uint32]string
+	playable     int
+	// digestFrom is the least length of a recorded body that is known by its digest.
+	digestFrom int64
+
+	used     []atomic.Bool // by number of record
+	consumed atomic.Int64
+	requests sync.Pool // of *canonical
+}
+
+// Build makes the index of outbound records, which are in the order of the start of their requests. The records are
+// kept, not copied.
+func Build(records []*trafficpb.Record) *Index {
+	b := newBuilder(records)
+	// Which fields are volatile is known only when all records were seen, so that they are read twice.
+	for i := range records {
+		b.learn(i)
+	}
+	b.index.volatile = b.learner.volatile()
+	b.learner = nil
+	for i := range records {
+		b.add(uint32(i))
+	}
+	return b.finish()
+}
+
+// Claim takes the record that answers a request; false is a miss.
+func (x *Index) Claim(q *Request) (Match, bool) {
+	c := x.requests.Get().(*canonical)
+	defer x.release(c)
+	c.read(q)
+	if m, ok := x.claim(c.exact(), q.Trace, Exact); ok {
+		return m, true
+	}
+	volatile := x.volatileOf(c)
+	if m, ok := x.claimDenoised(c, volatile); ok {
+		return m, true
+	}
+	if c.body == bodyDigest || q.BodyLength < x.digestFrom {
+		return Match{}, false
+	}
+	// The recorder may have kept less of the body than there is of it here.
+	c.body = bodyDigest
+	if m, ok := x.claim(c.exact(), q.Trace, Exact); ok {
+		return m, true
+	}
+	return x.claimDenoised(c, volatile)
+}
+
+func (x *Index) claimDenoised(c *canonical, volatile fieldSet) (Match, bool) {
+	if len(volatile) == 0 {
+		return Match{}, false
+	}
+	return x.claim(c.denoised(volatile), c.q.Trace, Denoised)
+}
+
+func (x *Index) volatileOf(c *canonical) fieldSet {
+	if len(x.volatile) == 0 {
+		return nil
+	}
+	return x.volatile[c.operation()]
+}
+
+func (x *Index) claim(key Key, trace string, tier Tier) (Match, bool) {
+	number, ok := x.sequences.claim(key, trace)
+	if !ok {
+		return Match{}, false
+	}
+	if used := &x.used[number]; !used.Load() && used.CompareAndSwap(false, true) {
+		x.consumed.Add(1)
+	}
+	return Match{Number: int(number), Record: x.records[number], Tier: tier}, true
+}
+
+// mostKept bounds the buffers that a canonical keeps for its next use, in bytes.
+const mostKept = 256 << 10
+
+func (x *Index) release(c *canonical) {
+	if cap(c.out) > mostKept || cap(c.doc.nodes) > mostKept/64 || cap(c.form) > mostKept/32 {
+		*c = canonical{}
+	}
+	c.q = nil
+	x.requests.Put(c)
+}
+
+// Records are those that the index was built from, playable or not.
+func (x *Index) Records() []*trafficpb.Record { return x.records }
+
+// Unused counts the playable records that no claim has taken.
+func (x *Index) Unused() int { return x.playable - int(x.consumed.Load()) }
+
+// Unplayable counts the records that cannot answer a call.
+func (x *Index) Unplayable() int { return len(x.records) - x.playable }
+
+// Names are the hosts of the records that are names, not addresses, in order.
+func (x *Index) Names() []string {
+	names := map[string]struct{}{}
+	for _, r := range x.records {
+		host := HostName(r.GetHost())
+		if _, err := netip.ParseAddr(host); err != nil && host != "" {
+			names[host] = struct{}{}
+		}
+	}
+	ordered := make([]string, 0, len(names))
+	for name := range names {
+		ordered = append(ordered, name)
+	}
+	slices.Sort(ordered)
+	return ordered
+}
+
+// builder makes an Index.
+type builder struct {
+	index   *Index
+	c       canonical
+	learner *learner
+	entries []entry
+}
+
+func newBuilder(records []*trafficpb.Record) *builder {
+	x := &Index{
+		records: records, destinations: map[string]*destination{}, unplayable: map[Key]uint32{}, reasons: map[uint32]string{},
+		used: make([]atomic.Bool, len(records)), digestFrom: math.MaxInt64,
+	}
+	x.requests.New = func() any { return new(canonical) }
+	return &builder{index: x, learner: &learner{operations: map[Key]*operationFields{}}}
+}
+
+func (b *builder) learn(i int) {
+	r := b.index.records[i]
+	if r.GetProtocol() != protocolHTTP {
+		return
+	}
+	if q, err := FromRecord(r); err == nil {
+		b.c.read(q)
+		b.learner.add(&b.c, time.Unix(0, r.GetRequest().GetFirstByte()))
+	}
+}
+
+// add takes one record into the index.
+func (b *builder) add(number uint32) {
+	r := b.index.records[number]
+	reason := unplayable(r)
+	if r.GetProtocol() != protocolHTTP {
+		b.addOpaque(number, r, reason)
+	} else {
+		reason = b.addHTTP(number, r, reason)
+	}
+	if reason == "" {
+		b.index.playable++
+	} else {
+		b.index.reasons[number] = reason
+	}
+}
+
+func (b *builder) addHTTP(number uint32, r *trafficpb.Record, reason string) string {
+	q, err := FromRecord(r)
+	if err != nil {
+		return "its request was not understood"
+	}
+	b.destination(q.Key()).clientFirst = true
+	b.c.read(q)
+	if b.c.body == bodyDigest {
+		b.index.digestFrom = min(b.index.digestFrom, q.BodyLength)
+	}
+	for _, key := range b.index.keys(&b.c) {
+		if reason != "" {
+			b.index.unplayable[key] = number
+		} else {
+			b.enter(key, q.Trace, number)
+		}
+	}
+	return reason
+}
+
+// keys are those of the signatures under which a record is found.
+func (x *Index) keys(c *canonical) []Key {
+	keys := []Key{c.exact()}
+	if volatile := x.volatileOf(c); len(volatile) > 0 {
+		keys = append(keys, c.denoised(volatile))
+	}
+	return keys
+}
+
+func (b *builder) enter(key Key, trace string, number uint32) {
+	b.entries = append(b.entries, entry{key, number})
+	if trace != "" {
+		b.entries = append(b.entries, entry{traceKey(key, trace), number})
+	}
+}
+
+func (b *builder) finish() *Index {
+	b.index.sequences = newSequences(b.entries)
+	b.index.orderRequests()
+	return b.index
+}

@@ -1,0 +1,86 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package match
+
+import (
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// Protocols of records.
+const (
+	protocolHTTP   = "http/1.1"
+	protocolOpaque = "opaque"
+)
+
+// unplayable says why a record cannot answer a call, "" when it can.
+func unplayable(r *trafficpb.Record) string {
+	switch {
+	case r.GetProtocol() != protocolHTTP && r.GetProtocol() != protocolOpaque:
+		return "it is of protocol " + strconv.Quote(r.GetProtocol()) + ", which is not played"
+	case hasDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW):
+		return "bytes of it were not recorded because the recorder could not keep up"
+	case hasDefect(r, trafficpb.Defect_DEFECT_PARSE_ERROR):
+		return "its bytes were not understood"
+	case r.GetFailure() != "":
+		return "" // played as the failure
+	case hasDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED):
+		return "its response was longer than the recorder keeps"
+	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF):
+		return "its response was cut off"
+	case r.GetProtocol() == protocolOpaque:
+		return unplayableOpaque(r)
+	}
+	return unplayableResponse(r)
+}
+
+func unplayableOpaque(r *trafficpb.Record) string {
+	switch {
+	case hasDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED):
+		return "its request was longer than the recorder keeps"
+	case ServerFirst(r) && r.GetRequest().GetBodyLength() > 0:
+		return "the server spoke first, and conversations of several turns are not played"
+	}
+	return ""
+}
+
+func unplayableResponse(r *trafficpb.Record) string {
+	switch head := r.GetResponse().GetHead(); {
+	case len(head) == 0:
+		return "its response was cut off"
+	case r.GetStatus() == 101:
+		return "it changes the protocol of the connection, which is not played"
+	default:
+		response, err := http1.ParseHead(head)
+		if err != nil || response.Status == 0 {
+			return "its response was not understood"
+		}
+		request, err := http1.ParseHead(r.GetRequest().GetHead())
+		if err == nil && request.Method == "CONNECT" && response.Status/100 == 2 {
+			return "it opens a tunnel, which is not played"
+		}
+	}
+	return ""
+}
+
+// ServerFirst tells whether the server of an opaque record sent something before the client did.
+func ServerFirst(r *trafficpb.Record) bool {
+	request, response := r.GetRequest(), r.GetResponse()
+	if response.GetBodyLength() == 0 {
+		return false
+	}
+	return request.GetBodyLength() == 0 || response.GetFirstByte() < request.GetFirstByte()
+}
+
+func hasDefect(r *trafficpb.Record, d trafficpb.Defect) bool {
+	return slices.Contains(r.GetDefects(), d)
+}
+
+func sliceKey(host string, port uint32) string {
+	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
+}

@@ -1,0 +1,173 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package traffic
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// recordJSON is the readable form of a record: what kubectl and jq see. Times are RFC 3339 with nanoseconds, in UTC.
+type recordJSON struct {
+	ID        string `json:"id"`
+	Direction string `json:"direction"` // Inbound or Outbound
+	Key       string `json:"key"`
+	Protocol  string `json:"protocol"`
+	Operation string `json:"operation,omitempty"`
+	Status    uint32 `json:"status,omitempty"`
+	Failure   string `json:"failure,omitempty"`
+	// StartTime is the first byte of the request; LatencySeconds runs from there to the last byte of the response.
+	StartTime      string       `json:"startTime,omitempty"`
+	LatencySeconds *float64     `json:"latencySeconds,omitempty"`
+	Namespace      string       `json:"namespace,omitempty"`
+	Workload       string       `json:"workload,omitempty"`
+	Pod            string       `json:"pod,omitempty"`
+	PodUID         string       `json:"podUID,omitempty"`
+	Host           string       `json:"host,omitempty"`
+	Port           uint32       `json:"port,omitempty"`
+	PeerAddress    string       `json:"peerAddress,omitempty"`
+	Session        string       `json:"session,omitempty"`
+	Connection     string       `json:"connection,omitempty"`
+	Ordinal        uint64       `json:"ordinal"`
+	TraceID        string       `json:"traceID,omitempty"`
+	Parent         string       `json:"parent,omitempty"`
+	Request        *messageJSON `json:"request,omitempty"`
+	Response       *messageJSON `json:"response,omitempty"`
+	Defects        []string     `json:"defects,omitempty"`
+	Redacted       []string     `json:"redacted,omitempty"`
+	NotReplayable  bool         `json:"notReplayable,omitempty"`
+	ProxyInstance  string       `json:"proxyInstance,omitempty"`
+	Sequence       uint64       `json:"sequence,omitempty"`
+}
+
+// messageJSON is one half of an exchange. Body is there when it is valid UTF-8, else BodyBase64.
+type messageJSON struct {
+	StartLine string      `json:"startLine,omitempty"`
+	Headers   [][2]string `json:"headers,omitempty"` // name and value in the order and case of the wire
+	// HeadBase64 is the raw head, there only when it is not valid UTF-8 and the fields above cannot hold all of it.
+	HeadBase64 []byte `json:"headBase64,omitempty"`
+	Body       string `json:"body,omitempty"`
+	BodyBase64 []byte `json:"bodyBase64,omitempty"`
+	BodyLength int64  `json:"bodyLength"` // of the whole body, also when it is truncated here
+	BodySHA256 string `json:"bodySHA256,omitempty"`
+	Truncated  bool   `json:"truncated,omitempty"`
+	FirstByte  string `json:"firstByteTime,omitempty"`
+	LastByte   string `json:"lastByteTime,omitempty"`
+}
+
+// MarshalRecordJSON returns the record as one JSON object on one line, without the line's end.
+func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
+	form := recordJSON{
+		ID: r.GetId(), Direction: directionName(r.GetDirection()), Key: SliceKey(r), Protocol: r.GetProtocol(),
+		Operation: r.GetOperation(), Status: r.GetStatus(), Failure: r.GetFailure(),
+		StartTime: timeText(r.GetRequest().GetFirstByte()), LatencySeconds: latencySeconds(r),
+		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
+		Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(),
+		TraceID: r.GetTraceId(), Parent: r.GetParent(),
+		Request:  newMessageJSON(r.GetRequest()),
+		Response: newMessageJSON(r.GetResponse()),
+		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
+		ProxyInstance: r.GetProxyInstance(), Sequence: r.GetSequence(),
+	}
+	for _, defect := range r.GetDefects() {
+		form.Defects = append(form.Defects, DefectName(defect))
+	}
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false) // bodies are often HTML, and are to be read
+	if err := encoder.Encode(form); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil
+}
+
+// DefectName returns the readable name of a defect, such as RequestTruncated.
+func DefectName(d trafficpb.Defect) string {
+	var name strings.Builder
+	for word := range strings.SplitSeq(strings.TrimPrefix(d.String(), "DEFECT_"), "_") {
+		if word != "" {
+			name.WriteString(word[:1] + strings.ToLower(word[1:]))
+		}
+	}
+	return name.String()
+}
+
+func directionName(d trafficpb.Direction) string {
+	switch d {
+	case trafficpb.Direction_DIRECTION_INBOUND:
+		return "Inbound"
+	case trafficpb.Direction_DIRECTION_OUTBOUND:
+		return "Outbound"
+	default:
+		return "Unspecified"
+	}
+}
+
+func newMessageJSON(m *trafficpb.Message) *messageJSON {
+	if m == nil {
+		return nil
+	}
+	form := &messageJSON{
+		BodyLength: m.GetBodyLength(),
+		BodySHA256: hex.EncodeToString(m.GetBodySha256()),
+		Truncated:  m.GetBodyLength() > int64(len(m.GetBody())),
+		FirstByte:  timeText(m.GetFirstByte()),
+		LastByte:   timeText(m.GetLastByte()),
+	}
+	form.StartLine, form.Headers = parseHead(m.GetHead())
+	if !utf8.Valid(m.GetHead()) {
+		form.HeadBase64 = m.GetHead()
+	}
+	if utf8.Valid(m.GetBody()) {
+		form.Body = string(m.GetBody())
+	} else {
+		form.BodyBase64 = m.GetBody()
+	}
+	return form
+}
+
+// parseHead splits a head for reading. A line that is no header has the empty name, so that no line is lost.
+func parseHead(head []byte) (startLine string, headers [][2]string) {
+	first := true
+	for line := range strings.Lines(string(head)) {
+		line = strings.TrimRight(line, "\r\n")
+		if first {
+			startLine, first = line, false
+			continue
+		}
+		if line == "" {
+			continue
+		}
+		name, value, isHeader := strings.Cut(line, ":")
+		if !isHeader || strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+			name, value = "", line
+		}
+		headers = append(headers, [2]string{name, strings.Trim(value, " \t")})
+	}
+	return startLine, headers
+}
+
+// latencySeconds is absent when there is no response whose end is known.
+func latencySeconds(r *trafficpb.Record) *float64 {
+	start, end := r.GetRequest().GetFirstByte(), r.GetResponse().GetLastByte()
+	if start == 0 || end == 0 {
+		return nil
+	}
+	seconds := time.Duration(end - start).Seconds()
+	return &seconds
+}
+
+func timeText(unixNano int64) string {
+	if unixNano == 0 {
+		return ""
+	}
+	return time.Unix(0, unixNano).UTC().Format(time.RFC3339Nano)
+}
