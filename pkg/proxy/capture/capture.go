@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,8 @@ type Capture struct {
 	Budget    *tee.Budget
 	Recorder  *recorder.Recorder
 	Redactor  *redact.Redactor
+	// Ports are the inbound ports that are recorded; others are relayed only.
+	Ports []uint16
 	// Unrecorded tells of outbound destinations whose traffic is relayed only.
 	Unrecorded func(netip.AddrPort) bool
 	Log        *slog.Logger
@@ -78,6 +81,10 @@ func (c *Capture) Inbound(ctx context.Context, client *net.TCPConn, to netip.Add
 		relay.Reset(client)
 		return
 	}
+	if !slices.Contains(c.Ports, to.Port()) {
+		c.relayOnly(client, server)
+		return
+	}
 	peer := client.RemoteAddr().(*net.TCPAddr).AddrPort()
 	c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, unmap(peer)))
 }
@@ -90,9 +97,7 @@ func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 	case unrecorded && err != nil:
 		relay.Reset(client)
 	case unrecorded:
-		c.skipped.Add(1)
-		c.relayed.Add(1)
-		relay.Run(client, server, nil, nil)
+		c.relayOnly(client, server)
 	case err != nil:
 		c.refused.Add(1)
 		c.recordRefusal(client, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to), err)
@@ -100,6 +105,12 @@ func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 	default:
 		c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to))
 	}
+}
+
+func (c *Capture) relayOnly(client, server *net.TCPConn) {
+	c.skipped.Add(1)
+	c.relayed.Add(1)
+	relay.Run(client, server, nil, nil)
 }
 
 func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {

@@ -64,6 +64,13 @@ func New(s Settings, log *slog.Logger) *Isolate {
 // Ready tells whether the responder has answered: its names are known, and it knows the counters of this pod.
 func (i *Isolate) Ready() bool { return i.names.Loaded() && i.reported.Load() }
 
+// Counts returns the connections of the workload: all, those led to the responder, and those reset.
+func (i *Isolate) Counts() (attempted, answered, refused uint64) {
+	// Attempted is read last, so that it is never less than the others together.
+	refused, answered = i.refused.Load(), i.answered.Load()
+	return i.attempted.Load(), answered, refused
+}
+
 // Outbound leads a connection of the workload to the responder. It is reset when the responder cannot be reached.
 func (i *Isolate) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
 	i.attempted.Add(1)
@@ -146,12 +153,8 @@ func (i *Isolate) loadNames(ctx context.Context) error {
 }
 
 func (i *Isolate) report(ctx context.Context) error {
-	// Attempted is read last, so that it is never less than the others together.
-	r := report{
-		Instance: i.instance, PodIP: i.settings.PodIP, Workload: i.settings.Workload, RefusedNames: i.names.Refused(),
-		Refused: i.refused.Load(), Answered: i.answered.Load(),
-	}
-	r.Attempted = i.attempted.Load()
+	r := report{Instance: i.instance, PodIP: i.settings.PodIP, Workload: i.settings.Workload, RefusedNames: i.names.Refused()}
+	r.Attempted, r.Answered, r.Refused = i.Counts()
 	if err := i.control.put(ctx, i.settings.Pod, r); err != nil {
 		return err
 	}

@@ -25,18 +25,24 @@ var canaries = []netip.AddrPort{
 const canaryTimeout = 2 * time.Second
 
 // CheckIsolated tries to leave: a TCP connection must arrive at the proxy's port, where this function listens, and a
-// UDP datagram must be refused by the kernel. An address without a route cannot be left by either.
+// UDP datagram must be refused by the kernel. An address without a route cannot be left by either. Where the proxy
+// itself listens already, as when an init container runs again, only UDP is tried: a connection would end at the proxy.
 func CheckIsolated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, canaryTimeout*time.Duration(len(canaries)))
 	defer cancel()
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{Port: wiring.ProxyOutboundPort})
-	if err != nil {
+	running := errors.Is(err, syscall.EADDRINUSE)
+	if err != nil && !running {
 		return fmt.Errorf("listening in the proxy's place: %w", err)
 	}
-	defer listener.Close()
+	if !running {
+		defer listener.Close()
+	}
 	for _, canary := range canaries {
-		if err := checkTCP(ctx, listener, canary); err != nil {
-			return fmt.Errorf("TCP to %s: %w", canary, err)
+		if !running {
+			if err := checkTCP(ctx, listener, canary); err != nil {
+				return fmt.Errorf("TCP to %s: %w", canary, err)
+			}
 		}
 		if err := checkUDP(ctx, canary); err != nil {
 			return fmt.Errorf("UDP to %s: %w", canary, err)

@@ -21,7 +21,11 @@ func differences(asked, held *canonical) []string {
 			found = append(found, fmt.Sprintf("body: %d bytes, recorded %d bytes", asked.q.BodyLength, held.q.BodyLength))
 		}
 	}
-	return append(found, fieldDifferences(fieldsOf(asked), fieldsOf(held))...)
+	found = append(found, fieldDifferences(fieldsOf(asked), fieldsOf(held))...)
+	if len(found) == 0 {
+		found = append(found, "body: its shape") // no field differs, such as [] and {}
+	}
+	return found
 }
 
 // fieldsOf returns the values of each field, in their order.

@@ -5,6 +5,7 @@ package match
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ const (
 type Explainer struct {
 	index        *Index
 	destinations map[string][]operationExamples // by destination, made at the first use
+	opaque       map[string]opaqueExamples      // by destination
 	asked, held  canonical
 }
 
@@ -29,6 +31,12 @@ type Explainer struct {
 type operationExamples struct {
 	name    string // "GET /orders/7"
 	records []uint32
+}
+
+// opaqueExamples are the connections to one destination that are not HTTP.
+type opaqueExamples struct {
+	connections int
+	reason      string // why one of them cannot be played, "" when all can
 }
 
 // NewExplainer explains misses of an index.
@@ -58,54 +66,63 @@ func (e *Explainer) Explain(q *Request) string {
 
 // ExplainOpaque says why a connection was missed whose client sent something that is not HTTP.
 func (e *Explainer) ExplainOpaque(host string, port uint32, sent int) string {
+	if e.destinations == nil {
+		e.remember()
+	}
 	key := sliceKey(host, port)
-	connections := 0
-	reason := ""
-	for number, r := range e.index.records {
-		if r.GetProtocol() == protocolOpaque && HostName(r.GetHost()) == host && r.GetPort() == port {
-			connections++
-			if text := e.index.reasons[uint32(number)]; text != "" {
-				reason = text
-			}
-		}
-	}
-	switch {
-	case connections == 0:
+	switch o := e.opaque[key]; {
+	case o.connections == 0:
 		return fmt.Sprintf("no connection to %s that is not HTTP/1 was recorded", key)
-	case reason != "":
-		return fmt.Sprintf("of %d recorded connections to %s some cannot be played: %s", connections, key, reason)
+	case o.reason != "":
+		return fmt.Sprintf("of %d recorded connections to %s some cannot be played: %s", o.connections, key, o.reason)
+	default:
+		return fmt.Sprintf("none of %d recorded connections to %s has the %d bytes that the client sent", o.connections, key, sent)
 	}
-	return fmt.Sprintf("none of %d recorded connections to %s has the %d bytes that the client sent", connections, key, sent)
 }
 
 func (e *Explainer) remember() {
 	e.destinations = map[string][]operationExamples{}
+	e.opaque = map[string]opaqueExamples{}
 	places := map[string]int{} // of destination and operation
 	for number, r := range e.index.records {
-		q, err := FromRecord(r)
-		if r.GetProtocol() != protocolHTTP || err != nil {
+		if r.GetProtocol() == protocolHTTP {
+			e.rememberHTTP(uint32(number), r, places)
 			continue
 		}
-		key, name := q.Key(), q.Operation()
-		at, ok := places[key+" "+name]
-		if !ok {
-			at = len(e.destinations[key])
-			if at == mostOperations {
-				continue
-			}
-			places[key+" "+name] = at
-			e.destinations[key] = append(e.destinations[key], operationExamples{name: name})
+		key := sliceKey(HostName(r.GetHost()), r.GetPort())
+		o := e.opaque[key]
+		o.connections++
+		if reason := e.index.reasons[uint32(number)]; reason != "" {
+			o.reason = reason
 		}
-		if o := &e.destinations[key][at]; len(o.records) < mostExamples {
-			o.records = append(o.records, uint32(number))
+		e.opaque[key] = o
+	}
+}
+
+func (e *Explainer) rememberHTTP(number uint32, r *trafficpb.Record, places map[string]int) {
+	q, err := FromRecord(r)
+	if err != nil {
+		return
+	}
+	key, name := q.Key(), q.Operation()
+	at, ok := places[key+" "+name]
+	if !ok {
+		at = len(e.destinations[key])
+		if at == mostOperations {
+			return
 		}
+		places[key+" "+name] = at
+		e.destinations[key] = append(e.destinations[key], operationExamples{name: name})
+	}
+	if o := &e.destinations[key][at]; len(o.records) < mostExamples {
+		o.records = append(o.records, number)
 	}
 }
 
 func (e *Explainer) explainDestination(q *Request) string {
 	var others []string
 	for key := range e.destinations {
-		if strings.HasPrefix(key, sliceKey(q.Host, 0)[:len(sliceKey(q.Host, 0))-1]) {
+		if host, _, err := net.SplitHostPort(key); err == nil && host == q.Host {
 			others = append(others, key)
 		}
 	}
@@ -149,9 +166,6 @@ func nearest(name string, operations []operationExamples) string {
 	for _, o := range operations {
 		otherMethod, otherPath, _ := strings.Cut(o.name, " ")
 		score := 2 * commonPrefix(path, otherPath)
-		if path == otherPath {
-			score = 2 * len(path) * 2
-		}
 		if method == otherMethod {
 			score++
 		}

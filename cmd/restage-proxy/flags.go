@@ -1,0 +1,76 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Modes of the proxy.
+const (
+	modeCapture = "Capture"
+	modeIsolate = "Isolate"
+)
+
+// parse reads the flags of one mode and refuses those of the other, which would silently do nothing.
+func parse(flags *pflag.FlagSet, args []string, only map[string][]string) (mode string, err error) {
+	flags.StringVar(&mode, "mode", "", "Capture or Isolate")
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", fmt.Errorf("unexpected argument %q: only flags are allowed", flags.Arg(0))
+	}
+	if mode != modeCapture && mode != modeIsolate {
+		return "", fmt.Errorf("--mode %q: allowed are %s and %s", mode, modeCapture, modeIsolate)
+	}
+	for other, names := range only {
+		for _, name := range names {
+			if other != mode && flags.Changed(name) {
+				return "", fmt.Errorf("--%s: allowed only with --mode=%s", name, other)
+			}
+		}
+	}
+	return mode, nil
+}
+
+// parsePorts reads "80,9898". An empty list is allowed: nothing inbound is recorded then.
+func parsePorts(list string) ([]uint16, error) {
+	var ports []uint16
+	for item := range strings.SplitSeq(list, ",") {
+		if item == "" {
+			continue
+		}
+		port, err := strconv.ParseUint(item, 10, 16)
+		if err != nil || port == 0 {
+			return nil, fmt.Errorf("--ports: %q is not a port, allowed are 1 to 65535", item)
+		}
+		if !slices.Contains(ports, uint16(port)) {
+			ports = append(ports, uint16(port))
+		}
+	}
+	return ports, nil
+}
+
+// parseAddress reads the ip:port of a flag.
+func parseAddress(flag, value string) (netip.AddrPort, error) {
+	address, err := netip.ParseAddrPort(value)
+	if err != nil || address.Port() == 0 {
+		return address, fmt.Errorf("--%s: %q is not ip:port", flag, value)
+	}
+	return netip.AddrPortFrom(address.Addr().Unmap(), address.Port()), nil
+}
+
+func checkRange(flag string, value, least, most int64) error {
+	if value < least || value > most {
+		return fmt.Errorf("--%s: %d, allowed are %d to %d bytes", flag, value, least, most)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/restage-dev/restage/pkg/proxy"
+	"github.com/restage-dev/restage/pkg/proxy/isolate"
+	"github.com/restage-dev/restage/pkg/proxy/recorder"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const mebibyte = 1 << 20
+
+// runFlags are the flags of both modes.
+type runFlags struct {
+	workload, ports, forwarder, caFile, redactionKey, responder, control, tokenFile string
+	bodyLimit, teeMemory, bufferMemory                                              int64
+}
+
+func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
+	var f runFlags
+	flags := pflag.NewFlagSet("restage-proxy run", pflag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&f.workload, "workload", "", "name of the workload")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the bearer token for the forwarder (default "+
+		wiring.ForwarderToken+") or with the environment's (default "+wiring.EnvironmentToken+")")
+	flags.StringVar(&f.ports, "ports", "", "Capture: inbound TCP ports to record, separated by commas")
+	flags.StringVar(&f.forwarder, "forwarder", "", "Capture: host:port of the forwarder")
+	flags.StringVar(&f.caFile, "ca-file", wiring.ForwarderCA, "Capture: file with the CA of the forwarder's certificate")
+	flags.StringVar(&f.redactionKey, "redaction-key", wiring.RedactionKey, "Capture: file with the key of redaction tokens")
+	flags.Int64Var(&f.bodyLimit, "body-limit", mebibyte, "Capture: bytes of each body that are kept, at most 1 MiB")
+	flags.Int64Var(&f.teeMemory, "tee-memory", 16*mebibyte, "Capture: bytes of traffic that may wait for their parser")
+	flags.Int64Var(&f.bufferMemory, "buffer-memory", 32*mebibyte, "Capture: bytes of records that may wait for the forwarder")
+	flags.StringVar(&f.responder, "responder", "", "Isolate: ip:port of the responder's tunnel")
+	flags.StringVar(&f.control, "control", "", "Isolate: ip:port of the responder's control API")
+	mode, err := parse(flags, args, map[string][]string{
+		modeCapture: {"ports", "forwarder", "ca-file", "redaction-key", "body-limit", "tee-memory", "buffer-memory"},
+		modeIsolate: {"responder", "control"},
+	})
+	if err != nil {
+		return err
+	}
+	if f.workload == "" {
+		return errors.New("--workload is needed")
+	}
+	if mode == modeIsolate {
+		return f.isolate(ctx, log)
+	}
+	return f.capture(ctx, log)
+}
+
+func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
+	ports, err := parsePorts(f.ports)
+	if err != nil {
+		return err
+	}
+	if _, _, err := net.SplitHostPort(f.forwarder); err != nil {
+		return fmt.Errorf("--forwarder: %q is not host:port", f.forwarder)
+	}
+	if err := errors.Join(
+		checkRange("body-limit", f.bodyLimit, 0, mebibyte),
+		checkRange("tee-memory", f.teeMemory, mebibyte, 1024*mebibyte),
+		checkRange("buffer-memory", f.bufferMemory, 4*mebibyte, 1024*mebibyte),
+	); err != nil {
+		return err
+	}
+	return proxy.RunCapture(ctx, proxy.CaptureConfig{
+		Workload:     f.workload,
+		Ports:        ports,
+		Forwarder:    recorder.Forwarder{Address: f.forwarder, TokenFile: withDefault(f.tokenFile, wiring.ForwarderToken), CAFile: f.caFile},
+		RedactionKey: f.redactionKey,
+		BodyLimit:    f.bodyLimit,
+		TeeMemory:    f.teeMemory,
+		BufferMemory: f.bufferMemory,
+		Outbound:     port(wiring.ProxyOutboundPort),
+		Inbound:      port(wiring.ProxyInboundPort),
+		Admin:        port(wiring.ProxyAdminPort),
+	}, log)
+}
+
+func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
+	responder, err := parseAddress("responder", f.responder)
+	if err != nil {
+		return err
+	}
+	control, err := parseAddress("control", f.control)
+	if err != nil {
+		return err
+	}
+	pod := os.Getenv("POD_NAME")
+	if pod == "" {
+		return errors.New("environment variable POD_NAME is needed")
+	}
+	search, err := isolate.SearchDomains("/etc/resolv.conf")
+	if err != nil {
+		log.Warn("The pod's search domains are unknown, only names asked for in full are answered", "err", err)
+	}
+	return proxy.RunIsolate(ctx, proxy.IsolateConfig{
+		Settings: isolate.Settings{
+			Pod: pod, PodIP: os.Getenv("POD_IP"), Workload: f.workload, Responder: responder, Control: control,
+			TokenFile: withDefault(f.tokenFile, wiring.EnvironmentToken), SearchDomains: search,
+		},
+		Outbound: port(wiring.ProxyOutboundPort),
+		Admin:    port(wiring.ProxyAdminPort),
+		DNS:      proxy.DNSAddresses(strconv.Itoa(wiring.ProxyDNSPort), log),
+	}, log)
+}
+
+func port(number int) string { return ":" + strconv.Itoa(number) }
+
+func withDefault(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,112 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apiregistration keeps the APIService that puts the group of Restage into the cluster's API.
+package apiregistration
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/klog/v2"
+	applyv1 "k8s.io/kube-aggregator/pkg/client/applyconfiguration/apiregistration/v1"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+)
+
+const (
+	// ServiceName of the API server.
+	ServiceName = "restage-apiserver"
+	// CAConfigMap holds, under ca.crt, the CA of the API server's certificate. The API server writes it.
+	CAConfigMap = "restage-apiserver-ca"
+	// ClusterRole owns the APIService, so that an uninstallation takes it along.
+	ClusterRole = "restage-controller"
+
+	caKey        = "ca.crt"
+	servicePort  = 443
+	fieldManager = "restage-controller"
+	// groupPriority is below that of Kubernetes' own groups, so that no short name of ours wins over one of theirs.
+	groupPriority   = 1000
+	versionPriority = 15
+	// repair is how often the registration is applied without an event.
+	repair = 5 * time.Minute
+)
+
+// Name of the APIService.
+var Name = v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
+
+// Reconciler registers the API as long as our namespace is there to stay.
+type Reconciler struct {
+	Namespace   string
+	Kube        kubernetes.Interface
+	APIServices aggregator.APIServiceInterface
+	ConfigMaps  corelisters.ConfigMapNamespaceLister
+	Namespaces  corelisters.NamespaceLister
+}
+
+// Reconcile applies the APIService. Before the API server has published its CA there is nothing to register, and in a
+// namespace that is terminating the registration is taken down: one without a server behind it would block the
+// deletion of every namespace in the cluster.
+func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
+	namespace, err := r.Namespaces.Get(r.Namespace)
+	if err != nil {
+		return 0, fmt.Errorf("reading our namespace: %w", err)
+	}
+	if namespace.DeletionTimestamp != nil {
+		return 0, Remove(ctx, r.APIServices)
+	}
+	configMap, err := r.ConfigMaps.Get(CAConfigMap)
+	if apierrors.IsNotFound(err) {
+		klog.FromContext(ctx).Info("Waiting for the API server to publish its CA", "configMap", klog.KRef(r.Namespace, CAConfigMap))
+		return repair, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	ca := configMap.Data[caKey]
+	if ca == "" {
+		return 0, fmt.Errorf("ConfigMap %s/%s has no %s", r.Namespace, CAConfigMap, caKey)
+	}
+	role, err := r.Kube.RbacV1().ClusterRoles().Get(ctx, ClusterRole, metav1.GetOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("looking for the owner of the registration: %w", err)
+	}
+	_, err = r.APIServices.Apply(ctx, r.desired(ca, role.UID), metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	if err != nil {
+		return 0, fmt.Errorf("applying APIService %q: %w", Name, err)
+	}
+	return repair, nil
+}
+
+func (r *Reconciler) desired(ca string, owner types.UID) *applyv1.APIServiceApplyConfiguration {
+	service := applyv1.ServiceReference().WithNamespace(r.Namespace).WithName(ServiceName).WithPort(servicePort)
+	config := applyv1.APIService(Name).
+		WithLabels(map[string]string{"app.kubernetes.io/part-of": "restage"}).
+		WithSpec(applyv1.APIServiceSpec().
+			WithGroup(v1alpha1.SchemeGroupVersion.Group).
+			WithVersion(v1alpha1.SchemeGroupVersion.Version).
+			WithService(service).
+			WithCABundle([]byte(ca)...).
+			WithInsecureSkipTLSVerify(false).
+			WithGroupPriorityMinimum(groupPriority).
+			WithVersionPriority(versionPriority))
+	return config.WithOwnerReferences(metaapply.OwnerReference().
+		WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(ClusterRole).WithUID(owner))
+}
+
+// Remove takes the registration down. It need not exist.
+func Remove(ctx context.Context, client aggregator.APIServiceInterface) error {
+	err := client.Delete(ctx, Name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting APIService %q: %w", Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package generator
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// protocolHTTP1 is the protocol that can be replayed.
+const protocolHTTP1 = "http/1.1"
+
+// obstacle says why a record cannot be replayed, "" when it can.
+func obstacle(r *trafficpb.Record) string {
+	if r.GetProtocol() != protocolHTTP1 {
+		return "protocol " + r.GetProtocol()
+	}
+	if r.GetNotReplayable() {
+		return "outbound calls that it made may be lost"
+	}
+	for _, defect := range r.GetDefects() {
+		if defect == trafficpb.Defect_DEFECT_CUT_OFF && unanswered(r) && requestWhole(r) {
+			continue // the lack of an answer is what the recording shows
+		}
+		return "incomplete: " + strings.ToLower(strings.TrimPrefix(defect.String(), "DEFECT_"))
+	}
+	if m, err := http1.ParseHead(r.GetRequest().GetHead()); err != nil || m.Method == "" {
+		return "malformed request"
+	}
+	if unanswered(r) {
+		return ""
+	}
+	if m, err := http1.ParseHead(r.GetResponse().GetHead()); err != nil || m.Status == 0 {
+		return "malformed response"
+	}
+	return ""
+}
+
+// unanswered tells of a request that got no whole response from the workload in the recording.
+func unanswered(r *trafficpb.Record) bool { return r.GetFailure() != "" }
+
+// requestWhole tells whether a request has the body that its head promises, when that can be told.
+func requestWhole(r *trafficpb.Record) bool {
+	m, err := http1.ParseHead(r.GetRequest().GetHead())
+	if err != nil || m.Get("Transfer-Encoding") != "" {
+		return false
+	}
+	whole := http1.AppendMessage(nil, m.Head, r.GetRequest().GetBody())
+	return slices.Equal(whole[:min(len(m.Head), len(whole))], m.Head)
+}
+
+// recordedResponse is the response of a record that obstacle found none in.
+func recordedResponse(r *trafficpb.Record) *http1.Message {
+	m, err := http1.ParseHead(r.GetResponse().GetHead())
+	if err != nil {
+		return &http1.Message{Status: int(r.GetStatus())}
+	}
+	m.Body = r.GetResponse().GetBody()
+	m.BodyLength = r.GetResponse().GetBodyLength()
+	m.BodySHA256 = r.GetResponse().GetBodySha256()
+	return m
+}

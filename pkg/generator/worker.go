@@ -1,0 +1,70 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package generator
+
+import (
+	"context"
+	"time"
+)
+
+// worker sends the requests of one recorded connection, one after the other, over one connection of its own.
+type worker struct {
+	engine *engine
+	size   int
+	queue  chan *request
+	link   link
+}
+
+// run takes the requests up as they are released, until all are done or the context ends.
+func (w *worker) run(ctx context.Context, start time.Time) {
+	defer w.link.close()
+	var free time.Time // when the connection became free
+	for range w.size {
+		var q *request
+		select {
+		case q = <-w.queue:
+		case <-ctx.Done():
+			return
+		}
+		picked := time.Now()
+		intended := start.Add(q.offset)
+		due := intended
+		if free.After(due) {
+			due = free
+		}
+		r := w.exchange(ctx, q, picked.Add(w.engine.timeout))
+		free = time.Now()
+		if ctx.Err() != nil {
+			return // cut short, not answered
+		}
+		r.released = picked.Sub(due)
+		r.sent += picked.Sub(intended)
+		r.latency = free.Sub(intended)
+		select {
+		case w.engine.results <- r:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// exchange sends one request and reads its response. The result's sent is the time until the connection was open.
+func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) result {
+	r := result{request: q}
+	picked := time.Now()
+	w.engine.sent.Add(1)
+	if err := w.link.open(ctx, q.target, deadline); err != nil {
+		r.failure = failureOf(err)
+	} else {
+		r.sent = time.Since(picked)
+		r.response, err = w.link.exchange(q)
+		if err != nil {
+			r.response, r.failure = nil, failureOf(err)
+		}
+	}
+	if r.failure != "" {
+		w.engine.errors.Add(1)
+	}
+	return r
+}

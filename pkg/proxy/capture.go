@@ -1,0 +1,133 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restage-dev/restage/pkg/proxy/capture"
+	"github.com/restage-dev/restage/pkg/proxy/recorder"
+	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
+)
+
+// flushTimeout is what the last records have to reach the forwarder when the proxy stops.
+const flushTimeout = 5 * time.Second
+
+// CaptureConfig is what the proxy is told in capture mode.
+type CaptureConfig struct {
+	Workload  string
+	Ports     []uint16 // inbound ports that are recorded; others are relayed only
+	Forwarder recorder.Forwarder
+	// RedactionKey is the file with the key of redaction tokens.
+	RedactionKey string
+	BodyLimit    int64 // bytes of each body that are kept
+	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
+	BufferMemory int64 // bytes of records that wait for the forwarder
+	// Outbound, Inbound and Admin are the addresses that are listened on.
+	Outbound, Inbound, Admin string
+	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
+	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
+}
+
+// RunCapture relays and records until the context ends; then it hands over what it has recorded.
+func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) error {
+	records := recorder.New(config.BufferMemory)
+	tap := &capture.Capture{
+		Workload: config.Workload, BodyLimit: config.BodyLimit, Budget: tee.NewBudget(config.TeeMemory), Recorder: records,
+		Redactor: newRedactor(config.RedactionKey, log), Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), Log: log,
+		Ports: config.Ports,
+	}
+	log = log.With("workload", config.Workload, "instance", records.Instance())
+	var listeners []*net.TCPListener
+	for _, address := range []string{config.Outbound, config.Inbound, config.Admin} {
+		listener, err := listenTCP(ctx, address)
+		if err != nil {
+			return err
+		}
+		defer listener.Close()
+		listeners = append(listeners, listener)
+	}
+
+	pushing, stopPushing := context.WithCancel(context.WithoutCancel(ctx))
+	var pusher sync.WaitGroup
+	pusher.Go(func() { (&recorder.Pusher{Recorder: records, Connect: config.Forwarder.Connect, Log: log}).Run(pushing) })
+	defer pusher.Wait()
+	defer stopPushing()
+
+	group, serving := errgroup.WithContext(ctx)
+	for i, handle := range []func(context.Context, *net.TCPConn, netip.AddrPort){tap.Outbound, tap.Inbound} {
+		l := &relay.Listener{TCPListener: listeners[i], OriginalDestination: config.OriginalDestination, Handle: handle, Log: log}
+		group.Go(func() error { return l.Serve(serving) })
+	}
+	group.Go(func() error {
+		return serveAdmin(serving, listeners[2], func() bool { return true }, captureMetrics(tap, records))
+	})
+	log.Info("Recording", "outbound", config.Outbound, "inbound", config.Inbound, "forwarder", config.Forwarder.Address)
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, finishCapture(ctx, tap, records, log))
+}
+
+// finishCapture ends the records of open connections and waits until the forwarder has everything.
+func finishCapture(ctx context.Context, tap *capture.Capture, records *recorder.Recorder, log *slog.Logger) error {
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	err := tap.Wait(flush)
+	if err == nil {
+		err = records.Flush(flush)
+	}
+	log.Info("Stopped recording", "recorded", records.Recorded(), "acknowledged", records.Acknowledged(), "lost", records.Lost())
+	if err != nil {
+		return fmt.Errorf("handing the last records to the forwarder: %w", err)
+	}
+	return nil
+}
+
+// newRedactor goes on with a key of its own when there is none: a secret never leaves as it is.
+func newRedactor(path string, log *slog.Logger) *redact.Redactor {
+	redactor, err := redact.FromFile(path)
+	if err != nil {
+		log.Warn("No redaction key: tokens are made with a random one and will differ from those of other pods", "err", err)
+		return redact.NewRandom()
+	}
+	return redactor
+}
+
+// unrecorded tells of destinations whose traffic holds credentials and is no dependency to play: the API server
+// and the metadata services of clouds.
+func unrecorded(apiServer string) func(netip.AddrPort) bool {
+	never := []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254")}
+	if address, err := netip.ParseAddr(apiServer); err == nil {
+		never = append(never, address.Unmap())
+	}
+	return func(to netip.AddrPort) bool { return slices.Contains(never, to.Addr()) }
+}
+
+func captureMetrics(tap *capture.Capture, records *recorder.Recorder) []metric {
+	return []metric{
+		{"restage_proxy_connections_relayed_total", "counter", "Connections relayed.", func() uint64 { return tap.Counts().Relayed }},
+		{"restage_proxy_connections_refused_total", "counter", "Connections whose destination could not be reached.", func() uint64 { return tap.Counts().Refused }},
+		{"restage_proxy_unrecorded_total", "counter", "Probes and connections that are never recorded.", func() uint64 { return tap.Counts().Skipped }},
+		{"restage_proxy_parser_faults_total", "counter", "Parsers that failed; their connections went on.", func() uint64 { return tap.Counts().Panics }},
+		{"restage_proxy_records_total", "counter", "Records made.", records.Recorded},
+		{"restage_proxy_records_acknowledged_total", "counter", "Records that the forwarder has.", records.Acknowledged},
+		{"restage_proxy_losses_total", "counter", "Exchanges and connections that were seen but not recorded.", records.Lost},
+		{"restage_proxy_tee_bytes", "gauge", "Bytes of traffic that wait for their parser.", func() uint64 { return uint64(tap.Budget.Used()) }},
+	}
+}

@@ -1,0 +1,80 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/restage-dev/restage/pkg/proxy/isolate"
+	"github.com/restage-dev/restage/pkg/proxy/relay"
+)
+
+// IsolateConfig is what the proxy is told in isolate mode.
+type IsolateConfig struct {
+	isolate.Settings
+	// Outbound, DNS and Admin are the addresses that are listened on.
+	Outbound, Admin string
+	DNS             []string
+	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
+	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
+}
+
+// RunIsolate leads the workload's connections to the responder until the context ends.
+func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) error {
+	log = log.With("workload", config.Workload, "pod", config.Pod)
+	proxy := isolate.New(config.Settings, log)
+	outbound, err := listenTCP(ctx, config.Outbound)
+	if err != nil {
+		return err
+	}
+	defer outbound.Close()
+	admin, err := listenTCP(ctx, config.Admin)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+
+	group, ctx := errgroup.WithContext(ctx)
+	for _, address := range config.DNS {
+		group.Go(func() error { return proxy.ServeDNS(ctx, address) })
+	}
+	listener := &relay.Listener{TCPListener: outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
+	group.Go(func() error { return listener.Serve(ctx) })
+	group.Go(func() error { return serveAdmin(ctx, admin, proxy.Ready, isolateMetrics(proxy)) })
+	group.Go(func() error {
+		proxy.Run(ctx)
+		return nil
+	})
+	log.Info("Isolating", "outbound", config.Outbound, "dns", config.DNS, "responder", config.Responder.String())
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// DNSAddresses are the loopback addresses that DNS is redirected to, of the families that the pod has.
+func DNSAddresses(port string, log *slog.Logger) []string {
+	addresses := []string{net.JoinHostPort("127.0.0.1", port)}
+	probe, err := net.ListenPacket("udp", "[::1]:0")
+	if err != nil {
+		log.Info("The pod has no IPv6, DNS is answered over IPv4 only", "err", err)
+		return addresses
+	}
+	probe.Close()
+	return append(addresses, net.JoinHostPort("::1", port))
+}
+
+func isolateMetrics(proxy *isolate.Isolate) []metric {
+	return []metric{
+		{"restage_proxy_connections_attempted_total", "counter", "Connections that the workload tried to make.", func() uint64 { n, _, _ := proxy.Counts(); return n }},
+		{"restage_proxy_connections_answered_total", "counter", "Connections led to the responder.", func() uint64 { _, n, _ := proxy.Counts(); return n }},
+		{"restage_proxy_connections_refused_total", "counter", "Connections reset, as the responder could not be reached.", func() uint64 { _, _, n := proxy.Counts(); return n }},
+	}
+}
