@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strconv"
 
 	"github.com/spf13/pflag"
 
@@ -84,9 +83,6 @@ func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
 		BodyLimit:    f.bodyLimit,
 		TeeMemory:    f.teeMemory,
 		BufferMemory: f.bufferMemory,
-		Outbound:     port(wiring.ProxyOutboundPort),
-		Inbound:      port(wiring.ProxyInboundPort),
-		Admin:        port(wiring.ProxyAdminPort),
 	}, log)
 }
 
@@ -112,13 +108,9 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 			Pod: pod, PodIP: os.Getenv("POD_IP"), Workload: f.workload, Responder: responder, Control: control,
 			TokenFile: withDefault(f.tokenFile, wiring.EnvironmentToken), SearchDomains: search,
 		},
-		Outbound: port(wiring.ProxyOutboundPort),
-		Admin:    port(wiring.ProxyAdminPort),
-		DNS:      proxy.DNSAddresses(strconv.Itoa(wiring.ProxyDNSPort), log),
+		DNS: proxy.DNSAddresses(log),
 	}, log)
 }
-
-func port(number int) string { return ":" + strconv.Itoa(number) }
 
 func withDefault(value, otherwise string) string {
 	if value == "" {

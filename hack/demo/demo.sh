@@ -37,13 +37,12 @@ hack/install.sh
 
 title "an application with real traffic, recorded"
 kubectl delete namespace shop --ignore-not-found --wait --timeout=120s >/dev/null
-run kubectl apply -f $manifests/shop.yaml --selector '!none' -o name
+run kubectl apply -f $manifests/shop.yaml
 run kubectl -n shop rollout status deployment/back --timeout=120s
 # the controller adds the sidecar, which rolls the front once; the shoppers begin when that is done
 run kubectl -n shop wait --for=create trafficcapture/front --timeout=60s
 run kubectl -n shop wait --for=condition=Ready trafficcapture/front --timeout=120s
-kubectl -n shop delete job shoppers --wait >/dev/null
-kubectl apply -f $manifests/shop.yaml >/dev/null
+run kubectl apply -f $manifests/shoppers.yaml
 run kubectl -n shop wait --for=condition=Complete job/shoppers --timeout=180s
 run kubectl -n shop logs job/shoppers
 run kubectl -n shop get trafficcaptures

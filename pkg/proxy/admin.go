@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -47,12 +48,16 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, m
 	return nil
 }
 
-// Listen addresses: the ports that the rules redirect to, and the one of the kubelet's probes.
-func listenTCP(ctx context.Context, address string) (*net.TCPListener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listening: %w", err)
+// listen opens the listener at a port of all addresses, unless there is one.
+func listen(ctx context.Context, listener **net.TCPListener, port int) error {
+	if *listener != nil {
+		return nil
 	}
-	return listener.(*net.TCPListener), nil
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	*listener = l.(*net.TCPListener)
+	return nil
 }

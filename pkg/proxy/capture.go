@@ -22,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // flushTimeout is what the last records have to reach the forwarder when the proxy stops.
@@ -37,8 +38,8 @@ type CaptureConfig struct {
 	BodyLimit    int64 // bytes of each body that are kept
 	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
 	BufferMemory int64 // bytes of records that wait for the forwarder
-	// Outbound, Inbound and Admin are the addresses that are listened on.
-	Outbound, Inbound, Admin string
+	// Outbound, Inbound and Admin are listened on and closed; nil: the ports of package wiring.
+	Outbound, Inbound, Admin *net.TCPListener
 	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
 	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
 }
@@ -46,37 +47,40 @@ type CaptureConfig struct {
 // RunCapture relays and records until the context ends; then it hands over what it has recorded.
 func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) error {
 	records := recorder.New(config.BufferMemory)
-	tap := &capture.Capture{
-		Workload: config.Workload, BodyLimit: config.BodyLimit, Budget: tee.NewBudget(config.TeeMemory), Recorder: records,
-		Redactor: newRedactor(config.RedactionKey, log), Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), Log: log,
-		Ports: config.Ports,
-	}
 	log = log.With("workload", config.Workload, "instance", records.Instance())
-	var listeners []*net.TCPListener
-	for _, address := range []string{config.Outbound, config.Inbound, config.Admin} {
-		listener, err := listenTCP(ctx, address)
-		if err != nil {
-			return err
-		}
-		defer listener.Close()
-		listeners = append(listeners, listener)
+	tap := &capture.Capture{
+		Workload: config.Workload, Ports: config.Ports, BodyLimit: config.BodyLimit,
+		Budget: tee.NewBudget(config.TeeMemory), Recorder: records, Redactor: newRedactor(config.RedactionKey, log),
+		Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), Log: log,
+	}
+	if err := errors.Join(
+		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
+		listen(ctx, &config.Inbound, wiring.ProxyInboundPort),
+		listen(ctx, &config.Admin, wiring.ProxyAdminPort),
+	); err != nil {
+		return err
 	}
 
 	pushing, stopPushing := context.WithCancel(context.WithoutCancel(ctx))
 	var pusher sync.WaitGroup
-	pusher.Go(func() { (&recorder.Pusher{Recorder: records, Connect: config.Forwarder.Connect, Log: log}).Run(pushing) })
+	pusher.Go(func() {
+		(&recorder.Pusher{Recorder: records, Connect: config.Forwarder.Connect, Log: log}).Run(pushing)
+	})
 	defer pusher.Wait()
 	defer stopPushing()
 
 	group, serving := errgroup.WithContext(ctx)
-	for i, handle := range []func(context.Context, *net.TCPConn, netip.AddrPort){tap.Outbound, tap.Inbound} {
-		l := &relay.Listener{TCPListener: listeners[i], OriginalDestination: config.OriginalDestination, Handle: handle, Log: log}
+	for listener, handle := range map[*net.TCPListener]func(context.Context, *net.TCPConn, netip.AddrPort){
+		config.Outbound: tap.Outbound, config.Inbound: tap.Inbound,
+	} {
+		l := &relay.Listener{TCPListener: listener, OriginalDestination: config.OriginalDestination, Handle: handle, Log: log}
 		group.Go(func() error { return l.Serve(serving) })
 	}
+	// Listening is all that a workload needs of the proxy, so it is ready.
 	group.Go(func() error {
-		return serveAdmin(serving, listeners[2], func() bool { return true }, captureMetrics(tap, records))
+		return serveAdmin(serving, config.Admin, func() bool { return true }, captureMetrics(tap, records))
 	})
-	log.Info("Recording", "outbound", config.Outbound, "inbound", config.Inbound, "forwarder", config.Forwarder.Address)
+	log.Info("Recording", "ports", config.Ports, "forwarder", config.Forwarder.Address)
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -9,19 +9,22 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/restage-dev/restage/pkg/proxy/isolate"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // IsolateConfig is what the proxy is told in isolate mode.
 type IsolateConfig struct {
 	isolate.Settings
-	// Outbound, DNS and Admin are the addresses that are listened on.
-	Outbound, Admin string
-	DNS             []string
+	// DNS are the addresses that DNS is answered at.
+	DNS []string
+	// Outbound and Admin are listened on and closed; nil: the ports of package wiring.
+	Outbound, Admin *net.TCPListener
 	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
 	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
 }
@@ -30,29 +33,25 @@ type IsolateConfig struct {
 func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) error {
 	log = log.With("workload", config.Workload, "pod", config.Pod)
 	proxy := isolate.New(config.Settings, log)
-	outbound, err := listenTCP(ctx, config.Outbound)
-	if err != nil {
+	if err := errors.Join(
+		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
+		listen(ctx, &config.Admin, wiring.ProxyAdminPort),
+	); err != nil {
 		return err
 	}
-	defer outbound.Close()
-	admin, err := listenTCP(ctx, config.Admin)
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
 
 	group, ctx := errgroup.WithContext(ctx)
 	for _, address := range config.DNS {
 		group.Go(func() error { return proxy.ServeDNS(ctx, address) })
 	}
-	listener := &relay.Listener{TCPListener: outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
+	listener := &relay.Listener{TCPListener: config.Outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
 	group.Go(func() error { return listener.Serve(ctx) })
-	group.Go(func() error { return serveAdmin(ctx, admin, proxy.Ready, isolateMetrics(proxy)) })
+	group.Go(func() error { return serveAdmin(ctx, config.Admin, proxy.Ready, isolateMetrics(proxy)) })
 	group.Go(func() error {
 		proxy.Run(ctx)
 		return nil
 	})
-	log.Info("Isolating", "outbound", config.Outbound, "dns", config.DNS, "responder", config.Responder.String())
+	log.Info("Isolating", "dns", config.DNS, "responder", config.Responder.String())
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -60,7 +59,8 @@ func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) err
 }
 
 // DNSAddresses are the loopback addresses that DNS is redirected to, of the families that the pod has.
-func DNSAddresses(port string, log *slog.Logger) []string {
+func DNSAddresses(log *slog.Logger) []string {
+	port := strconv.Itoa(wiring.ProxyDNSPort)
 	addresses := []string{net.JoinHostPort("127.0.0.1", port)}
 	probe, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ type recordJSON struct {
 	Operation string `json:"operation,omitempty"`
 	Status    uint32 `json:"status,omitempty"`
 	Failure   string `json:"failure,omitempty"`
-	// StartTime is the first byte of the request; LatencySeconds runs from there to the last byte of the response.
+	// StartTime is Start; LatencySeconds runs from the first byte of the request to the last one of the response.
 	StartTime      string       `json:"startTime,omitempty"`
 	LatencySeconds *float64     `json:"latencySeconds,omitempty"`
 	Namespace      string       `json:"namespace,omitempty"`
@@ -67,7 +68,7 @@ func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 	form := recordJSON{
 		ID: r.GetId(), Direction: directionName(r.GetDirection()), Key: SliceKey(r), Protocol: r.GetProtocol(),
 		Operation: r.GetOperation(), Status: r.GetStatus(), Failure: r.GetFailure(),
-		StartTime: timeText(r.GetRequest().GetFirstByte()), LatencySeconds: latencySeconds(r),
+		StartTime: timeText(Start(r)), LatencySeconds: latencySeconds(r),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(),
 		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(),
@@ -98,6 +99,16 @@ func DefectName(d trafficpb.Defect) string {
 		}
 	}
 	return name.String()
+}
+
+// ParseDefect is the inverse of DefectName.
+func ParseDefect(name string) (trafficpb.Defect, error) {
+	for number := range trafficpb.Defect_name {
+		if defect := trafficpb.Defect(number); DefectName(defect) == name {
+			return defect, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown defect %q", name)
 }
 
 func directionName(d trafficpb.Direction) string {
@@ -157,7 +168,7 @@ func parseHead(head []byte) (startLine string, headers [][2]string) {
 
 // latencySeconds is absent when there is no response whose end is known.
 func latencySeconds(r *trafficpb.Record) *float64 {
-	start, end := r.GetRequest().GetFirstByte(), r.GetResponse().GetLastByte()
+	start, end := r.GetRequest().GetFirstByte(), End(r)
 	if start == 0 || end == 0 {
 		return nil
 	}

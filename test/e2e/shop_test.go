@@ -23,7 +23,6 @@ func openShop(t *testing.T) *shop {
 	t.Helper()
 	s := &shop{namespace: namespace(t, "e2e")}
 	mustApply(t, demoManifest(t, "shop.yaml", s.namespace))
-	s.kubectl(t, "delete", "job", "shoppers", "--wait")
 	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")
@@ -39,7 +38,7 @@ func (s *shop) kubectl(t *testing.T, args ...string) string {
 // visit runs the shoppers: about 1,100 requests.
 func (s *shop) visit(t *testing.T) {
 	t.Helper()
-	mustApply(t, demoManifest(t, "shop.yaml", s.namespace))
+	mustApply(t, demoManifest(t, "shoppers.yaml", s.namespace))
 	s.kubectl(t, "wait", "--for=condition=Complete", "job/shoppers", "--timeout=180s")
 }
 

@@ -26,38 +26,39 @@ type mark struct {
 // NewReader returns the only reader of a stream.
 func NewReader(s *Stream) *Reader {
 	r := &Reader{stream: s}
-	r.Reader = bufio.NewReaderSize((*source)(r), bufferSize)
+	r.Reader = bufio.NewReaderSize(source{r}, bufferSize)
 	return r
 }
 
 // source is what the buffer of a Reader is filled from.
-type source Reader
+type source struct{ reader *Reader }
 
 // Read reads what came in one piece at most.
-func (s *source) Read(p []byte) (int, error) {
-	n, at, done, err := s.stream.read(p, s.offset)
+func (s source) Read(p []byte) (int, error) {
+	r := s.reader
+	n, at, done, err := r.stream.read(p, r.offset)
 	if err != nil {
 		return 0, err
 	}
-	s.offset += n
+	r.offset += n
 	if done {
-		s.offset = 0
+		r.offset = 0
 	}
-	s.read += int64(n)
-	s.remember(at)
+	r.read += int64(n)
+	r.remember(at)
 	return n, nil
 }
 
-func (s *source) remember(at int64) {
-	if last := len(s.marks) - 1; last >= 0 && s.marks[last].at == at {
-		s.marks[last].end = s.read
+func (r *Reader) remember(at int64) {
+	if last := len(r.marks) - 1; last >= 0 && r.marks[last].at == at {
+		r.marks[last].end = r.read
 		return
 	}
 	old := 0
-	for old < len(s.marks) && s.marks[old].end < s.read-bufferSize {
+	for old < len(r.marks) && r.marks[old].end < r.read-bufferSize {
 		old++
 	}
-	s.marks = append(s.marks[:copy(s.marks, s.marks[old:])], mark{s.read, at})
+	r.marks = append(r.marks[:copy(r.marks, r.marks[old:])], mark{r.read, at})
 }
 
 // LastAt returns when the byte that was taken last from the reader came, in Unix nanoseconds.

@@ -17,7 +17,7 @@ func differences(asked, held *canonical) []string {
 		found = append(found, fmt.Sprintf("content type: %q, recorded %q", a, b))
 	}
 	if asked.body != held.body || asked.body == bodyBytes || asked.body == bodyDigest {
-		if !bytes.Equal(asked.q.Body, held.q.Body) || asked.q.BodyLength != held.q.BodyLength || !bytes.Equal(asked.q.BodySHA256, held.q.BodySHA256) {
+		if asked.q.BodyLength != held.q.BodyLength || !bytes.Equal(asked.q.BodySHA256, held.q.BodySHA256) {
 			found = append(found, fmt.Sprintf("body: %d bytes, recorded %d bytes", asked.q.BodyLength, held.q.BodyLength))
 		}
 	}

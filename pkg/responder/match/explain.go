@@ -69,7 +69,7 @@ func (e *Explainer) ExplainOpaque(host string, port uint32, sent int) string {
 	if e.destinations == nil {
 		e.remember()
 	}
-	key := sliceKey(host, port)
+	key := Destination(host, port)
 	switch o := e.opaque[key]; {
 	case o.connections == 0:
 		return fmt.Sprintf("no connection to %s that is not HTTP/1 was recorded", key)
@@ -89,7 +89,7 @@ func (e *Explainer) remember() {
 			e.rememberHTTP(uint32(number), r, places)
 			continue
 		}
-		key := sliceKey(HostName(r.GetHost()), r.GetPort())
+		key := Destination(HostName(r.GetHost()), r.GetPort())
 		o := e.opaque[key]
 		o.connections++
 		if reason := e.index.reasons[uint32(number)]; reason != "" {

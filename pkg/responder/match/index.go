@@ -207,7 +207,7 @@ func (b *builder) addHTTP(number uint32, r *trafficpb.Record, reason string) str
 		if reason != "" {
 			b.index.unplayable[key] = number
 		} else {
-			b.enter(key, q.Trace, number)
+			b.entries = append(b.entries, entry{key, number})
 		}
 	}
 	return reason
@@ -222,15 +222,8 @@ func (x *Index) keys(c *canonical) []Key {
 	return keys
 }
 
-func (b *builder) enter(key Key, trace string, number uint32) {
-	b.entries = append(b.entries, entry{key, number})
-	if trace != "" {
-		b.entries = append(b.entries, entry{traceKey(key, trace), number})
-	}
-}
-
 func (b *builder) finish() *Index {
-	b.index.sequences = newSequences(b.entries)
+	b.index.sequences = newSequences(b.entries, func(number uint32) string { return b.index.records[number].GetTraceId() })
 	b.index.orderRequests()
 	return b.index
 }

@@ -26,16 +26,22 @@ type Progress struct {
 	Longer bool // a recorded request begins with the bytes and has more
 }
 
+// Knows tells whether any connection to host:port was recorded.
+func (x *Index) Knows(host string, port uint32) bool {
+	_, ok := x.destinations[Destination(host, port)]
+	return ok
+}
+
 // SpeaksFirst tells whether servers at host:port are known to speak, or to fail, before the client sent anything, so
 // that there is no use in waiting for the client.
 func (x *Index) SpeaksFirst(host string, port uint32) bool {
-	d, ok := x.destinations[sliceKey(host, port)]
+	d, ok := x.destinations[Destination(host, port)]
 	return ok && !d.clientFirst
 }
 
 // OpaqueProgress compares what a client has sent so far with the opaque connections to host:port.
 func (x *Index) OpaqueProgress(host string, port uint32, sent []byte) Progress {
-	d, ok := x.destinations[sliceKey(host, port)]
+	d, ok := x.destinations[Destination(host, port)]
 	if !ok {
 		return Progress{}
 	}
@@ -48,7 +54,7 @@ func (x *Index) OpaqueProgress(host string, port uint32, sent []byte) Progress {
 
 // ClaimOpaque takes the next recorded connection to host:port whose client sent exactly these bytes.
 func (x *Index) ClaimOpaque(host string, port uint32, sent []byte) (Match, bool) {
-	return x.claim(opaqueKey(sliceKey(host, port), sent), "", Exact)
+	return x.claim(opaqueKey(Destination(host, port), sent), "", Exact)
 }
 
 func opaqueKey(destination string, sent []byte) Key {
@@ -57,7 +63,7 @@ func opaqueKey(destination string, sent []byte) Key {
 }
 
 func (b *builder) addOpaque(number uint32, r *trafficpb.Record, reason string) {
-	key := sliceKey(HostName(r.GetHost()), r.GetPort())
+	key := Destination(HostName(r.GetHost()), r.GetPort())
 	d := b.destination(key)
 	if len(r.GetRequest().GetBody()) > 0 && !ServerFirst(r) {
 		d.clientFirst = true

@@ -4,7 +4,6 @@
 package match
 
 import (
-	"net"
 	"slices"
 	"strconv"
 
@@ -79,8 +78,4 @@ func ServerFirst(r *trafficpb.Record) bool {
 
 func hasDefect(r *trafficpb.Record, d trafficpb.Defect) bool {
 	return slices.Contains(r.GetDefects(), d)
-}
-
-func sliceKey(host string, port uint32) string {
-	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
 }

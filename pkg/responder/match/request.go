@@ -7,7 +7,9 @@ package match
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
@@ -78,7 +80,12 @@ func FromRecord(r *trafficpb.Record) (*Request, error) {
 }
 
 // Key names the slice of the request: host:port.
-func (q *Request) Key() string { return sliceKey(q.Host, q.Port) }
+func (q *Request) Key() string { return Destination(q.Host, q.Port) }
+
+// Destination is the key of the slice to host and port, "host:port".
+func Destination(host string, port uint32) string {
+	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
+}
 
 // Operation is the method and the path.
 func (q *Request) Operation() string { return q.Method + " " + q.Path }

@@ -31,31 +31,45 @@ type entry struct {
 	record uint32
 }
 
-// newSequences takes entries in the order of recording, and sorts them by key.
-func newSequences(entries []entry) *sequences {
+// newSequences takes entries in the order of recording. traceOf is the trace of a record, "" when it has none.
+func newSequences(entries []entry, traceOf func(record uint32) string) *sequences {
+	s := &sequences{byKey: map[Key]uint32{}}
+	s.add(entries)
+	var ofTraces []entry
+	for key, i := range s.byKey {
+		if s.all[i].count == 1 {
+			continue // its only record is found without the trace
+		}
+		for _, record := range s.records(i) {
+			if trace := traceOf(record); trace != "" {
+				ofTraces = append(ofTraces, entry{traceKey(key, trace), record})
+			}
+		}
+	}
+	s.add(ofTraces)
+	s.all, s.order = slices.Clip(s.all), slices.Clip(s.order)
+	return s
+}
+
+// add groups entries by key; those of one key stay in their order.
+func (s *sequences) add(entries []entry) {
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.key.Hi, b.key.Hi), cmp.Compare(a.key.Lo, b.key.Lo))
 	})
-	distinct := 0
-	for i := range entries {
-		if i == 0 || entries[i].key != entries[i-1].key {
-			distinct++
-		}
-	}
-	s := &sequences{
-		byKey: make(map[Key]uint32, distinct), all: make([]sequence, distinct), order: make([]uint32, len(entries)),
-	}
-	last := -1
 	for i, e := range entries {
 		if i == 0 || e.key != entries[i-1].key {
-			last++
-			s.byKey[e.key] = uint32(last)
-			s.all[last].from = uint32(i)
+			s.byKey[e.key] = uint32(len(s.all))
+			s.all = append(s.all, sequence{from: uint32(len(s.order))})
 		}
-		s.all[last].count++
-		s.order[i] = e.record
+		s.all[len(s.all)-1].count++
+		s.order = append(s.order, e.record)
 	}
-	return s
+}
+
+// records are the numbers of the records of the sequence at index i.
+func (s *sequences) records(i uint32) []uint32 {
+	q := &s.all[i]
+	return s.order[q.from : q.from+q.count]
 }
 
 // claim takes the next record of a key: of the trace, when records of it have the key, else of all that have the key.

@@ -1,0 +1,119 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const (
+	statsTimeout = 5 * time.Second
+	// maxPods bounds how many pods of one workload are looked at.
+	maxPods = 5000
+	// enforceLabel on a namespace names the pod security standard that pods must keep.
+	enforceLabel = "pod-security.kubernetes.io/enforce"
+)
+
+// refused returns the condition that says why the workload must not get the proxy, nil when it may. Pods with the proxy
+// would be refused by the stricter pod security standards, and a rollout of the workload would hang.
+func (r *Reconciler) refused(ctx context.Context, deployment *appsv1.Deployment) (*metav1.Condition, error) {
+	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
+		condition := notReady(reasonRefused, err.Error())
+		return &condition, nil
+	}
+	namespace, err := r.Kube.CoreV1().Namespaces().Get(ctx, deployment.Namespace, metav1.GetOptions{ResourceVersion: "0"})
+	if err != nil {
+		return nil, fmt.Errorf("reading the pod security standard of namespace %q: %w", deployment.Namespace, err)
+	}
+	if level := namespace.Labels[enforceLabel]; level == "baseline" || level == "restricted" {
+		condition := notReady(reasonPodSecurity, fmt.Sprintf("namespace %s enforces the pod security standard %q, which does not allow NET_ADMIN; "+
+			"the recording proxy needs it to redirect traffic", namespace.Name, level))
+		return &condition, nil
+	}
+	return nil, nil
+}
+
+// countPods counts the pods of the workload and those that record, and says whether that is all.
+func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (metav1.Condition, error) {
+	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
+	if err != nil {
+		return metav1.Condition{}, fmt.Errorf("reading the selector of Deployment %q: %w", deployment.Name, err)
+	}
+	pods, err := r.Kube.CoreV1().Pods(deployment.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: selector.String(), Limit: maxPods, ResourceVersion: "0",
+	})
+	if err != nil {
+		return metav1.Condition{}, fmt.Errorf("counting pods: %w", err)
+	}
+	var all, recording int32
+	for _, pod := range pods.Items {
+		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		all++
+		if isRecording(&pod) {
+			recording++
+		}
+	}
+	capture.Status.Pods, capture.Status.RecordingPods = all, recording
+	switch {
+	case all == 0:
+		return notReady(reasonNoPods, fmt.Sprintf("Deployment %s has no pods", deployment.Name)), nil
+	case recording < all:
+		return notReady(reasonRollingOut, fmt.Sprintf("%d of %d pods run the recording proxy", recording, all)), nil
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonRecording,
+		Message: fmt.Sprintf("%d of %d pods run the recording proxy", recording, all),
+	}, nil
+}
+
+func isRecording(pod *corev1.Pod) bool {
+	for _, status := range pod.Status.InitContainerStatuses {
+		if status.Name == wiring.ProxyContainerName {
+			return status.State.Running != nil && status.Started != nil && *status.Started
+		}
+	}
+	return false
+}
+
+// readStats takes over what the forwarder holds of the workload. When it does not answer, the former numbers stay.
+func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCapture) {
+	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	defer cancel()
+	stats, err := r.Stats.Stats(ctx, &trafficpb.StatsRequest{Namespace: capture.Namespace, Workload: capture.Spec.WorkloadRef.Name})
+	if err != nil {
+		klog.FromContext(ctx).Info("The forwarder does not tell what was recorded; keeping the former numbers", "reason", err.Error())
+		return
+	}
+	capture.Status.Completeness = &v1alpha1.Completeness{
+		Records:    int64(stats.GetRecords()),
+		Incomplete: int64(stats.GetIncomplete()),
+		Dropped:    int64(stats.GetDropped()),
+		Percent:    Percent(stats.GetRecords(), stats.GetIncomplete(), stats.GetDropped()),
+	}
+	if last := stats.GetLastRecord(); last != 0 {
+		capture.Status.LastRecordTime = &metav1.Time{Time: time.Unix(0, last).Truncate(time.Second)}
+	}
+}
+
+// Percent is the part of all calls seen that is held complete; empty when none was seen.
+func Percent(records, incomplete, dropped uint64) string {
+	if records+dropped == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", 100*float64(records-incomplete)/float64(records+dropped))
+}

@@ -1,0 +1,67 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package resource turns the description of a kind into the REST storage that serves it: strategy, tables, status
+// subresource and the generic store on etcd.
+package resource
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Object is an API object in its internal form.
+type Object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Kind describes what is particular to one kind; T is a pointer to its internal type.
+type Kind[T Object] struct {
+	Plural, Singular string
+	ShortNames       []string
+	ClusterScoped    bool
+
+	New     func() T
+	NewList func() runtime.Object
+
+	// Spec returns what the generation counts changes of.
+	Spec func(T) any
+	// SetSpec and SetStatus copy from the second object to the first. A kind without a status has neither.
+	SetSpec, SetStatus func(to, from T)
+	// KeepServerFields takes what the server wrote into the spec at creation from the old object. Optional.
+	KeepServerFields func(updated, old T)
+
+	Validate       func(T) field.ErrorList
+	ValidateUpdate func(updated, old T) field.ErrorList
+	ValidateStatus func(T) field.ErrorList // with a status only
+
+	// Fields are the selectable fields besides name and namespace. Optional.
+	Fields func(T) fields.Set
+
+	// Columns of tables between the name and the age, and their cells.
+	Columns []metav1.TableColumnDefinition
+	Cells   func(T) []any
+}
+
+func (k *Kind[T]) hasStatus() bool {
+	return k.SetStatus != nil
+}
+
+// Column describes a column that is always shown.
+func Column(name, description string) metav1.TableColumnDefinition {
+	return metav1.TableColumnDefinition{Name: name, Type: "string", Description: description}
+}
+
+// NumberColumn describes a column of whole numbers that is always shown.
+func NumberColumn(name, description string) metav1.TableColumnDefinition {
+	return metav1.TableColumnDefinition{Name: name, Type: "integer", Description: description}
+}
+
+// Wide returns the column as one that is shown only with -o wide.
+func Wide(column metav1.TableColumnDefinition) metav1.TableColumnDefinition {
+	column.Priority = 1
+	return column
+}

@@ -1,0 +1,121 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package resource
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/names"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+)
+
+// Category selects all kinds of Restage at once: kubectl get restage.
+const Category = "restage"
+
+// REST serves a kind.
+type REST struct {
+	*genericregistry.Store
+	shortNames []string
+}
+
+// ShortNames are what kubectl accepts for the plural.
+func (r *REST) ShortNames() []string { return r.shortNames }
+
+// Categories of the kind.
+func (r *REST) Categories() []string { return []string{Category} }
+
+// StatusREST serves the subresource status of a kind.
+type StatusREST struct {
+	store *genericregistry.Store
+}
+
+// New returns an empty object.
+func (r *StatusREST) New() runtime.Object { return r.store.New() }
+
+// Destroy does nothing: the store belongs to REST.
+func (r *StatusREST) Destroy() {}
+
+// Get returns the whole object.
+func (r *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	return r.store.Get(ctx, name, options)
+}
+
+// Update changes the status of an object that exists.
+func (r *StatusREST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, validateCreate rest.ValidateObjectFunc,
+	validateUpdate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions,
+) (runtime.Object, bool, error) {
+	return r.store.Update(ctx, name, info, validateCreate, validateUpdate, false, options)
+}
+
+// GetResetFields are those that a write of the status leaves alone.
+func (r *StatusREST) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return r.store.GetResetFields()
+}
+
+// ConvertToTable prints the object as its main resource does.
+func (r *StatusREST) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
+	return r.store.ConvertToTable(ctx, object, options)
+}
+
+// NewREST makes the storage of a kind and, when it has one, of its status.
+func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RESTOptionsGetter) (*REST, *StatusREST, error) {
+	s := strategy[T]{
+		ObjectTyper: scheme, NameGenerator: names.SimpleNameGenerator, kind: kind,
+		version: fieldpath.APIVersion(v1alpha1.SchemeGroupVersion.String()),
+	}
+	store := &genericregistry.Store{
+		NewFunc:     func() runtime.Object { return kind.New() },
+		NewListFunc: kind.NewList,
+		PredicateFunc: func(label labels.Selector, field fields.Selector) storage.SelectionPredicate {
+			return storage.SelectionPredicate{Label: label, Field: field, GetAttrs: kind.attributes}
+		},
+		DefaultQualifiedResource:  replay.Resource(kind.Plural),
+		SingularQualifiedResource: replay.Resource(kind.Singular),
+		CreateStrategy:            s,
+		UpdateStrategy:            s,
+		DeleteStrategy:            s,
+		ResetFieldsStrategy:       s,
+		TableConvertor:            tableConvertor[T]{kind},
+	}
+	if err := store.CompleteWithOptions(&generic.StoreOptions{RESTOptions: getter, AttrFunc: kind.attributes}); err != nil {
+		return nil, nil, fmt.Errorf("storage of %s: %w", kind.Plural, err)
+	}
+	main := &REST{Store: store, shortNames: kind.ShortNames}
+	if !kind.hasStatus() {
+		return main, nil, nil
+	}
+	statusStore := *store
+	statusStore.UpdateStrategy = statusStrategy[T]{s}
+	statusStore.ResetFieldsStrategy = statusStrategy[T]{s}
+	return main, &StatusREST{store: &statusStore}, nil
+}
+
+// attributes are what selectors see of an object.
+func (k *Kind[T]) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
+	object, ok := obj.(T)
+	if !ok {
+		return nil, nil, fmt.Errorf("selecting %s: unexpected %T", k.Plural, obj)
+	}
+	selectable := fields.Set{"metadata.name": object.GetName()}
+	if !k.ClusterScoped {
+		selectable["metadata.namespace"] = object.GetNamespace()
+	}
+	if k.Fields != nil {
+		maps.Copy(selectable, k.Fields(object))
+	}
+	return object.GetLabels(), selectable, nil
+}

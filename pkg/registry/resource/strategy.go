@@ -1,0 +1,91 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package resource
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/storage/names"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// strategy keeps users' writes off the status and the generation.
+type strategy[T Object] struct {
+	runtime.ObjectTyper
+	names.NameGenerator
+	kind    *Kind[T]
+	version fieldpath.APIVersion
+}
+
+func (s strategy[T]) NamespaceScoped() bool                       { return !s.kind.ClusterScoped }
+func (strategy[T]) AllowCreateOnUpdate(context.Context) bool      { return false }
+func (strategy[T]) AllowUnconditionalUpdate(context.Context) bool { return false }
+func (strategy[T]) Canonicalize(runtime.Object)                   {}
+
+func (strategy[T]) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+func (strategy[T]) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
+	return nil
+}
+
+func (s strategy[T]) PrepareForCreate(_ context.Context, obj runtime.Object) {
+	created := obj.(T)
+	created.SetGeneration(1)
+	if s.kind.hasStatus() {
+		s.kind.SetStatus(created, s.kind.New())
+	}
+}
+
+func (s strategy[T]) PrepareForUpdate(_ context.Context, obj, oldObj runtime.Object) {
+	updated, old := obj.(T), oldObj.(T)
+	if s.kind.hasStatus() {
+		s.kind.SetStatus(updated, old)
+	}
+	if s.kind.KeepServerFields != nil {
+		s.kind.KeepServerFields(updated, old)
+	}
+	updated.SetGeneration(old.GetGeneration())
+	if !equality.Semantic.DeepEqual(s.kind.Spec(updated), s.kind.Spec(old)) {
+		updated.SetGeneration(old.GetGeneration() + 1)
+	}
+}
+
+func (s strategy[T]) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
+	return s.kind.Validate(obj.(T))
+}
+
+func (s strategy[T]) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	return s.kind.ValidateUpdate(obj.(T), old.(T))
+}
+
+// GetResetFields tells server-side apply that nobody owns the status through the main resource.
+func (s strategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	reset := fieldpath.NewSet()
+	if s.kind.hasStatus() {
+		reset = fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
+	}
+	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: reset}
+}
+
+// statusStrategy lets through nothing but the status.
+type statusStrategy[T Object] struct {
+	strategy[T]
+}
+
+func (s statusStrategy[T]) PrepareForUpdate(_ context.Context, obj, oldObj runtime.Object) {
+	updated, old := obj.(T), oldObj.(T)
+	s.kind.SetSpec(updated, old)
+	metav1.ResetObjectMetaForStatus(updated, old)
+}
+
+func (s statusStrategy[T]) ValidateUpdate(_ context.Context, obj, _ runtime.Object) field.ErrorList {
+	return s.kind.ValidateStatus(obj.(T))
+}
+
+func (s statusStrategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))}
+}

@@ -1,0 +1,52 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package play
+
+import (
+	"time"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// reply is what must be known of a recorded response beside its bytes.
+type reply struct {
+	closes bool // the server closed the connection after it
+	raw    bool // the body ended with the connection, so that it is sent without framing
+}
+
+// newReplies reads the heads of all responses once.
+func newReplies(records []*trafficpb.Record) []reply {
+	replies := make([]reply, len(records))
+	for i, r := range records {
+		m, err := http1.ParseHead(r.GetResponse().GetHead())
+		if err != nil {
+			continue // not HTTP, or a failure; no response of it is sent
+		}
+		bodiless := m.Status/100 == 1 || m.Status == 204 || m.Status == 304
+		replies[i] = reply{
+			closes: m.Close,
+			raw:    !bodiless && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "",
+		}
+	}
+	return replies
+}
+
+// delay is how long the dependency took from the last byte of the request to the first of the response.
+func delay(r *trafficpb.Record) time.Duration {
+	return since(r.GetResponse().GetFirstByte(), r.GetRequest().GetLastByte())
+}
+
+// patience is how long the workload waited for a response that did not come; 0 when that is not known.
+func patience(r *trafficpb.Record) time.Duration {
+	return since(r.GetResponse().GetLastByte(), r.GetRequest().GetLastByte())
+}
+
+// since is the time between two Unix nanoseconds, 0 when one is missing or they are in the wrong order.
+func since(later, earlier int64) time.Duration {
+	if later == 0 || earlier == 0 {
+		return 0
+	}
+	return time.Duration(max(later-earlier, 0))
+}
