@@ -25,8 +25,8 @@ const (
 	quietFor      = 2 * time.Second
 	settleTimeout = 15 * time.Second
 	pollInterval  = 200 * time.Millisecond
-	// concludeTimeout bounds reading the last counters and the outcomes.
-	concludeTimeout = 30 * time.Second
+	// concludeTimeout bounds settling and reading the last counters and the outcomes.
+	concludeTimeout = 45 * time.Second
 )
 
 // environment watches the responder and the proxies while requests are replayed. All but pods is used by
@@ -109,11 +109,10 @@ func (e *environment) watch(ctx context.Context) {
 	}
 }
 
-// conclude waits until the environment is quiet and adds to the report what it has to say.
-func (e *environment) conclude(ctx context.Context, b *report.Builder) {
-	e.settle(ctx)
-	ctx, cancel := context.WithTimeout(ctx, concludeTimeout)
-	defer cancel()
+// conclude waits until the environment is quiet, at most for the patience, and adds to the report what it has to say.
+// The context bounds all the rest.
+func (e *environment) conclude(ctx context.Context, patience time.Duration, b *report.Builder) {
+	e.settle(ctx, patience)
 	err := retry(ctx, func() (bool, error) {
 		err := e.poll(ctx)
 		return err == nil, err
@@ -135,9 +134,9 @@ func (e *environment) conclude(ctx context.Context, b *report.Builder) {
 	}
 }
 
-// settle polls until nothing has changed for a while and every connection is accounted for, or settleTimeout has passed.
-func (e *environment) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+// settle polls until nothing has changed for a while and every connection is accounted for, or the patience is over.
+func (e *environment) settle(ctx context.Context, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	before := ""
 	since := time.Now()

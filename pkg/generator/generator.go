@@ -130,7 +130,9 @@ func (r *replay) replay(ctx context.Context) error {
 	sendErr := r.send(ctx, p)
 	if r.env != nil {
 		// What happened so far is worth reporting also when not all was sent.
-		r.env.conclude(context.WithoutCancel(ctx), r.builder)
+		conclude, cancel := context.WithTimeout(context.WithoutCancel(ctx), concludeTimeout)
+		defer cancel()
+		r.env.conclude(conclude, settleTimeout, r.builder)
 	}
 	return sendErr
 }

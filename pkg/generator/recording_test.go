@@ -70,9 +70,7 @@ func (r *recording) connection(gap time.Duration, requests ...string) *recording
 
 func (r *recording) exchange(conn net.Conn, reader *bufio.Reader, raw string) *trafficpb.Record {
 	r.t.Helper()
-	if _, err := conn.Write([]byte(raw)); err != nil {
-		r.t.Fatal(err)
-	}
+	_, _ = conn.Write([]byte(raw)) // a server may answer before it has read all
 	request, err := http1.ReadRequest(bufio.NewReader(strings.NewReader(raw)), recordLimits)
 	if err != nil {
 		r.t.Fatal(err)

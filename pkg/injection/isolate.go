@@ -105,12 +105,17 @@ func isolatePatch(opts IsolateOptions) Patch {
 	}}
 	return Patch{
 		InitContainers: []corev1.Container{first, proxy},
-		Volumes: []corev1.Volume{{
-			Name: wiring.EnvironmentVolume,
-			VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-				SecretName: link,
-				Items:      []corev1.KeyToPath{{Key: "token", Path: "token"}},
-			}},
+		Volumes:        []corev1.Volume{EnvironmentVolume(link)},
+	}
+}
+
+// EnvironmentVolume holds the token of an environment, from the Secret that LinkName names.
+func EnvironmentVolume(link string) corev1.Volume {
+	return corev1.Volume{
+		Name: wiring.EnvironmentVolume,
+		VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+			SecretName: link,
+			Items:      []corev1.KeyToPath{{Key: "token", Path: "token"}},
 		}},
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -50,6 +52,49 @@ func TestRecorderThatCannotKeepUp(t *testing.T) {
 	}
 	r.loss(t, "tee overflow")
 	r.loss(t, "connection not parsed to its end")
+}
+
+// TestNothingIsLost makes many requests at once: each is recorded once, whole, with the body that was sent.
+func TestNothingIsLost(t *testing.T) {
+	const clients, each = 20, 100
+	r, bin := newRig(t, nil), startHTTPBin(t)
+	client := r.client(bin)
+	client.Transport.(*http.Transport).MaxIdleConnsPerHost = clients
+	var group errgroup.Group
+	for c := range clients {
+		group.Go(func() error {
+			for n := range each {
+				response, err := client.Post(fmt.Sprintf("http://a/anything/%d/%d", c, n), "text/plain", strings.NewReader(fmt.Sprintf("%d/%d", c, n)))
+				if err != nil {
+					return err
+				}
+				if _, err := io.Copy(io.Discard, response.Body); err != nil {
+					return err
+				}
+				response.Body.Close()
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	operations := map[string]bool{}
+	for _, got := range r.records {
+		operations[got.GetOperation()] = true
+		if len(got.GetDefects()) > 0 || got.GetStatus() != 200 || "POST /anything/"+string(got.GetRequest().GetBody()) != got.GetOperation() ||
+			!bytes.Contains(got.GetResponse().GetBody(), got.GetRequest().GetBody()) {
+			t.Errorf("record: %v", got)
+		}
+	}
+	if len(r.records) != clients*each || len(operations) != clients*each || len(r.losses) > 0 {
+		t.Errorf("%d records of %d operations, %d losses, want %d", len(r.records), len(operations), len(r.losses), clients*each)
+	}
 }
 
 func TestLargeBodyIsCut(t *testing.T) {

@@ -49,12 +49,17 @@ type ingest struct {
 
 func newIngest(t *testing.T) *ingest {
 	t.Helper()
-	i := &ingest{dir: t.TempDir(), seen: map[uint64]bool{}}
-	certificate := i.writeFiles(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveIngest(t, listener)
+}
+
+func serveIngest(t *testing.T, listener net.Listener) *ingest {
+	t.Helper()
+	i := &ingest{dir: t.TempDir(), seen: map[uint64]bool{}}
+	certificate := i.writeFiles(t, listener.Addr().(*net.TCPAddr).IP)
 	i.address = listener.Addr().String()
 	i.server = grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
 	trafficpb.RegisterIngestServer(i.server, i)
@@ -63,7 +68,7 @@ func newIngest(t *testing.T) *ingest {
 	return i
 }
 
-func (i *ingest) writeFiles(t *testing.T) tls.Certificate {
+func (i *ingest) writeFiles(t *testing.T, ip net.IP) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -71,7 +76,7 @@ func (i *ingest) writeFiles(t *testing.T) tls.Certificate {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{ip},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -84,7 +89,7 @@ func (i *ingest) writeFiles(t *testing.T) tls.Certificate {
 
 func (i *ingest) write(t *testing.T, name, content string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(i.dir, name), []byte(content), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(i.dir, name), []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -35,7 +35,7 @@ func (l *Listener) Serve(ctx context.Context) error {
 		if err != nil {
 			// Out of file descriptors, or a connection that was gone before it was accepted: the next may do.
 			l.Log.Warn("Accepting a connection failed", "address", l.Addr().String(), "err", err)
-			if err := pause(ctx, 10*time.Millisecond); err != nil {
+			if err := pause(ctx, 100*time.Millisecond); err != nil {
 				return err
 			}
 			continue

@@ -122,19 +122,15 @@ func (c *connection) miss(m *http1.Message) bool {
 		c.reset()
 		return false
 	}
-	const body = "The recording does not hold this call.\n"
-	c.out = fmt.Appendf(c.out[:0], "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nRestage-Match: Missed\r\n", status, http.StatusText(status))
+	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nRestage-Match: Missed\r\n", status, http.StatusText(status))
 	if m.Close {
-		c.out = append(c.out, "Connection: close\r\n"...)
+		head = append(head, "Connection: close\r\n"...)
 	}
-	if status != http.StatusNoContent && status != http.StatusNotModified {
-		c.out = fmt.Appendf(c.out, "Content-Length: %d\r\n\r\n", len(body))
-		if m.Method != http.MethodHead {
-			c.out = append(c.out, body...)
-		}
-	} else {
-		c.out = append(c.out, "\r\n"...)
+	var body []byte
+	if m.Method != http.MethodHead {
+		body = []byte("The recording does not hold this call.\n")
 	}
+	c.out = http1.AppendMessage(c.out[:0], append(head, "\r\n"...), body)
 	return c.send(m.Close)
 }
 

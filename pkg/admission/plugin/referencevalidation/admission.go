@@ -1,0 +1,97 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package referencevalidation holds the admission plugin ReferenceValidation, which refuses objects that refer to what
+// does not exist, with the path of the field that does.
+package referencevalidation
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/restage-dev/restage/pkg/admission/workload"
+	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+)
+
+// PluginName is the name of the plugin in flags.
+const PluginName = "ReferenceValidation"
+
+var specPath = field.NewPath("spec")
+
+// Register makes the plugin known.
+func Register(plugins *admission.Plugins) {
+	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) { return New(), nil })
+}
+
+// Plugin checks references at the creation of objects. What is deleted later is a matter of the controller.
+type Plugin struct {
+	*admission.Handler
+	client versioned.Interface
+	host   kubernetes.Interface
+	image  string
+}
+
+// New returns a plugin that still wants clients and the image of the proxy.
+func New() *Plugin {
+	return &Plugin{Handler: admission.NewHandler(admission.Create)}
+}
+
+// SetReplayClient gives the plugin what it reads the objects of this server with.
+func (p *Plugin) SetReplayClient(client versioned.Interface) { p.client = client }
+
+// SetHostClient gives the plugin what it reads workloads with.
+func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
+
+// SetProxyImage gives the plugin the image that templates are compiled with, as a trial.
+func (p *Plugin) SetProxyImage(image string) { p.image = image }
+
+// ValidateInitialization tells whether the plugin has what it wants.
+func (p *Plugin) ValidateInitialization() error {
+	if p.client == nil || p.host == nil || p.image == "" {
+		return errors.New(PluginName + " lacks a client or the image of the proxy")
+	}
+	return nil
+}
+
+// Validate refuses dangling references.
+func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	if a.GetSubresource() != "" {
+		return nil
+	}
+	var errs field.ErrorList
+	var err error
+	namespace := a.GetNamespace()
+	switch object := a.GetObject().(type) {
+	case *replay.TrafficCapture:
+		_, errs, err = workload.Find(ctx, p.host, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
+	case *replay.TrafficSnapshot:
+		_, errs, err = workload.Find(ctx, p.host, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
+	case *replay.Environment:
+		errs, err = p.environment(ctx, namespace, object)
+	case *replay.TrafficReplay:
+		errs, err = p.replay(ctx, namespace, object)
+	}
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	if len(errs) > 0 {
+		return apierrors.NewInvalid(a.GetKind().GroupKind(), a.GetName(), errs)
+	}
+	return nil
+}
+
+// environment checks the snapshot and what of it is asked for; SidecarInjection has checked class and workloads.
+func (p *Plugin) environment(ctx context.Context, namespace string, e *replay.Environment) (field.ErrorList, error) {
+	snapshot, errs, err := p.snapshot(ctx, namespace, e.Spec.SnapshotName)
+	if err != nil || len(errs) > 0 {
+		return errs, err
+	}
+	return checkSlices(e.Spec.Workloads, snapshot), nil
+}

@@ -1,0 +1,113 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sidecarinjection holds the admission plugin SidecarInjection, which compiles the exact pod templates that will
+// run into an Environment, so that a server-side dry run shows them.
+package sidecarinjection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/storage/names"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/restage-dev/restage/pkg/admission/workload"
+	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+)
+
+// PluginName is the name of the plugin in flags.
+const PluginName = "SidecarInjection"
+
+// Register makes the plugin known.
+func Register(plugins *admission.Plugins) {
+	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) { return New(), nil })
+}
+
+// Plugin compiles pod templates.
+type Plugin struct {
+	*admission.Handler
+	client versioned.Interface
+	host   kubernetes.Interface
+	image  string
+}
+
+// New returns a plugin that still wants clients and the image of the proxy.
+func New() *Plugin {
+	return &Plugin{Handler: admission.NewHandler(admission.Create)}
+}
+
+// SetReplayClient gives the plugin what it reads classes with.
+func (p *Plugin) SetReplayClient(client versioned.Interface) { p.client = client }
+
+// SetHostClient gives the plugin what it reads workloads with.
+func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
+
+// SetProxyImage gives the plugin the image that it adds.
+func (p *Plugin) SetProxyImage(image string) { p.image = image }
+
+// ValidateInitialization tells whether the plugin has what it wants.
+func (p *Plugin) ValidateInitialization() error {
+	if p.client == nil || p.host == nil || p.image == "" {
+		return errors.New(PluginName + " lacks a client or the image of the proxy")
+	}
+	return nil
+}
+
+// Admit writes the template of each workload; what the user wrote there is replaced. It may run more than once for one object.
+func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	environment, ok := a.GetObject().(*replay.Environment)
+	if !ok || a.GetSubresource() != "" {
+		return nil
+	}
+	// Templates hold the environment's name, which the registry would generate only after admission.
+	if environment.Name == "" && environment.GenerateName != "" {
+		environment.Name = names.SimpleNameGenerator.GenerateName(environment.GenerateName)
+	}
+	class, errs, err := p.class(ctx, environment.Spec.ClassName)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	place := workload.Place{
+		Namespace: a.GetNamespace(), Environment: environment.Name, Class: class, ProxyImage: p.image,
+	}
+	for i := range environment.Spec.Workloads {
+		wanted := &environment.Spec.Workloads[i]
+		wanted.Template = nil
+		if wanted.Ref.Name == "" || wanted.Ref.Kind != v1alpha1.DefaultWorkloadKind {
+			continue // the validation that follows refuses it
+		}
+		template, problems, err := workload.Compile(ctx, p.host, place, wanted, field.NewPath("spec", "workloads").Index(i))
+		if err != nil {
+			return apierrors.NewInternalError(err)
+		}
+		wanted.Template = template
+		errs = append(errs, problems...)
+	}
+	if len(errs) > 0 {
+		return apierrors.NewInvalid(a.GetKind().GroupKind(), environment.Name, errs)
+	}
+	return nil
+}
+
+func (p *Plugin) class(ctx context.Context, name string) (*v1alpha1.EnvironmentClass, field.ErrorList, error) {
+	if name == "" {
+		return nil, nil, nil
+	}
+	class, err := p.client.ReplayV1alpha1().EnvironmentClasses().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, field.ErrorList{field.NotFound(field.NewPath("spec", "className"), name)}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading EnvironmentClass %s: %w", name, err)
+	}
+	return class, nil, nil
+}

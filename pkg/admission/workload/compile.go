@@ -1,0 +1,133 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package workload compiles the pod template that a workload has in an environment. Plugins share it, so that what is
+// checked when a replay is made is what is compiled when its environment is made.
+package workload
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// Place is the environment that a workload is compiled for.
+type Place struct {
+	Namespace   string
+	Environment string
+	// Class holds resources and the like; nil stands for built-in defaults.
+	Class *v1alpha1.EnvironmentClass
+	// ProxyImage is the image of the proxy.
+	ProxyImage string
+}
+
+// Find returns a live workload, read from the host. When there is none, the error list says so.
+func Find(ctx context.Context, host kubernetes.Interface, namespace string, ref replay.WorkloadReference, path *field.Path) (*appsv1.Deployment, field.ErrorList, error) {
+	deployment, err := host.AppsV1().Deployments(namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, field.ErrorList{field.NotFound(path.Child("name"), ref.Name)}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading Deployment %s/%s: %w", namespace, ref.Name, err)
+	}
+	return deployment, nil, nil
+}
+
+// Compile returns the pod template that runs in the environment, and puts names into container overrides that lack them. The
+// error list says what is wrong with the workload or with what is asked for.
+func Compile(ctx context.Context, host kubernetes.Interface, place Place, workload *replay.EnvironmentWorkload, path *field.Path) (*corev1.PodTemplateSpec, field.ErrorList, error) {
+	deployment, errs, err := Find(ctx, host, place.Namespace, workload.Ref, path.Child("ref"))
+	if err != nil || len(errs) > 0 {
+		return nil, errs, err
+	}
+	live := deployment.Spec.Template.DeepCopy()
+	if errs := override(&live.Spec, workload.Containers, path.Child("containers")); len(errs) > 0 {
+		return nil, errs, nil
+	}
+	template, err := injection.Isolate(*live, options(place, workload.Name))
+	if err != nil {
+		return nil, field.ErrorList{field.Invalid(path.Child("ref", "name"), workload.Ref.Name,
+			"the Deployment cannot be isolated: "+err.Error())}, nil
+	}
+	return &template, nil, nil
+}
+
+func options(place Place, workload string) injection.IsolateOptions {
+	opts := injection.IsolateOptions{
+		Environment: place.Environment, Workload: workload,
+		Image: place.ProxyImage, ImagePullPolicy: corev1.PullIfNotPresent,
+	}
+	if place.Class != nil {
+		opts.ImagePullPolicy = place.Class.Spec.ImagePullPolicy
+		opts.Resources = place.Class.Spec.ProxyResources
+		opts.NodeSelector = place.Class.Spec.NodeSelector
+	}
+	return opts
+}
+
+// override changes containers of the template as asked for.
+func override(spec *corev1.PodSpec, overrides []replay.ContainerOverride, path *field.Path) (errs field.ErrorList) {
+	for i := range overrides {
+		wanted, at := &overrides[i], path.Index(i)
+		if wanted.Name == "" && len(spec.Containers) == 1 {
+			wanted.Name = spec.Containers[0].Name
+		}
+		container, names := findContainer(spec, wanted.Name)
+		switch {
+		case container != nil:
+			apply(container, wanted)
+		case wanted.Name == "":
+			errs = append(errs, field.Required(at.Child("name"), "the workload has several containers: "+strings.Join(names, ", ")))
+		default:
+			errs = append(errs, field.NotSupported(at.Child("name"), wanted.Name, names))
+		}
+	}
+	return errs
+}
+
+// findContainer returns the container of that name, and the names of all.
+func findContainer(spec *corev1.PodSpec, name string) (found *corev1.Container, names []string) {
+	for _, list := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
+		for i := range list {
+			if isProxy(list[i].Name) {
+				continue
+			}
+			names = append(names, list[i].Name)
+			if list[i].Name == name {
+				found = &list[i]
+			}
+		}
+	}
+	return found, names
+}
+
+func isProxy(name string) bool {
+	return name == wiring.InitContainerName || name == wiring.ProxyContainerName
+}
+
+func apply(container *corev1.Container, wanted *replay.ContainerOverride) {
+	if wanted.Image != "" {
+		container.Image = wanted.Image
+	}
+	for _, variable := range wanted.Env {
+		same := func(other corev1.EnvVar) bool { return other.Name == variable.Name }
+		if i := slices.IndexFunc(container.Env, same); i >= 0 {
+			container.Env[i] = variable
+		} else {
+			container.Env = append(container.Env, variable)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package environment
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/podstatus"
+	"github.com/restage-dev/restage/pkg/injection"
+)
+
+// observe tells whether the responder and all copies are up and, when they are not, which is not and why.
+func (r *Reconciler) observe(_ context.Context, environment *v1alpha1.Environment) (metav1.Condition, error) {
+	why, err := r.notAvailable(environment.Namespace, ResponderName(environment.Name), responderLabels(environment.Name))
+	if err != nil || why != "" {
+		return notReady(reasonResponder, "responder: "+why), err
+	}
+	for _, workload := range environment.Spec.Workloads {
+		why, err := r.notAvailable(environment.Namespace, WorkloadName(environment.Name, workload.Name), injection.WorkloadLabels(environment.Name, workload.Name))
+		if err != nil || why != "" {
+			return notReady(reasonWorkload, fmt.Sprintf("workload %s: %s", workload.Name, why)), err
+		}
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonReady,
+		Message: fmt.Sprintf("the responder answers and %d of %d workloads run", len(environment.Spec.Workloads), len(environment.Spec.Workloads)),
+	}, nil
+}
+
+// notAvailable says what keeps a Deployment from being available; empty when nothing does.
+func (r *Reconciler) notAvailable(namespace, name string, selector map[string]string) (string, error) {
+	deployment, err := r.Deployments.Deployments(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return "is being created", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if deployment.Status.ObservedGeneration >= deployment.Generation && deployment.Status.UpdatedReplicas >= 1 && deployment.Status.AvailableReplicas >= 1 {
+		return "", nil
+	}
+	pods, err := r.Pods.Pods(namespace).List(labels.SelectorFromSet(selector))
+	if err != nil {
+		return "", err
+	}
+	for _, pod := range pods {
+		if pod.DeletionTimestamp == nil {
+			return fmt.Sprintf("pod %s: %s", pod.Name, podstatus.Problem(pod)), nil
+		}
+	}
+	return deploymentProblem(deployment), nil
+}
+
+// deploymentProblem is why a Deployment has no pods, such as a quota.
+func deploymentProblem(deployment *appsv1.Deployment) string {
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
+			return podstatus.Join(condition.Reason, condition.Message)
+		}
+	}
+	return "has no pods yet"
+}
+
+func notReady(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}

@@ -1,0 +1,181 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+const (
+	tunnelPort  = 4141
+	controlPort = 4142
+)
+
+// TestIsolateInNamespace runs the real init and the real sidecar in a network namespace, and watches the wire: only
+// connections to the responder may be on it, whatever the workload tries.
+func TestIsolateInNamespace(t *testing.T) {
+	pod, outside := newPod(t)
+	binary := buildProxy(t)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	forbidden := outside.listen("[::]:80")
+	go http.Serve(forbidden, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the real one") }))
+	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
+	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		fmt.Fprint(w, `{"names":["back"]}`)
+	})}
+	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
+	t.Cleanup(func() { control.Close() })
+
+	// Without rules the real one answers: the checks below can fail.
+	for _, url := range []string{"http://10.99.0.1/", "http://[fd99::1]/"} {
+		if out, err := pod.try("curl", "-s", "--max-time", "5", url); err != nil || out != "the real one" {
+			t.Fatalf("%s before isolation: %q, %v", url, out, err)
+		}
+	}
+	if err := sendUDP(pod, "10.99.0.1:9"); err != nil {
+		t.Fatal(err)
+	}
+
+	addresses := []string{fmt.Sprintf("--responder=10.99.0.1:%d", tunnelPort), fmt.Sprintf("--control=10.99.0.1:%d", controlPort)}
+	pod.initialize(binary, append([]string{"--mode=Isolate"}, addresses...)...)
+	next := outside.sniff("eth0")
+
+	// No proxy yet: nothing answers.
+	expectNothing(t, pod)
+	pod.start(binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--mode=Isolate", "--workload=front", "--token-file=" + token}, addresses...)...)
+	pod.initialize(binary, append([]string{"--mode=Isolate"}, addresses...)...) // again, beside a running proxy
+
+	for url, want := range map[string]string{
+		"http://back:9898/a":   "played back 198.18.0.1:9898",
+		"http://10.99.0.1/":    "played  10.99.0.1:80",
+		"http://[fd99::1]/":    "played  fd99::1:80",
+		"http://8.8.8.8:1234/": "played  8.8.8.8:1234",
+	} {
+		if out, err := pod.try("curl", "-s", "--max-time", "5", url); err != nil || out != want {
+			t.Errorf("%s: %q, %v, want %q", url, out, err, want)
+		}
+	}
+	if _, err := pod.try("curl", "-s", "--max-time", "5", "http://evil.example/"); err == nil {
+		t.Error("a name that is not recorded was answered")
+	}
+	for _, address := range []string{"10.99.0.1:9", "[fd99::1]:9", "8.8.8.8:443"} {
+		if err := sendUDP(pod, address); !errors.Is(err, syscall.EPERM) {
+			t.Errorf("UDP to %s: %v, want it to be refused by the kernel", address, err)
+		}
+	}
+	// The proxy's own user reaches the responder alone.
+	if out, err := pod.try("setpriv", "--reuid=15100", "--clear-groups", "curl", "-s", "--max-time", "1", "http://10.99.0.1/"); err == nil {
+		t.Errorf("the proxy's user got out: %s", out)
+	}
+	watch(t, next)
+}
+
+// expectNothing shows that without the proxy connections are refused.
+func expectNothing(t *testing.T, pod *namespace) {
+	t.Helper()
+	for _, url := range []string{"http://10.99.0.1/", "http://[fd99::1]/", "http://back:9898/"} {
+		if out, err := pod.try("curl", "-s", "--max-time", fmt.Sprint(quick.Seconds()), url); err == nil {
+			t.Errorf("%s without a proxy: %q", url, out)
+		}
+	}
+}
+
+// watch reads all packets that came out of the pod.
+func watch(t *testing.T, next func() ([]byte, uint16, bool)) {
+	t.Helper()
+	allowed := 0
+	for packet, kind, ok := next(); ok; packet, kind, ok = next() {
+		switch {
+		case kind == unix.ETH_P_ARP:
+		case kind == unix.ETH_P_IP && packet[9] == unix.IPPROTO_TCP && net.IP(packet[16:20]).String() == "10.99.0.1" && toResponder(packet[int(packet[0]&15)*4:]):
+			allowed++
+		case kind == unix.ETH_P_IPV6 && packet[6] == unix.IPPROTO_ICMPV6 && packet[40] >= 133 && packet[40] <= 136:
+		default:
+			t.Errorf("a packet left the pod: type %#x, % x", kind, packet[:min(len(packet), 64)])
+		}
+	}
+	if allowed == 0 {
+		t.Error("no packet to the responder was seen: the check sees nothing")
+	}
+}
+
+func toResponder(tcp []byte) bool {
+	port := binary.BigEndian.Uint16(tcp[2:])
+	return port == tunnelPort || port == controlPort
+}
+
+// serveTunnel answers each request with what the hello says.
+func serveTunnel(t *testing.T, listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			var size [2]byte
+			_, _ = io.ReadFull(conn, size[:])
+			data := make([]byte, binary.BigEndian.Uint16(size[:]))
+			_, _ = io.ReadFull(conn, data)
+			var hello trafficpb.TunnelHello
+			if err := proto.Unmarshal(data, &hello); err != nil || hello.GetToken() != "secret" {
+				t.Errorf("hello %v, %v", &hello, err)
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+				return
+			}
+			body := fmt.Sprintf("played %s %s:%d", hello.GetHost(), hello.GetAddress(), hello.GetPort())
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		}()
+	}
+}
+
+func sendUDP(pod *namespace, address string) (err error) {
+	pod.do(func() {
+		var conn net.Conn
+		if conn, err = net.Dial("udp", address); err == nil {
+			_, err = conn.Write([]byte("out"))
+			conn.Close()
+		}
+	})
+	return err
+}
+
+// TestInitNeedsNetAdmin shows which way each mode fails when the rules cannot be written.
+func TestInitNeedsNetAdmin(t *testing.T) {
+	pod := newNamespace(t)
+	binary := buildProxy(t)
+	bare := func(args ...string) (string, error) {
+		return pod.try("setpriv", append([]string{"--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", binary, "init"}, args...)...)
+	}
+	if out, err := bare("--mode=Capture", "--ports=80"); err != nil || !strings.Contains(out, "runs unrecorded") {
+		t.Errorf("capture fails open: %v, %s", err, out)
+	}
+	if out, err := bare("--mode=Isolate", "--responder=10.0.0.1:1", "--control=10.0.0.1:2"); err == nil {
+		t.Errorf("isolate fails closed: %s", out)
+	}
+}

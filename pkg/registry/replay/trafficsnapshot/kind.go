@@ -1,0 +1,68 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package trafficsnapshot describes the kind TrafficSnapshot and serves its records.
+package trafficsnapshot
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/validation"
+	"github.com/restage-dev/restage/pkg/registry/resource"
+)
+
+// Kind describes TrafficSnapshot.
+func Kind() *resource.Kind[*replay.TrafficSnapshot] {
+	return &resource.Kind[*replay.TrafficSnapshot]{
+		Plural: "trafficsnapshots", Singular: "trafficsnapshot", ShortNames: []string{"snapshot"},
+		New:            func() *replay.TrafficSnapshot { return &replay.TrafficSnapshot{} },
+		NewList:        func() runtime.Object { return &replay.TrafficSnapshotList{} },
+		Spec:           func(s *replay.TrafficSnapshot) any { return s.Spec },
+		SetSpec:        func(to, from *replay.TrafficSnapshot) { to.Spec = from.Spec },
+		SetStatus:      func(to, from *replay.TrafficSnapshot) { to.Status = from.Status },
+		Validate:       validation.ValidateTrafficSnapshot,
+		ValidateUpdate: validation.ValidateTrafficSnapshotUpdate,
+		ValidateStatus: func(s *replay.TrafficSnapshot) field.ErrorList {
+			return validation.ValidateConditions(s.Status.Conditions)
+		},
+		Columns: []metav1.TableColumnDefinition{
+			resource.Column("Workload", "Workload that was recorded."),
+			resource.Column("Ready", "Whether the snapshot can be replayed."),
+			resource.NumberColumn("Inbound", "Calls that the workload received."),
+			resource.NumberColumn("Outbound", "Calls that the workload made."),
+			resource.Column("Complete", "Share of all calls seen that are held complete."),
+			resource.Column("Size", "Size in blob storage."),
+		},
+		Cells: cells,
+	}
+}
+
+func cells(s *replay.TrafficSnapshot) []any {
+	complete := resource.None
+	if s.Status.Completeness != nil {
+		complete = resource.Percent(s.Status.Completeness.Percent)
+	}
+	return []any{
+		s.Spec.WorkloadRef.Name,
+		resource.ConditionStatus(s.Status.Conditions, replay.ConditionReady),
+		s.Status.Inbound, s.Status.Outbound, complete, size(s.Status.SizeBytes),
+	}
+}
+
+// size writes a number of bytes with a binary prefix.
+func size(bytes int64) string {
+	if bytes < 1<<10 {
+		return fmt.Sprintf("%dB", bytes)
+	}
+	value, prefix := float64(bytes)/(1<<10), 0
+	for value >= 1<<10 && prefix < len("KMGTPE")-1 {
+		value /= 1 << 10
+		prefix++
+	}
+	return fmt.Sprintf("%.1f%ciB", value, "KMGTPE"[prefix])
+}

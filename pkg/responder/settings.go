@@ -1,0 +1,98 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package responder
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/restage-dev/restage/pkg/responder/play"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const (
+	longestSettings = 1 << 20 // bytes
+	longestToken    = 4096    // bytes
+	shortestToken   = 16      // bytes
+	leastStatus     = 200     // of missStatus
+	mostStatus      = 599
+)
+
+func readSettings(path string) (*wiring.PlaySettings, error) {
+	data, err := readFile(path, longestSettings)
+	if err != nil {
+		return nil, fmt.Errorf("reading settings: %w", err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.DisallowUnknownFields()
+	var s wiring.PlaySettings
+	if err := decoder.Decode(&s); err != nil {
+		return nil, fmt.Errorf("reading settings from %s: %w", path, err)
+	}
+	if err := validate(&s); err != nil {
+		return nil, fmt.Errorf("settings in %s: %w", path, err)
+	}
+	return &s, nil
+}
+
+func validate(s *wiring.PlaySettings) error {
+	if s.Snapshot.Namespace == "" || s.Snapshot.Name == "" || s.Snapshot.UID == "" {
+		return fmt.Errorf("snapshot: namespace, name and uid are required, got %+v", s.Snapshot)
+	}
+	for i, key := range s.Mocks {
+		if _, _, err := net.SplitHostPort(key); err != nil {
+			return fmt.Errorf("mocks[%d]: %q is not host:port", i, key)
+		}
+	}
+	if s.OnMiss != "Fail" && s.OnMiss != "Status" {
+		return fmt.Errorf("onMiss: %q, allowed are Fail and Status", s.OnMiss)
+	}
+	if s.OnMiss == "Status" && (s.MissStatus < leastStatus || s.MissStatus > mostStatus) {
+		return fmt.Errorf("missStatus: %d, allowed are %d to %d", s.MissStatus, leastStatus, mostStatus)
+	}
+	if s.Latency != "Recorded" && s.Latency != "None" {
+		return fmt.Errorf("latency: %q, allowed are Recorded and None", s.Latency)
+	}
+	return nil
+}
+
+func policy(s *wiring.PlaySettings) play.Policy {
+	p := play.Policy{Recorded: s.Latency == "Recorded"}
+	if s.OnMiss == "Status" {
+		p.MissStatus = s.MissStatus
+	}
+	return p
+}
+
+func readToken(path string) (string, error) {
+	data, err := readFile(path, longestToken)
+	if err != nil {
+		return "", fmt.Errorf("reading the environment's token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < shortestToken {
+		return "", fmt.Errorf("environment's token in %s: %d bytes, allowed are %d to %d", path, len(token), shortestToken, longestToken)
+	}
+	return token, nil
+}
+
+func readFile(path string, longest int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, longest+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > longest {
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, longest)
+	}
+	return data, nil
+}
