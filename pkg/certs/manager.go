@@ -50,6 +50,7 @@ type Manager struct {
 
 	mu        sync.RWMutex
 	current   *leaf
+	bundle    []byte
 	listeners []func()
 }
 
@@ -73,9 +74,13 @@ func (m *Manager) Sync(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keeping the CA in Secret %s/%s: %w", m.opts.Namespace, m.opts.SecretName, err)
 	}
-	if err := m.publish(ctx, known.bundle()); err != nil {
+	bundle := known.bundle()
+	if err := m.publish(ctx, bundle); err != nil {
 		return fmt.Errorf("publishing the CA in ConfigMap %s/%s: %w", m.opts.Namespace, m.opts.ConfigMapName, err)
 	}
+	m.mu.Lock()
+	m.bundle = bundle
+	m.mu.Unlock()
 	return m.ensureLeaf(ctx, known, now)
 }
 
@@ -115,6 +120,13 @@ func (m *Manager) CurrentCertKeyContent() (certificate, key []byte) {
 		return nil, nil
 	}
 	return m.current.certPEM, m.current.keyPEM
+}
+
+// CABundle returns the CA certificates that clients need, as PEM, newest first; nil before the first Sync.
+func (m *Manager) CABundle() []byte {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.bundle
 }
 
 // OnChange has f called after each change of the certificate.

@@ -21,29 +21,30 @@ const (
 	outcomesPage   = 1000
 )
 
-// control is a client of the responder's control API.
-type control struct {
-	base   string
-	token  string
-	client *http.Client
+// client calls the responder's control API.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
 }
 
 // stats is the answer of GET /v1/stats.
 type stats struct {
-	Instance string `json:"instance"`
-	Matches  struct {
-		Total    int64 `json:"total"`
-		Exact    int64 `json:"exact"`
-		Denoised int64 `json:"denoised"`
-		Missed   int64 `json:"missed"`
-	} `json:"matches"`
-	Proxies []proxyStats `json:"proxies"`
-	Unused  int64        `json:"unused"`
+	Instance string       `json:"instance"`
+	Matches  matches      `json:"matches"`
+	Proxies  []proxyStats `json:"proxies"`
+	Unused   int64        `json:"unused"`
+}
+
+type matches struct {
+	Total    int64 `json:"total"`
+	Exact    int64 `json:"exact"`
+	Denoised int64 `json:"denoised"`
+	Missed   int64 `json:"missed"`
 }
 
 type proxyStats struct {
 	Pod          string   `json:"pod"`
-	PodIP        string   `json:"podIP"`
 	Instance     string   `json:"instance"`
 	Attempted    int64    `json:"attempted"`
 	Answered     int64    `json:"answered"`
@@ -60,11 +61,10 @@ type outcomes struct {
 		Tier        string    `json:"tier"`
 		Explanation string    `json:"explanation"`
 	} `json:"outcomes"`
-	Next    int64 `json:"next"`
-	Dropped int64 `json:"dropped"`
+	Next int64 `json:"next"`
 }
 
-func newControl(address, tokenFile string) (*control, error) {
+func newClient(address, tokenFile string) (*client, error) {
 	f, err := os.Open(tokenFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the environment's token: %w", err)
@@ -74,34 +74,34 @@ func newControl(address, tokenFile string) (*control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the environment's token: %w", err)
 	}
-	return &control{
-		base:   "http://" + address,
-		token:  string(bytes.TrimSpace(token)),
-		client: &http.Client{Timeout: controlTimeout, Transport: &http.Transport{}}, // no proxy from the environment variables
+	return &client{
+		base:  "http://" + address,
+		token: string(bytes.TrimSpace(token)),
+		http:  &http.Client{Timeout: controlTimeout, Transport: &http.Transport{}}, // no proxy from the environment variables
 	}, nil
 }
 
 // ready tells whether the responder plays.
-func (c *control) ready(ctx context.Context) error { return c.get(ctx, "/readyz", nil) }
+func (c *client) ready(ctx context.Context) error { return c.get(ctx, "/readyz", nil) }
 
-func (c *control) stats(ctx context.Context) (*stats, error) {
+func (c *client) stats(ctx context.Context) (*stats, error) {
 	var s stats
 	return &s, c.get(ctx, "/v1/stats", &s)
 }
 
-func (c *control) outcomes(ctx context.Context, after int64) (*outcomes, error) {
+func (c *client) outcomes(ctx context.Context, after int64) (*outcomes, error) {
 	var o outcomes
 	return &o, c.get(ctx, fmt.Sprintf("/v1/outcomes?after=%d&limit=%d", after, outcomesPage), &o)
 }
 
 // get reads the JSON answer to a call into a value, unless that is nil.
-func (c *control) get(ctx context.Context, path string, into any) error {
+func (c *client) get(ctx context.Context, path string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
 	if err != nil {
 		return fmt.Errorf("asking the responder: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
-	response, err := c.client.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return fmt.Errorf("asking the responder: %w", err)
 	}

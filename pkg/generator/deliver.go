@@ -6,7 +6,6 @@ package generator
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/restage-dev/restage/pkg/report"
@@ -14,48 +13,12 @@ import (
 )
 
 const (
-	progressInterval = time.Second
-	progressTimeout  = 2 * time.Second
-	attemptTimeout   = 30 * time.Second
-	chunkSize        = 1 << 20
+	// reportTimeout bounds the attempts to hand over the report, attemptTimeout each of them.
+	reportTimeout  = 2 * time.Minute
+	attemptTimeout = 30 * time.Second
+	// chunkSize is the most that one message carries.
+	chunkSize = 1 << 20
 )
-
-// awaitTarget returns when the target accepts a connection.
-func awaitTarget(ctx context.Context, target string) error {
-	return retry(ctx, func() (bool, error) {
-		dialer := net.Dialer{Timeout: controlTimeout}
-		conn, err := dialer.DialContext(ctx, "tcp", target)
-		if err != nil {
-			return false, err
-		}
-		return true, conn.Close()
-	})
-}
-
-// watchProgress tells the forwarder every second how far the engine is, until the context ends.
-func (r *replay) watchProgress(ctx context.Context, e *engine) {
-	ticker := time.NewTicker(progressInterval)
-	defer ticker.Stop()
-	for before := int64(0); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		sent := e.sent.Load()
-		r.putProgress(ctx, e.progress(sent-before))
-		before = sent
-	}
-}
-
-func (r *replay) putProgress(ctx context.Context, p *trafficpb.Progress) {
-	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
-	defer cancel()
-	_, err := r.replays.PutProgress(ctx, &trafficpb.PutProgressRequest{Replay: reference(r.settings.Replay), Progress: p})
-	if err != nil && ctx.Err() != context.Canceled {
-		r.Log.Warn("reporting progress failed", "err", err) // the next one, or the report, makes up for it
-	}
-}
 
 // deliver hands the report over and tries again until it is taken. The forwarder replaces what it may hold already.
 func (r *replay) deliver(ctx context.Context, result *report.Report) error {

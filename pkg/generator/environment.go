@@ -32,10 +32,11 @@ const (
 // environment watches the responder and the proxies while requests are replayed. All but pods is used by
 // one goroutine at a time.
 type environment struct {
-	control   *control
+	control   *client
 	log       *slog.Logger
 	instance  string // of the responder
 	restarted bool
+	before    matches // what was called before the replay
 	last      *stats
 	proxies   map[proxyProcess]proxyStats // the last counters of every process that was seen
 	podNames  atomic.Pointer[[]string]
@@ -63,6 +64,7 @@ func (e *environment) await(ctx context.Context) error {
 		if len(e.proxies) == 0 {
 			return false, invalidError{report.ReasonNoProofOfIsolation, errors.New("no proxy of the environment has reported to the responder")}
 		}
+		e.before = e.last.Matches
 		return true, nil
 	})
 }
@@ -118,13 +120,16 @@ func (e *environment) conclude(ctx context.Context, patience time.Duration, b *r
 		return err == nil, err
 	})
 	if e.restarted {
+		e.before = matches{} // those of the process that is gone
 		b.Invalidate(report.ReasonResponderRestarted, "the responder restarted during the replay, so what it played and counted before is lost")
 	}
 	if err != nil {
 		b.Invalidate(report.ReasonResponderUnreachable, fmt.Sprintf("the responder's counters could not be read at the end: %v", err))
 	}
-	m := e.last.Matches
-	b.SetMatches(goal.Matches{Total: m.Total, Exact: m.Exact, Denoised: m.Denoised, Missed: m.Missed}, e.last.Unused)
+	m, n := e.last.Matches, e.before
+	b.SetMatches(goal.Matches{
+		Total: m.Total - n.Total, Exact: m.Exact - n.Exact, Denoised: m.Denoised - n.Denoised, Missed: m.Missed - n.Missed,
+	}, e.before.Total, e.last.Unused)
 	b.SetEgress(e.egress())
 	if err != nil {
 		return
@@ -179,9 +184,9 @@ func (e *environment) egress() []report.ProxyEgress {
 	return all
 }
 
-// addOutcomes reads the outcomes page by page.
+// addOutcomes reads the outcomes since the start page by page.
 func (e *environment) addOutcomes(ctx context.Context, b *report.Builder) error {
-	for after := int64(0); ; {
+	for after := e.before.Total; ; {
 		page, err := e.control.outcomes(ctx, after)
 		if err != nil {
 			return err
@@ -189,7 +194,6 @@ func (e *environment) addOutcomes(ctx context.Context, b *report.Builder) error 
 		for _, o := range page.Outcomes {
 			b.AddCall(o.Tier, report.MissedCall{Time: o.Time, Key: o.Key, Operation: o.Operation, Explanation: o.Explanation})
 		}
-		b.SetUntold(page.Dropped)
 		if len(page.Outcomes) == 0 || page.Next <= after {
 			return nil
 		}

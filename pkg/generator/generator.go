@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,13 +20,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
-)
-
-const (
-	// readyTimeout bounds the wait for the snapshot, the targets and the responder before the first request.
-	readyTimeout = time.Minute
-	// reportTimeout bounds the attempts to hand over the report.
-	reportTimeout = 2 * time.Minute
 )
 
 // Options of a generator.
@@ -137,38 +131,15 @@ func (r *replay) replay(ctx context.Context) error {
 	return sendErr
 }
 
-// ready waits until the targets accept connections and the environment has answered.
-func (r *replay) ready(ctx context.Context, p *plan) error {
-	wait, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	for _, target := range p.targets() {
-		if err := awaitTarget(wait, target); err != nil {
-			return invalidError{report.ReasonTargetUnreachable, fmt.Errorf("waiting for %s to accept connections: %w", target, err)}
-		}
-	}
-	if r.settings.Control == "" {
-		return nil
-	}
-	c, err := newControl(r.settings.Control, r.EnvironmentTokenFile)
-	if err != nil {
-		return err
-	}
-	r.env = &environment{control: c, log: r.Log}
-	return r.env.await(wait)
-}
-
 // send replays the plan while progress and the environment are watched.
 func (r *replay) send(ctx context.Context, p *plan) error {
 	watch, stop := context.WithCancel(ctx)
 	e := newEngine(p, seconds(r.settings.RequestTimeout))
-	done := make(chan struct{}, 2)
-	go func() { r.watchProgress(watch, e); done <- struct{}{} }()
-	go func() {
-		if r.env != nil {
-			r.env.watch(watch)
-		}
-		done <- struct{}{}
-	}()
+	var watchers sync.WaitGroup
+	watchers.Go(func() { r.watchProgress(watch, e) })
+	if r.env != nil {
+		watchers.Go(func() { r.env.watch(watch) })
+	}
 	j := judge{
 		comparer: compare.Comparer{Headers: r.settings.Headers, Ignore: p.ignore, Noise: p.noise},
 		builder:  r.builder,
@@ -176,8 +147,7 @@ func (r *replay) send(ctx context.Context, p *plan) error {
 	}
 	finished := e.run(ctx, j.add)
 	stop()
-	<-done
-	<-done
+	watchers.Wait()
 	r.putProgress(context.WithoutCancel(ctx), e.progress(0))
 	if finished < len(p.requests) {
 		return fmt.Errorf("%d of %d requests were replayed", finished, len(p.requests))

@@ -21,7 +21,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +34,10 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/restage-dev/restage/pkg/report"
+	"github.com/restage-dev/restage/pkg/responder/control"
+	"github.com/restage-dev/restage/pkg/responder/match"
+	"github.com/restage-dev/restage/pkg/responder/outcome"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -120,12 +126,14 @@ func (f *forwarder) Read(q *trafficpb.ReadRequest, stream trafficpb.Snapshots_Re
 	if err := f.next(&f.readErrors); err != nil {
 		return err
 	}
-	if q.GetSnapshot().GetUid() != "snapshot-uid" || q.GetDirection() != trafficpb.Direction_DIRECTION_INBOUND ||
-		len(q.GetKeys()) != 1 || q.GetKeys()[0] != testKey {
-		return status.Errorf(codes.NotFound, "no such snapshot or keys: %v", q)
+	if q.GetSnapshot().GetUid() != "snapshot-uid" {
+		return status.Errorf(codes.NotFound, "no such snapshot: %v", q)
 	}
-	for i := 0; i < len(f.records); i += 10 {
-		if err := stream.Send(&trafficpb.ReadResponse{Records: f.records[i:min(i+10, len(f.records))]}); err != nil {
+	for _, record := range f.records {
+		if record.GetDirection() != q.GetDirection() || len(q.GetKeys()) > 0 && !slices.Contains(q.GetKeys(), traffic.SliceKey(record)) {
+			continue
+		}
+		if err := stream.Send(&trafficpb.ReadResponse{Records: []*trafficpb.Record{record}}); err != nil {
 			return err
 		}
 	}
@@ -172,64 +180,69 @@ func (f *forwarder) PutReport(stream trafficpb.Replays_PutReportServer) error {
 	return stream.SendAndClose(&trafficpb.PutReportResponse{})
 }
 
-// responder is the control API of a responder.
-type responder struct {
+// controlAPI is the control API of a responder that has no recording and can be spoiled.
+type controlAPI struct {
 	*httptest.Server
-	mu     sync.Mutex
-	answer map[string]any            // of /v1/stats
-	pages  map[string]map[string]any // of /v1/outcomes by query
-	calls  int                       // of /v1/stats
-	onCall func(calls int)
+	handler atomic.Pointer[http.Handler]
+	calls   atomic.Int64      // of /v1/stats
+	onStats func(calls int64) // before each is answered
 }
 
-func startResponder(t testing.TB) *responder {
+func startControlAPI(t testing.TB) *controlAPI {
 	t.Helper()
-	r := &responder{
-		answer: map[string]any{
-			"instance": "one",
-			"matches":  map[string]int{"total": 3, "exact": 1, "denoised": 1, "missed": 1},
-			"proxies": []map[string]any{{"pod": "r-front-1", "podIP": "10.0.0.9", "instance": "p1", "attempted": 4, "answered": 3, "refused": 1,
-				"refusedNames": []string{"evil.example"}}},
-			"unused": 2,
-		},
-		pages: map[string]map[string]any{
-			"after=0&limit=1000": {"next": 2, "outcomes": []map[string]any{
-				{"sequence": 1, "time": time.Now(), "key": "back:9898", "operation": "POST /echo", "tier": "Exact"},
-				{"sequence": 2, "time": time.Now(), "key": "back:9898", "operation": "POST /echo", "tier": "Denoised"}}},
-			"after=2&limit=1000": {"next": 3, "dropped": 5, "outcomes": []map[string]any{
-				{"sequence": 3, "time": time.Now(), "key": "api:80", "operation": "GET /x", "tier": "Missed", "explanation": "no GET /x is recorded"}}},
-			"after=3&limit=1000": {"next": 3, "dropped": 5, "outcomes": []map[string]any{}},
-		},
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /v1/stats", func(w http.ResponseWriter, q *http.Request) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.calls++
-		if r.onCall != nil {
-			r.onCall(r.calls)
-		}
-		if r.answer == nil {
-			http.Error(w, "gone", http.StatusInternalServerError)
-			return
-		}
-		json.NewEncoder(w).Encode(r.answer)
-	})
-	mux.HandleFunc("GET /v1/outcomes", func(w http.ResponseWriter, q *http.Request) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		json.NewEncoder(w).Encode(r.pages[q.URL.RawQuery])
-	})
+	r := &controlAPI{onStats: func(int64) {}}
+	r.restart(t, "one")
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if q.URL.Path != "/readyz" && q.Header.Get("Authorization") != "Bearer "+environmentToken {
-			http.Error(w, "wrong token", http.StatusUnauthorized)
-			return
+		if q.URL.Path == "/v1/stats" {
+			r.onStats(r.calls.Add(1))
 		}
-		mux.ServeHTTP(w, q)
+		(*r.handler.Load()).ServeHTTP(w, q)
 	}))
 	t.Cleanup(r.Close)
 	return r
+}
+
+// restart replaces what answers by a new process.
+func (r *controlAPI) restart(t testing.TB, instance string) {
+	index := match.Build(nil)
+	outcomes := outcome.NewLog()
+	reporter := outcome.NewReporter(outcomes, index)
+	go reporter.Run(t.Context())
+	api := control.New(instance, environmentToken, slog.New(slog.DiscardHandler))
+	api.Loaded(&control.Play{Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: func() int64 { return 0 }})
+	handler := api.Handler()
+	r.handler.Store(&handler)
+}
+
+// fail makes every call fail.
+func (r *controlAPI) fail() {
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "broken", http.StatusInternalServerError)
+	}))
+	r.handler.Store(&handler)
+}
+
+// putProxy reports the counters of a proxy to a responder.
+func putProxy(t testing.TB, url string, p control.Proxy) {
+	t.Helper()
+	body, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := http.NewRequest(http.MethodPut, url+"/v1/proxies/"+p.Pod, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+environmentToken)
+	response, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusNoContent {
+		t.Errorf("reporting counters: %s", response.Status)
+	}
 }
 
 func writeFile(t testing.TB, path string, data []byte) {

@@ -36,15 +36,16 @@ func (p pacer) run(ctx context.Context, offsets []time.Duration, release func(i 
 	}
 }
 
-// newPacer returns a pacer of the machine's monotonic clock, which Go's time uses too. Its functions are to be called on
-// a locked thread: nanosleep wakes up within some 100 µs, where the runtime's timers take a millisecond.
+// newPacer returns a pacer of the machine's monotonic clock. Its functions are to be called on a locked thread: nanosleep
+// wakes up within some 100 µs, where the runtime's timers take a millisecond.
 func newPacer(start time.Time) pacer {
-	origin := monotonic() + time.Until(start)
+	now := func() time.Duration { return time.Since(start) }
 	return pacer{
-		now: func() time.Duration { return monotonic() - origin },
+		now: now,
 		sleepUntil: func(t time.Duration) {
-			deadline := unix.NsecToTimespec(int64(origin + t))
-			// A signal ends the sleep early, which run does not mind.
+			// A thread that is held up between the two readings sleeps too short, which run does not mind, nor a
+			// signal that ends the sleep.
+			deadline := unix.NsecToTimespec(int64(monotonic() + t - now()))
 			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &deadline, nil)
 		},
 	}

@@ -20,6 +20,9 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
+// maxRecords are held in memory at once.
+const maxRecords = 1_000_000
+
 // plan is all that will be sent, in the order of the intended starts.
 type plan struct {
 	requests    []*request
@@ -70,6 +73,9 @@ func (r *replay) readRecords(ctx context.Context) ([]*trafficpb.Record, error) {
 	}
 	var records []*trafficpb.Record
 	err := dial.EachRecord(ctx, r.conn, request, func(record *trafficpb.Record) error {
+		if len(records) == maxRecords {
+			return status.Errorf(codes.FailedPrecondition, "snapshot %s has more than %d inbound records", r.settings.Snapshot.Name, maxRecords)
+		}
 		records = append(records, record)
 		return nil
 	})

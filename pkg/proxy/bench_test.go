@@ -64,8 +64,8 @@ func BenchmarkCapture(b *testing.B) {
 			}
 		})
 	}
-	if recording.Recorder.Recorded() == 0 {
-		b.Error("nothing was recorded")
+	if recording.Recorder.Recorded() == 0 || recording.Counts().Panics > 0 {
+		b.Errorf("recorded %d, parser faults %d", recording.Recorder.Recorded(), recording.Counts().Panics)
 	}
 }
 

@@ -131,9 +131,11 @@ func (b *Builder) SetNoise(fields []compare.NoiseField) {
 	b.report.NoiseLeftOut = int64(len(fields) - len(b.report.Noise))
 }
 
-// SetMatches sets the responder's own counts; the percentage is computed.
-func (b *Builder) SetMatches(m goal.Matches, unused int64) {
+// SetMatches sets the responder's own counts of the calls since the start, of those before, and of the recorded
+// calls that were never made; the percentage is computed.
+func (b *Builder) SetMatches(m goal.Matches, before, unused int64) {
 	b.matches = m
+	b.outbound().Before = before
 	b.outbound().Unused = unused
 }
 
@@ -160,6 +162,9 @@ func (b *Builder) Report(end time.Time) *Report {
 	r.Summary.Recorded, r.Summary.Replayed = b.recorded.latency(), b.replayed.latency()
 	r.Summary.Matches = b.matches
 	r.Summary.Matches.Percent = 100
+	if o := r.Outbound; o != nil {
+		o.Untold = max(b.matches.Total-o.told(), 0)
+	}
 	if m := b.matches; m.Total > 0 {
 		r.Summary.Matches.Percent = 100 * float64(m.Total-m.Missed) / float64(m.Total)
 	}

@@ -51,5 +51,10 @@ func (b *Builder) AddCall(tier string, call MissedCall) {
 	}
 }
 
-// SetUntold counts calls whose outcome the responder no longer has.
-func (b *Builder) SetUntold(n int64) { b.outbound().Untold = n }
+// told is the number of calls under Calls.
+func (o *Outbound) told() (n int64) {
+	for _, c := range o.Calls {
+		n += c.Exact + c.Denoised + c.Missed
+	}
+	return n
+}

@@ -135,9 +135,12 @@ type Outbound struct {
 	MissedLeftOut int64 `json:"missedLeftOut,omitempty"`
 	// Unused is the number of recorded calls that were never made.
 	Unused int64 `json:"unused"`
-	// Untold is the number of calls whose outcome the responder no longer had: they are counted in the
+	// Untold is the number of calls whose outcome the responder did not keep: they are counted in the
 	// summary, but not under Calls and Missed.
 	Untold int64 `json:"untold,omitempty"`
+	// Before is the number of calls that were made before the first request, as by workloads that start, or in an earlier
+	// replay in the same environment. They are not judged, and counted nowhere else.
+	Before int64 `json:"before,omitempty"`
 }
 
 // OutboundCalls counts the calls to one dependency by how they were matched.

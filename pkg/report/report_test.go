@@ -53,7 +53,7 @@ func TestVerdicts(t *testing.T) {
 		reason, message string
 	}{
 		"good": {func(b *Builder) {
-			b.SetMatches(goal.Matches{Total: 4, Exact: 3, Denoised: 1}, 0)
+			b.SetMatches(goal.Matches{Total: 4, Exact: 3, Denoised: 1}, 0, 0)
 		}, ReasonGoalsHold, "1 requests replayed; every goal holds; 4 of 4 outbound calls matched, 0 connections let out"},
 		"failed": {func(b *Builder) {
 			b.Add(failing("POST /store", "eof"))
@@ -76,7 +76,7 @@ func TestVerdicts(t *testing.T) {
 			b.Add(failing("POST /store", "eof"))
 		}, ReasonGoalsFailed, "1 of 3 requests got no response: POST /store (1)"},
 		"missed": {func(b *Builder) {
-			b.SetMatches(goal.Matches{Total: 3, Exact: 1, Missed: 2}, 0)
+			b.SetMatches(goal.Matches{Total: 3, Exact: 1, Missed: 2}, 0, 0)
 			b.AddCall(TierMissed, MissedCall{Key: "back:80", Operation: "GET /x"})
 			b.AddCall(TierMissed, MissedCall{Key: "back:80", Operation: "GET /x"})
 		}, ReasonGoalsFailed, "2 of 3 outbound calls are not in the recording: back:80 GET /x (2)"},

@@ -6,6 +6,8 @@ package initializer
 
 import (
 	"k8s.io/apiserver/pkg/admission"
+	genericinitializer "k8s.io/apiserver/pkg/admission/initializer"
+	quota "k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -47,5 +49,8 @@ func (i Initializer) Initialize(plugin admission.Interface) {
 	}
 	if wants, ok := plugin.(WantsProxyImage); ok {
 		wants.SetProxyImage(i.ProxyImage)
+	}
+	if wants, ok := plugin.(genericinitializer.WantsQuotaConfiguration); ok {
+		wants.SetQuotaConfiguration(quota.NewConfiguration(nil, nil)) // of our objects only their number counts
 	}
 }

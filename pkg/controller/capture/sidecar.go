@@ -81,13 +81,17 @@ func RemoveSidecar(ctx context.Context, kube kubernetes.Interface, namespace, na
 	return removed, nil
 }
 
-// RemoveAll takes the proxy out of every one of these Deployments that has it, for when nothing is left to record to.
-// It goes on after an error and returns all of them.
-func RemoveAll(ctx context.Context, kube kubernetes.Interface, deployments []*appsv1.Deployment) error {
+// RemoveAll takes the proxy out of every Deployment of the cluster, for when nothing is left to record to. It goes on
+// after an error and returns all of them.
+func RemoveAll(ctx context.Context, kube kubernetes.Interface) error {
+	deployments, err := kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("looking for recorded workloads: %w", err)
+	}
 	var errs []error
-	for _, deployment := range deployments {
-		if hasSidecar(deployment.Spec.Template.Spec) {
-			_, err := RemoveSidecar(ctx, kube, deployment.Namespace, deployment.Name)
+	for i := range deployments.Items {
+		if d := &deployments.Items[i]; isManaged(d) {
+			_, err := RemoveSidecar(ctx, kube, d.Namespace, d.Name)
 			errs = append(errs, err)
 		}
 	}

@@ -34,30 +34,48 @@ type recordItem struct {
 }
 
 type lossItem struct {
-	entry []byte
-	loss  store.Loss
+	entry    []byte
+	sequence uint64
+	workload Workload
+	count    uint64
 }
 
-// NewBatch encodes what a source sent. The records name the pod already.
-func NewBatch(source Source, records []*trafficpb.Record, losses []store.Loss) (*Batch, error) {
-	b := &Batch{source: source, done: make(chan error, 1)}
-	for _, record := range records {
-		entry, err := encodeRecord(record)
-		if err != nil {
-			return nil, fmt.Errorf("encoding record %s: %w", record.GetId(), err)
-		}
-		b.records = append(b.records, recordItem{entry, record.GetSequence(), workloadOf(record), totalsOf(record)})
-		b.bytes += len(entry)
+// NewBatch returns an empty batch.
+func NewBatch(source Source) *Batch {
+	return &Batch{source: source, done: make(chan error, 1)}
+}
+
+// AddRecord adds a record that names its pod.
+func (b *Batch) AddRecord(record *trafficpb.Record) error {
+	entry, err := encodeRecord(record)
+	if err != nil {
+		return fmt.Errorf("encoding record %s: %w", record.GetId(), err)
 	}
-	for _, loss := range losses {
-		entry, err := encodeJSON(lossEntry, loss)
-		if err != nil {
-			return nil, fmt.Errorf("encoding a loss: %w", err)
-		}
-		b.losses = append(b.losses, lossItem{entry, loss})
-		b.bytes += len(entry)
+	b.records = append(b.records, recordItem{entry, record.GetSequence(), workloadOf(record), totalsOf(record)})
+	b.bytes += len(entry)
+	return nil
+}
+
+// AddRefused adds the loss that stands in the place of the record with that sequence.
+func (b *Batch) AddRefused(sequence uint64, loss store.Loss) error {
+	entry, err := encodeJSON(lossEntry, loss)
+	if err != nil {
+		return fmt.Errorf("encoding a loss: %w", err)
 	}
-	return b, nil
+	b.records = append(b.records, recordItem{entry, sequence, lossWorkload(loss), Totals{Dropped: loss.Count}})
+	b.bytes += len(entry)
+	return nil
+}
+
+// AddLoss adds a loss that names its pod.
+func (b *Batch) AddLoss(loss store.Loss) error {
+	entry, err := encodeJSON(lossEntry, loss)
+	if err != nil {
+		return fmt.Errorf("encoding a loss: %w", err)
+	}
+	b.losses = append(b.losses, lossItem{entry, loss.Sequence, lossWorkload(loss), loss.Count})
+	b.bytes += len(entry)
+	return nil
 }
 
 // Commit returns when all of a batch is safe on disk, except what was held before. It waits as long as the log is full.
@@ -76,19 +94,19 @@ func (j *Journal) Commit(ctx context.Context, b *Batch) error {
 func (j *Journal) commitLoop(ctx context.Context) error {
 	age := time.NewTicker(max(j.options.SealInterval/10, 10*time.Millisecond))
 	defer age.Stop()
-	full := false
+	wasFull := false
+	var retryRotation time.Time
 	for {
 		commits := j.commits
 		state := j.log.State()
-		if over := state.Size() >= j.options.LogLimit; over {
+		full := state.Size() >= j.options.LogLimit
+		if full {
 			commits = nil // senders wait, and with them the proxies
-			if !full {
-				klog.FromContext(ctx).Info("The log is full; proxies wait until it is sealed", "bytes", state.Size(), "limit", j.options.LogLimit)
-			}
-			full = true
-		} else {
-			full = false
 		}
+		if full && !wasFull {
+			klog.FromContext(ctx).Info("The log is full; proxies wait until some of it is sealed", "bytes", state.Size(), "limit", j.options.LogLimit)
+		}
+		wasFull = full
 		select {
 		case <-ctx.Done():
 			return nil
@@ -99,8 +117,15 @@ func (j *Journal) commitLoop(ctx context.Context) error {
 		case <-j.released:
 		case <-age.C:
 		}
-		if err := j.rotateWhenDue(); err != nil {
+		if err := j.log.Failed(); err != nil {
 			return err
+		}
+		if time.Now().Before(retryRotation) {
+			continue
+		}
+		if err := j.rotateWhenDue(); err != nil {
+			klog.FromContext(ctx).Error(err, "Closing a segment of the log failed; it will be tried again", "after", firstRetry)
+			retryRotation = time.Now().Add(firstRetry)
 		}
 	}
 }
@@ -164,13 +189,12 @@ func (j *Journal) withoutHeld(group []*Batch) ([][]byte, fresh) {
 			add.totals[r.workload] = add.totals[r.workload].plus(r.totals)
 		}
 		for _, l := range b.losses {
-			if l.loss.Sequence <= at.Loss {
+			if l.sequence <= at.Loss {
 				continue
 			}
-			at.Loss = l.loss.Sequence
+			at.Loss = l.sequence
 			entries = append(entries, l.entry)
-			workload := Workload{l.loss.Namespace, l.loss.Workload}
-			add.totals[workload] = add.totals[workload].plus(Totals{Dropped: l.loss.Count})
+			add.totals[l.workload] = add.totals[l.workload].plus(Totals{Dropped: l.count})
 		}
 		add.marks[b.source] = at
 	}

@@ -5,6 +5,7 @@ package journal
 
 import (
 	"github.com/restage-dev/restage/pkg/traffic"
+	"github.com/restage-dev/restage/pkg/traffic/store"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -37,7 +38,7 @@ func (m *memory) learn(entry []byte) error {
 		m.count(workloadOf(e.record), totalsOf(e.record))
 	case e.loss != nil:
 		m.advance(Source{e.loss.PodUID, e.loss.ProxyInstance}, mark{Loss: e.loss.Sequence})
-		m.count(Workload{e.loss.Namespace, e.loss.Workload}, Totals{Dropped: e.loss.Count})
+		m.count(lossWorkload(*e.loss), Totals{Dropped: e.loss.Count})
 	case e.mark != nil:
 		m.advance(e.mark.Source, e.mark.mark)
 	case e.totals != nil:
@@ -77,6 +78,8 @@ func (m *memory) checkpoint() ([][]byte, error) {
 
 func workloadOf(r *trafficpb.Record) Workload { return Workload{r.GetNamespace(), r.GetWorkload()} }
 
+func lossWorkload(l store.Loss) Workload { return Workload{l.Namespace, l.Workload} }
+
 func totalsOf(r *trafficpb.Record) Totals {
 	t := Totals{Records: 1, LastRecord: max(traffic.Start(r), traffic.End(r))}
 	if len(r.GetDefects()) > 0 {
@@ -84,4 +87,3 @@ func totalsOf(r *trafficpb.Record) Totals {
 	}
 	return t
 }
-

@@ -184,7 +184,7 @@ func readSegment(segment wal.Segment) (map[Workload][]*trafficpb.Record, map[Wor
 			workload := workloadOf(e.record)
 			records[workload] = append(records[workload], e.record)
 		case e.loss != nil:
-			workload := Workload{e.loss.Namespace, e.loss.Workload}
+			workload := lossWorkload(*e.loss)
 			losses[workload] = append(losses[workload], *e.loss)
 		}
 		return nil

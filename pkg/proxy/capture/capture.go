@@ -27,7 +27,7 @@ const (
 	// opaqueLimit is what is kept of each direction of a connection that is not HTTP/1, in bytes.
 	opaqueLimit = 64 << 10
 	// queueLimit bounds the bytes of one direction that wait for the parser.
-	queueLimit = 1 << 20
+	queueLimit = 4 << 20
 	// dialTimeout is about what the kernel gives a connection before it gives up.
 	dialTimeout = 130 * time.Second
 	// askTimeout is how long the first bytes of a workload are waited for when its dependency cannot be reached.

@@ -20,14 +20,50 @@ var (
 	ErrAborted = errors.New("connection torn down")
 )
 
-const chunkSize = 4096
+const (
+	chunkSize = 4096
+	// chunkMarks is how many small pieces may share a chunk.
+	chunkMarks = 16
+)
 
-// chunk is a piece of a stream as it came from the socket, or part of it.
+// chunk holds pieces of a stream as they came from the socket.
 type chunk struct {
 	bytes [chunkSize]byte
-	n     int
-	at    int64
+	marks [chunkMarks]chunkMark
+	used  int // of marks; the end of the last is that of the bytes
 	next  *chunk
+}
+
+// chunkMark is the end of a piece and when it came.
+type chunkMark struct {
+	end int
+	at  int64
+}
+
+func (c *chunk) size() int { return c.marks[c.used-1].end }
+
+// add puts the start of b into what is free.
+func (c *chunk) add(b []byte, at int64) int {
+	from := 0
+	if c.used > 0 {
+		from = c.size()
+	}
+	if from == chunkSize || c.used == chunkMarks {
+		return 0
+	}
+	n := copy(c.bytes[from:], b)
+	c.marks[c.used] = chunkMark{from + n, at}
+	c.used++
+	return n
+}
+
+// piece returns the rest of the piece that an offset is in.
+func (c *chunk) piece(offset int) ([]byte, int64) {
+	i := 0
+	for c.marks[i].end <= offset {
+		i++
+	}
+	return c.bytes[offset:c.marks[i].end], c.marks[i].at
 }
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
@@ -76,18 +112,18 @@ func (s *Stream) Write(b []byte, at int64) {
 	}
 }
 
-// append puts the start of b into the last chunk, when that has the same time, or into a new one.
+// append puts the start of b into the last chunk, or when that is full into a new one.
 func (s *Stream) append(b []byte, at int64) int {
-	if c := s.last; c != nil && c.at == at && c.n < chunkSize {
-		n := copy(c.bytes[c.n:], b)
-		c.n += n
-		return n
+	if s.last != nil {
+		if n := s.last.add(b, at); n > 0 {
+			return n
+		}
 	}
 	if s.queued+chunkSize > s.limit || !s.budget.Take(chunkSize) {
 		return 0
 	}
 	c := chunks.Get().(*chunk)
-	c.n, c.at, c.next = copy(c.bytes[:], b), at, nil
+	c.used, c.next = 0, nil
 	if s.last == nil {
 		s.first = c
 	} else {
@@ -95,7 +131,7 @@ func (s *Stream) append(b []byte, at int64) int {
 	}
 	s.last = c
 	s.queued += chunkSize
-	return c.n
+	return c.add(b, at)
 }
 
 // End says that no more bytes will come, and why: io.EOF, ErrReset or ErrAborted. The first end counts.
@@ -133,8 +169,9 @@ func (s *Stream) read(p []byte, offset int) (n int, at int64, done bool, err err
 		s.ready.Wait()
 	}
 	c := s.first
-	n, at = copy(p, c.bytes[offset:c.n]), c.at
-	if offset+n == c.n {
+	piece, at := c.piece(offset)
+	n = copy(p, piece)
+	if offset+n == c.size() {
 		s.pop()
 		return n, at, true, nil
 	}

@@ -35,19 +35,20 @@ func FuzzJSON(f *testing.F) {
 		if err := decoder.Decode(&value); err != nil {
 			t.Fatalf("taken for JSON: %v", err)
 		}
-		var c canonical
-		c.read(&Request{Body: body, BodyLength: int64(len(body))})
-		c.eachField(func([]byte, byte, []byte) {})
-		if c.denoised(fieldSet{"$.a": {}}) != c.denoised(fieldSet{"$.a": {}}) {
-			t.Fatal("the key is not stable")
-		}
 		// Written again, with members in another order and without white space, it must be the same. With a name that is
 		// there twice, encoding/json drops one.
 		again, err := json.Marshal(value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if repeated, _ := jsonKey(again); repeated != key && members(value) == objectMembers(&c.doc) {
+		var c, d canonical
+		c.read(&Request{Body: body, BodyLength: int64(len(body))})
+		d.read(&Request{Body: again, BodyLength: int64(len(again))})
+		if members(value) != objectMembers(&c.doc) {
+			return
+		}
+		volatile := fieldSet{"$.a": {}}
+		if repeated, _ := jsonKey(again); repeated != key || c.denoised(volatile) != d.denoised(volatile) {
 			t.Fatalf("%q and %q differ", body, again)
 		}
 	})

@@ -155,7 +155,7 @@ const mostZeros = 30
 // normalNumber gives numbers of one value one text, without rounding, so that numbers that differ stay different: digits
 // without needless zeros, and an exponent where there is a fraction or there are very many zeros.
 func normalNumber(text []byte) []byte {
-	if bytes.IndexAny(text, ".eE") < 0 && len(text) <= mostZeros && string(text) != "-0" {
+	if !bytes.ContainsAny(text, ".eE") && len(text) <= mostZeros && string(text) != "-0" {
 		return text
 	}
 	mantissa, exponent := text, 0

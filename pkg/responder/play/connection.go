@@ -54,6 +54,7 @@ func (c *connection) run(ctx context.Context) {
 
 // detect waits for enough bytes of the client to know the protocol. It is undecided when the client sent none.
 func (c *connection) detect() http1.Verdict {
+	defer func() { _ = c.SetReadDeadline(time.Time{}) }() // fails only when the connection is gone
 	for {
 		_, err := c.r.Peek(c.r.Buffered() + 1)
 		first, _ := c.r.Peek(c.r.Buffered()) // cannot fail
@@ -63,9 +64,11 @@ func (c *connection) detect() http1.Verdict {
 		if verdict := http1.Detect(first); verdict != http1.Undecided {
 			return verdict
 		}
-		if err != nil {
+		// A word could become a method. It does not when all of it was recorded as something else, or nothing follows.
+		if err != nil || c.server.index.OpaqueProgress(c.host, c.hello.GetPort(), first).Whole {
 			return http1.No
 		}
+		_ = c.SetReadDeadline(time.Now().Add(turn)) // as above
 	}
 }
 

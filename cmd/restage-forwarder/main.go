@@ -1,0 +1,35 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command restage-forwarder takes recorded traffic from proxies, keeps it, and cuts and serves snapshots of it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/component-base/cli"
+
+	"github.com/restage-dev/restage/pkg/forwarder"
+)
+
+func main() {
+	var options forwarder.ClusterOptions
+	command := &cobra.Command{
+		Use:           "restage-forwarder",
+		Short:         "Takes recorded traffic from proxies, keeps it, and cuts and serves snapshots of it",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			return forwarder.RunInCluster(ctx, options)
+		},
+	}
+	options.AddFlags(command.Flags())
+	os.Exit(cli.Run(command))
+}

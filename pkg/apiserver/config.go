@@ -1,0 +1,99 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	genericopenapi "k8s.io/apiserver/pkg/endpoints/openapi"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/restage-dev/restage/pkg/admission"
+	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/certs"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/generated/openapi"
+)
+
+// config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
+func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.RecommendedConfig, error) {
+	c := genericapiserver.NewRecommendedConfig(o.codecs)
+	c.Serializer = textSerializer{o.codecs}
+	c.SharedInformerFactory = host.Informers
+	if err := o.ServerRun.ApplyTo(&c.Config); err != nil {
+		return nil, fmt.Errorf("configuring the server: %w", err)
+	}
+	o.describe(c)
+	for _, part := range []struct {
+		name  string
+		apply func() error
+	}{
+		{"storage", func() error { return o.Etcd.ApplyTo(&c.Config) }},
+		{"egress", func() error { return o.EgressSelector.ApplyTo(&c.Config) }},
+		{"tracing", func() error { return o.Traces.ApplyTo(c.EgressSelector, &c.Config) }},
+		{"serving", func() error { return o.applyServing(ctx, c, host) }},
+		{"authentication", func() error { return o.Authentication.ApplyTo(&c.Authentication, c.SecureServing, c.OpenAPIConfig) }},
+		{"authorization", func() error { return o.Authorization.ApplyTo(&c.Authorization) }},
+		{"audit", func() error { return o.Audit.ApplyTo(&c.Config) }},
+		{"admission", func() error { return o.applyHostFeatures(ctx, c, host) }},
+	} {
+		if err := part.apply(); err != nil {
+			return nil, fmt.Errorf("configuring %s: %w", part.name, err)
+		}
+	}
+	return c, nil
+}
+
+// describe sets up the OpenAPI documents, on which kubectl explain and server-side apply rest.
+func (o *Options) describe(c *genericapiserver.RecommendedConfig) {
+	namer := genericopenapi.NewDefinitionNamer(o.scheme)
+	c.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
+	c.OpenAPIConfig.Info.Title = "Restage"
+	c.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
+	c.OpenAPIV3Config.Info.Title = "Restage"
+}
+
+// applyServing opens the listener. Without certificate files the certificate is made and rotated here.
+func (o *Options) applyServing(ctx context.Context, c *genericapiserver.RecommendedConfig, host *Host) error {
+	if err := o.SecureServing.ApplyToConfig(&c.Config); err != nil {
+		return err
+	}
+	if c.SecureServing == nil || c.SecureServing.Cert != nil {
+		return nil
+	}
+	manager := certs.NewManager(host.Client, certs.Options{
+		Namespace: o.Namespace, SecretName: CAName, ConfigMapName: CAName,
+		DNSNames:    append(certs.ServiceNames(ServiceName, o.Namespace), "localhost"),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	})
+	c.SecureServing.Cert = servingCertificate{manager}
+	return manager.Sync(ctx)
+}
+
+// applyHostFeatures switches off what the host lacks, then sets up flow control and the admission chain.
+func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.RecommendedConfig, host *Host) error {
+	absent, err := absentFeatures(ctx, host.Client)
+	if err != nil {
+		return err
+	}
+	for _, plugin := range []string{admission.MutatingAdmissionPolicy, admission.ValidatingAdmissionPolicy} {
+		if absent.Has(plugin) {
+			o.Admission.DefaultOffPlugins.Insert(plugin)
+		}
+	}
+	if absent.Has(priorityAndFairness) {
+		o.Features.EnablePriorityAndFairness = false
+	}
+	if err := o.Features.ApplyTo(&c.Config, host.Client, host.Informers); err != nil {
+		return err
+	}
+	client, err := versioned.NewForConfig(c.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("making the client of this server: %w", err)
+	}
+	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate, c.EffectiveVersion,
+		initializer.Initializer{ReplayClient: client, HostClient: host.Client, ProxyImage: o.ProxyImage})
+}

@@ -1,0 +1,116 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package etcd runs the embedded etcd: one member, in the server's process, on a unix socket in the data directory, so that
+// nothing but this process reaches it.
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"k8s.io/klog/v2"
+)
+
+const (
+	startTimeout = time.Minute
+	// maxSocketPath is what the kernel takes.
+	maxSocketPath = 107
+)
+
+// Options say where the data is and how large it may become.
+type Options struct {
+	// DataDir is made when it does not exist.
+	DataDir string
+	// QuotaBytes is the size of the database at which writes are refused.
+	QuotaBytes int64
+}
+
+// Server is a running etcd.
+type Server struct {
+	etcd   *embed.Etcd
+	lock   *os.File
+	socket string
+}
+
+// Start runs etcd until Close. It waits for a moment when another process still uses the data directory.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	if err := os.MkdirAll(opts.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	dir, err := filepath.Abs(opts.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the data directory: %w", err)
+	}
+	client, peer := filepath.Join(dir, "client.sock"), filepath.Join(dir, "peer.sock")
+	if len(client) > maxSocketPath {
+		return nil, fmt.Errorf("data directory %q: the path of the socket in it, %q, is longer than %d bytes", opts.DataDir, client, maxSocketPath)
+	}
+	lock, err := acquire(ctx, filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{lock: lock, socket: client}
+	if server.etcd, err = run(ctx, config(dir, client, peer, opts.QuotaBytes)); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the embedded etcd in %s: %w", dir, err), lock.Close())
+	}
+	klog.FromContext(ctx).Info("Embedded etcd is ready", "dataDir", dir, "quotaBytes", opts.QuotaBytes)
+	return server, nil
+}
+
+func config(dir, client, peer string, quota int64) *embed.Config {
+	cfg := embed.NewConfig()
+	cfg.Name = "restage"
+	cfg.Dir = filepath.Join(dir, "etcd")
+	cfg.ListenClientUrls = []url.URL{{Scheme: "unix", Path: client}}
+	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
+	cfg.ListenPeerUrls = []url.URL{{Scheme: "unix", Path: peer}}
+	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
+	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	cfg.QuotaBackendBytes = quota
+	cfg.EnableGRPCGateway = false
+	cfg.LogLevel = "warn"
+	return cfg
+}
+
+func run(ctx context.Context, cfg *embed.Config) (*embed.Etcd, error) {
+	etcd, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	select {
+	case <-etcd.Server.ReadyNotify():
+		return etcd, nil
+	case err = <-etcd.Err():
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timeout.C:
+		err = fmt.Errorf("it was not ready within %v", startTimeout)
+	}
+	etcd.Close()
+	return nil, err
+}
+
+// URL is what clients connect to.
+func (s *Server) URL() string {
+	return "unix://" + s.socket
+}
+
+// Err tells when etcd has failed.
+func (s *Server) Err() <-chan error {
+	return s.etcd.Err()
+}
+
+// Close ends etcd. The API server must have ended before.
+func (s *Server) Close() error {
+	s.etcd.Close()
+	return s.lock.Close()
+}

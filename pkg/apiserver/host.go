@@ -1,0 +1,53 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	hostQPS   = 100
+	hostBurst = 200
+	// resync is how often informers hand out everything again. They need it for nothing.
+	resync = time.Hour
+)
+
+// Host is the API server of the cluster that this server extends.
+type Host struct {
+	Client    kubernetes.Interface
+	Dynamic   dynamic.Interface
+	Informers informers.SharedInformerFactory
+}
+
+// newHost connects to the host named by a kubeconfig, or from within the cluster when there is none.
+func newHost(kubeconfig string) (*Host, error) {
+	var config *rest.Config
+	var err error
+	if kubeconfig == "" {
+		config, err = rest.InClusterConfig()
+	} else {
+		config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuring the client of the host: %w", err)
+	}
+	config.QPS, config.Burst = hostQPS, hostBurst
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the client of the host: %w", err)
+	}
+	dynamicClient, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the dynamic client of the host: %w", err)
+	}
+	return &Host{Client: client, Dynamic: dynamicClient, Informers: informers.NewSharedInformerFactory(client, resync)}, nil
+}

@@ -1,0 +1,169 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+
+	"github.com/restage-dev/restage/pkg/admission"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apiserver/etcd"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const (
+	// ServiceName is the name of the Service in front of the server.
+	ServiceName = "restage-apiserver"
+	// CAName is the name of the Secret with the server's CA and of the ConfigMap with its public part.
+	CAName = "restage-apiserver-ca"
+
+	etcdPrefix = "/registry/" + v1alpha1.GroupName
+
+	defaultPort  = 8443
+	defaultQuota = 1 << 30
+	// defaultShutdownDelay lets the endpoints of the Service drop us before the listener closes.
+	defaultShutdownDelay = 5 * time.Second
+)
+
+// Options are the settings of the server.
+type Options struct {
+	*genericoptions.RecommendedOptions
+	ServerRun *genericoptions.ServerRunOptions
+	// EmbeddedEtcd is used unless --etcd-servers names another.
+	EmbeddedEtcd etcd.Options
+	// Namespace that the server runs in.
+	Namespace string
+	// ProxyImage is added to the pods of environments.
+	ProxyImage string
+	Forwarder  ForwarderOptions
+
+	scheme *runtime.Scheme
+	codecs serializer.CodecFactory
+}
+
+// ForwarderOptions say how to reach the forwarder.
+type ForwarderOptions struct {
+	Address   string // host:port
+	CAFile    string // read at each handshake
+	TokenFile string // read at each call
+}
+
+// NewOptions returns the defaults.
+func NewOptions() *Options {
+	scheme := newScheme()
+	codecs := serializer.NewCodecFactory(scheme)
+	o := &Options{
+		RecommendedOptions: genericoptions.NewRecommendedOptions(etcdPrefix, codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)),
+		ServerRun:          genericoptions.NewServerRunOptions(),
+		EmbeddedEtcd:       etcd.Options{DataDir: "/var/lib/restage", QuotaBytes: defaultQuota},
+		Namespace:          cmp.Or(os.Getenv("POD_NAMESPACE"), "restage-system"),
+		ProxyImage:         "restage/proxy",
+		Forwarder:          ForwarderOptions{CAFile: wiring.ForwarderCA, TokenFile: wiring.ForwarderToken},
+		scheme:             scheme,
+		codecs:             codecs,
+	}
+	o.SecureServing.BindPort = defaultPort
+	o.ServerRun.ShutdownDelayDuration = defaultShutdownDelay
+	admission.Register(o.Admission.Plugins)
+	o.Admission.RecommendedPluginOrder = admission.Order()
+	return o
+}
+
+// AddFlags adds all flags of the server.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	generic := pflag.NewFlagSet("generic", pflag.ContinueOnError)
+	o.RecommendedOptions.AddFlags(generic)
+	o.ServerRun.AddUniversalFlags(generic)
+	generic.VisitAll(func(flag *pflag.Flag) {
+		if !withoutEffect[flag.Name] {
+			flags.AddFlag(flag)
+		}
+	})
+	flags.StringVar(&o.EmbeddedEtcd.DataDir, "data-dir", o.EmbeddedEtcd.DataDir,
+		"Directory of the embedded etcd, which runs unless --etcd-servers is given. It must outlive the pod.")
+	flags.Int64Var(&o.EmbeddedEtcd.QuotaBytes, "data-quota-bytes", o.EmbeddedEtcd.QuotaBytes,
+		"Size of the embedded etcd's database, in bytes, at which writes are refused.")
+	flags.StringVar(&o.Namespace, "namespace", o.Namespace,
+		"Namespace that the server runs in, where its CA is kept. Default is the environment variable POD_NAMESPACE.")
+	flags.StringVar(&o.ProxyImage, "proxy-image", o.ProxyImage,
+		"Image of restage-proxy, which is compiled into the pods of environments.")
+	flags.StringVar(&o.Forwarder.Address, "forwarder-address", o.Forwarder.Address,
+		fmt.Sprintf("Address, host:port, of restage-forwarder. Default is its Service in the server's namespace, port %d.", wiring.ForwarderPort))
+	flags.StringVar(&o.Forwarder.CAFile, "forwarder-ca-file", o.Forwarder.CAFile,
+		"File with the CA certificates of the forwarder, read again for each connection.")
+	flags.StringVar(&o.Forwarder.TokenFile, "forwarder-token-file", o.Forwarder.TokenFile,
+		fmt.Sprintf("File with a service account token for the audience %s, read again for each call.", wiring.ForwarderAudience))
+}
+
+// withoutEffect are flags of the generic options that nothing here reads, or that must not be changed.
+var withoutEffect = map[string]bool{
+	"advertise-address":      true, // kube-apiserver finds us by our Service
+	"cert-dir":               true, // the certificate is kept in memory
+	"etcd-servers-overrides": true,
+	"storage-media-type":     true, // our types have no form but JSON
+
+	"emulation-forward-compatible":                true,
+	"runtime-config-emulation-forward-compatible": true,
+}
+
+// complete fills in what depends on other settings.
+func (o *Options) complete() {
+	if o.Forwarder.Address == "" {
+		o.Forwarder.Address = net.JoinHostPort("restage-forwarder."+o.Namespace+".svc", strconv.Itoa(wiring.ForwarderPort))
+	}
+	if kubeconfig := o.CoreAPI.CoreAPIKubeconfigPath; kubeconfig != "" {
+		if o.Authentication != nil && o.Authentication.RemoteKubeConfigFile == "" {
+			o.Authentication.RemoteKubeConfigFile = kubeconfig
+		}
+		if o.Authorization != nil && o.Authorization.RemoteKubeConfigFile == "" {
+			o.Authorization.RemoteKubeConfigFile = kubeconfig
+		}
+	}
+}
+
+// embedded tells whether the embedded etcd is to run.
+func (o *Options) embedded() bool {
+	return len(o.Etcd.StorageConfig.Transport.ServerList) == 0
+}
+
+// Validate returns all that is wrong with the settings.
+func (o *Options) Validate() error {
+	errs := append(o.ServerRun.Validate(), o.SecureServing.Validate()...)
+	errs = append(errs, o.Authentication.Validate()...)
+	errs = append(errs, o.Authorization.Validate()...)
+	errs = append(errs, o.Audit.Validate()...)
+	errs = append(errs, o.Features.Validate()...)
+	errs = append(errs, o.Admission.Validate()...)
+	errs = append(errs, o.EgressSelector.Validate()...)
+	errs = append(errs, o.Traces.Validate()...)
+	if !o.embedded() {
+		errs = append(errs, o.Etcd.Validate()...)
+	}
+	if o.embedded() && o.EmbeddedEtcd.DataDir == "" {
+		errs = append(errs, errors.New("--data-dir: a directory is required without --etcd-servers"))
+	}
+	if o.EmbeddedEtcd.QuotaBytes <= 0 {
+		errs = append(errs, fmt.Errorf("--data-quota-bytes: %d must be positive", o.EmbeddedEtcd.QuotaBytes))
+	}
+	for flag, value := range map[string]string{"namespace": o.Namespace, "proxy-image": o.ProxyImage} {
+		if value == "" {
+			errs = append(errs, fmt.Errorf("--%s must not be empty", flag))
+		}
+	}
+	if _, _, err := net.SplitHostPort(o.Forwarder.Address); o.Forwarder.Address != "" && err != nil {
+		errs = append(errs, fmt.Errorf("--forwarder-address: %q must be host:port: %w", o.Forwarder.Address, err))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,88 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apiserver puts restage-apiserver together: the aggregated API server of the group replay.restage.dev.
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apiserver/etcd"
+	"github.com/restage-dev/restage/pkg/registry/replay/rest"
+	"github.com/restage-dev/restage/pkg/traffic/dial"
+)
+
+// Run serves until the context ends, then ends gracefully: first the server, then the embedded etcd.
+func (o *Options) Run(ctx context.Context) error {
+	o.complete()
+	host, err := newHost(o.CoreAPI.CoreAPIKubeconfigPath)
+	if err != nil {
+		return err
+	}
+	// The connection outlives ctx, because requests that use it are still served while the server ends.
+	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	defer disconnect()
+	forwarder, err := dial.Forwarder(connected, o.Forwarder.Address, o.Forwarder.CAFile, o.Forwarder.TokenFile)
+	if err != nil {
+		return err
+	}
+	return o.Serve(ctx, host, forwarder)
+}
+
+// Serve is Run with a host and a forwarder that are there already.
+func (o *Options) Serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) (err error) {
+	if !o.embedded() {
+		return o.serve(ctx, host, forwarder)
+	}
+	storage, err := etcd.Start(ctx, o.EmbeddedEtcd)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, storage.Close()) }()
+	o.Etcd.StorageConfig.Transport.ServerList = []string{storage.URL()}
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case failure := <-storage.Err():
+			cancel(fmt.Errorf("the embedded etcd failed: %w", failure))
+		case <-ctx.Done():
+		}
+	}()
+	err = o.serve(ctx, host, forwarder)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(err, cause)
+	}
+	return err
+}
+
+func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) error {
+	config, err := o.config(ctx, host)
+	if err != nil {
+		return err
+	}
+	server, err := config.Complete().New("restage-apiserver", genericapiserver.NewEmptyDelegate())
+	if err != nil {
+		return fmt.Errorf("making the server: %w", err)
+	}
+	provider := rest.StorageProvider{Scheme: o.scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder}
+	storage, err := provider.V1alpha1()
+	if err != nil {
+		return err
+	}
+	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.GroupName, o.scheme, metav1.ParameterCodec, o.codecs)
+	group.NegotiatedSerializer = textSerializer{o.codecs}
+	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = storage
+	if err := server.InstallAPIGroup(&group); err != nil {
+		return fmt.Errorf("installing the API: %w", err)
+	}
+	return server.PrepareRun().RunWithContext(ctx)
+}

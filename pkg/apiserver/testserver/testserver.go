@@ -1,0 +1,135 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package testserver runs a whole restage-apiserver in the process of a test: embedded etcd, admission, serving
+// certificate. Only its host, the API server of a cluster, is client-go's fake.
+package testserver
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/restage-dev/restage/pkg/apiserver"
+	"github.com/restage-dev/restage/pkg/certs"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+)
+
+const (
+	namespace    = "restage-system"
+	startTimeout = 2 * time.Minute
+)
+
+// Server is a running server.
+type Server struct {
+	// Config is for clients of the server; it trusts its self-made CA.
+	Config *rest.Config
+	Client versioned.Interface
+	// Host is the fake API server of the cluster. Workloads and namespaces go there.
+	Host kubernetes.Interface
+
+	cancel context.CancelFunc
+	done   chan error
+	dir    string
+}
+
+// Start runs a server that knows the objects as those of its host; namespaces must be among them.
+// The caller calls Stop. Everyone may do everything.
+func Start(ctx context.Context, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+	// Not the test's own directory, whose name may be too long for a socket.
+	dir, err := os.MkdirTemp("", "restage")
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	host := fake.NewClientset(objects...)
+	o := apiserver.NewOptions()
+	o.Namespace, o.ProxyImage, o.EmbeddedEtcd.DataDir = namespace, "restage/proxy:test", dir
+	o.SecureServing.Listener = listener
+	o.Authentication, o.Authorization = nil, nil
+	o.ServerRun.ShutdownDelayDuration = 0
+	ctx, cancel := context.WithCancel(ctx)
+	s := &Server{Host: host, cancel: cancel, done: make(chan error, 1), dir: dir}
+	go func() {
+		s.done <- o.Serve(ctx, &apiserver.Host{
+			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),
+			Informers: informers.NewSharedInformerFactory(host, 0),
+		}, forwarder)
+	}()
+	if err := s.connect(ctx, "https://"+listener.Addr().String()); err != nil {
+		return nil, fmt.Errorf("starting the test server: %w", err)
+	}
+	return s, nil
+}
+
+// connect waits until the server is ready.
+func (s *Server) connect(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	probe := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // only a probe
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-s.done:
+			return fmt.Errorf("the server ended: %w", err)
+		case <-tick.C:
+		}
+		if ready(ctx, probe, url) {
+			tick.Stop()
+			break
+		}
+	}
+	ca, err := s.Host.CoreV1().ConfigMaps(namespace).Get(ctx, apiserver.CAName, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	s.Config = &rest.Config{
+		Host: url, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: []byte(ca.Data[certs.CAKey]), ServerName: apiserver.ServiceName + "." + namespace + ".svc",
+		},
+	}
+	s.Client, err = versioned.NewForConfig(s.Config)
+	return err
+}
+
+func ready(ctx context.Context, client *http.Client, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// Stop ends the server and removes its data. The error is that of the server.
+func (s *Server) Stop() error {
+	s.cancel()
+	err := <-s.done
+	if removed := os.RemoveAll(s.dir); err == nil {
+		err = removed
+	}
+	return err
+}

@@ -1,0 +1,140 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/injection"
+)
+
+const shop = "shop"
+
+func front() *appsv1.Deployment {
+	labels := map[string]string{"app": "front"}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: shop, UID: "front-uid"},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{
+					InitContainers: []corev1.Container{{Name: "migrate", Image: "front:1"}},
+					Containers: []corev1.Container{{
+						Name: "front", Image: "front:1", Ports: []corev1.ContainerPort{{ContainerPort: 9898, Protocol: corev1.ProtocolTCP}},
+					}},
+					Volumes: []corev1.Volume{{Name: "cache", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+				},
+			},
+		},
+	}
+}
+
+func patch() injection.Patch {
+	return injection.Capture(injection.CaptureOptions{
+		Workload: "front", Ports: []int32{9898}, Forwarder: "forwarder:4143", Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent,
+	})
+}
+
+func getDeployment(t *testing.T, cluster *controllertest.Cluster, name string) *appsv1.Deployment {
+	t.Helper()
+	deployment, err := cluster.Kube.AppsV1().Deployments(shop).Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deployment
+}
+
+func TestSidecarLeavesNoTrace(t *testing.T) {
+	cluster := controllertest.New()
+	if _, err := cluster.Kube.AppsV1().Deployments(shop).Create(t.Context(), front(), metav1.CreateOptions{FieldManager: "kubectl"}); err != nil {
+		t.Fatal(err)
+	}
+	before := getDeployment(t, cluster, "front")
+
+	added, err := addSidecar(t.Context(), cluster.Kube, before, patch())
+	if err != nil || !added {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	with := getDeployment(t, cluster, "front")
+	if !hasSidecar(with.Spec.Template.Spec) || !isManaged(with) {
+		t.Fatalf("the proxy is not there: %+v", with.Spec.Template.Spec)
+	}
+	var names []string
+	for _, c := range with.Spec.Template.Spec.InitContainers {
+		names = append(names, c.Name)
+	}
+	if diff := cmp.Diff([]string{"migrate", "restage-proxy", "restage-init"}, names); diff != "" {
+		t.Errorf("order of init containers: %s", diff)
+	}
+
+	added, err = addSidecar(t.Context(), cluster.Kube, with, patch())
+	if err != nil || added {
+		t.Errorf("a second time added %v, %v; want nothing", added, err)
+	}
+
+	removed, err := RemoveSidecar(t.Context(), cluster.Kube, shop, "front")
+	if err != nil || removed == nil {
+		t.Fatalf("removed %v, %v", removed, err)
+	}
+	after := getDeployment(t, cluster, "front")
+	if diff := cmp.Diff(before, after, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(metav1.ObjectMeta{}, "ResourceVersion"),
+		cmpopts.IgnoreFields(metav1.ManagedFieldsEntry{}, "Time")); diff != "" {
+		t.Errorf("a trace is left (-before +after):\n%s", diff)
+	}
+}
+
+func TestSidecarIsRepairedAndChanged(t *testing.T) {
+	cluster := controllertest.New(front())
+	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+		t.Fatal(err)
+	}
+	broken := getDeployment(t, cluster, "front")
+	broken.Spec.Template.Spec.InitContainers = broken.Spec.Template.Spec.InitContainers[:1]
+	if _, err := cluster.Kube.AppsV1().Deployments(shop).Update(t.Context(), broken, metav1.UpdateOptions{FieldManager: "vandal"}); err != nil {
+		t.Fatal(err)
+	}
+	added, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch())
+	if err != nil || !added || !hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {
+		t.Errorf("the proxy was not put back: %v, %v", added, err)
+	}
+	other := patch()
+	other.InitContainers[0].Image = "proxy:2"
+	added, err = addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), other)
+	if err != nil || !added {
+		t.Errorf("another image was not applied: %v, %v", added, err)
+	}
+}
+
+func TestRemoveSidecarToleratesAbsence(t *testing.T) {
+	cluster := controllertest.New(front())
+	for _, name := range []string{"front", "gone"} {
+		removed, err := RemoveSidecar(t.Context(), cluster.Kube, shop, name)
+		if err != nil || removed != nil {
+			t.Errorf("%s: %v, %v; want neither", name, removed, err)
+		}
+	}
+}
+
+func TestRemoveAll(t *testing.T) {
+	other := front()
+	other.Namespace, other.Name = "other", "plain"
+	cluster := controllertest.New(front(), other)
+	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+		t.Fatal(err)
+	}
+	if err := RemoveAll(t.Context(), cluster.Kube); err != nil {
+		t.Fatal(err)
+	}
+	if hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {
+		t.Error("the proxy is still there")
+	}
+}

@@ -1,0 +1,95 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllertest gives reconcilers in tests a cluster of fake clients that apply server-side, and caches that
+// are filled anew whenever they are asked for, as after a restart.
+package controllertest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
+	"github.com/restage-dev/restage/pkg/generated/informers/externalversions"
+	replayinformers "github.com/restage-dev/restage/pkg/generated/informers/externalversions/replay/v1alpha1"
+)
+
+// Cluster is a cluster of fake clients. What is created gets a uid and a creation time.
+type Cluster struct {
+	Kube   *kubefake.Clientset
+	Replay *fake.Clientset
+}
+
+// New returns a cluster with these objects of Kubernetes in it.
+func New(objects ...runtime.Object) *Cluster {
+	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset()}
+	c.Kube.PrependReactor("create", "*", identify)
+	c.Replay.PrependReactor("create", "*", identify)
+	return c
+}
+
+// identify does what an API server does to every new object.
+func identify(action clienttesting.Action) (bool, runtime.Object, error) {
+	object, err := meta.Accessor(action.(clienttesting.CreateAction).GetObject())
+	if err != nil { // a review, which is no object
+		return false, nil, nil
+	}
+	if object.GetUID() == "" {
+		object.SetUID(types.UID(uuid.NewString()))
+		object.SetGeneration(1)
+	}
+	if created := object.GetCreationTimestamp(); created.IsZero() {
+		object.SetCreationTimestamp(metav1.NewTime(time.Now().Truncate(time.Second)))
+	}
+	return false, nil, nil
+}
+
+// Caches are informers with all that is in the cluster now.
+type Caches struct {
+	Kube   informers.SharedInformerFactory
+	Replay replayinformers.Interface
+}
+
+// Caches fills new caches. They are not kept up to date.
+func (c *Cluster) Caches(t *testing.T) Caches {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	kube := informers.NewSharedInformerFactory(c.Kube, 0)
+	own := externalversions.NewSharedInformerFactory(c.Replay, 0)
+	group := own.Replay().V1alpha1()
+	kube.Core().V1().Pods().Informer()
+	kube.Core().V1().ConfigMaps().Informer()
+	kube.Core().V1().Namespaces().Informer()
+	kube.Apps().V1().Deployments().Informer()
+	kube.Batch().V1().Jobs().Informer()
+	group.TrafficCaptures().Informer()
+	group.TrafficSnapshots().Informer()
+	group.ReplayProfiles().Informer()
+	group.Environments().Informer()
+	group.EnvironmentClasses().Informer()
+	group.TrafficReplays().Informer()
+	kube.StartWithContext(ctx)
+	own.StartWithContext(ctx)
+	for kind, synced := range kube.WaitForCacheSync(ctx.Done()) {
+		if !synced {
+			t.Fatalf("the cache of %v was not filled", kind)
+		}
+	}
+	for kind, synced := range own.WaitForCacheSync(ctx.Done()) {
+		if !synced {
+			t.Fatalf("the cache of %v was not filled", kind)
+		}
+	}
+	return Caches{Kube: kube, Replay: group}
+}

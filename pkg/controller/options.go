@@ -1,0 +1,89 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controller is the operator of Restage: it registers the API, deploys the forwarder and reconciles
+// captures, snapshots, environments and replays.
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/restage-dev/restage/pkg/controller/forwarder"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// DefaultStorageURL is on the forwarder's own volume.
+const DefaultStorageURL = "file:///var/lib/restage/blobs?create_dir=true&no_tmp_dir=true"
+
+// Options of the controller.
+type Options struct {
+	Namespace  string // our own
+	Kubeconfig string // empty: in the cluster
+	// Images of what the controller deploys.
+	ProxyImage, ResponderImage, GeneratorImage, ForwarderImage string
+	ImagePullPolicy                                            string
+	ForwarderStorageURL                                        string
+	ForwarderAddress                                           string // host:port
+	ForwarderTokenFile                                         string
+	HealthAddress                                              string // host:port
+}
+
+// AddFlags adds the flags of the controller with their defaults.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "namespace of Restage itself (default $POD_NAMESPACE)")
+	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig file; in a cluster the service account is used")
+	flags.StringVar(&o.ProxyImage, "proxy-image", "", "image of restage-proxy (required)")
+	flags.StringVar(&o.ResponderImage, "responder-image", "", "image of restage-responder (required)")
+	flags.StringVar(&o.GeneratorImage, "generator-image", "", "image of restage-generator (required)")
+	flags.StringVar(&o.ForwarderImage, "forwarder-image", "", "image of restage-forwarder (required)")
+	flags.StringVar(&o.ImagePullPolicy, "image-pull-policy", string(corev1.PullIfNotPresent), "pull policy of these images: Always, IfNotPresent or Never")
+	flags.StringVar(&o.ForwarderStorageURL, "forwarder-storage-url", DefaultStorageURL, "where the forwarder keeps traffic: file://, s3://, gs:// or azblob://")
+	flags.StringVar(&o.ForwarderAddress, "forwarder-address", "", "host:port of the forwarder (default "+forwarder.Name+".<namespace>.svc:"+strconv.Itoa(wiring.ForwarderPort)+")")
+	flags.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
+	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez and /readyz")
+}
+
+// complete fills in what follows from the rest and returns every mistake.
+func (o *Options) complete() error {
+	var errs []error
+	if o.Namespace == "" {
+		errs = append(errs, errors.New("--namespace is required where POD_NAMESPACE is not set"))
+	}
+	for _, image := range []struct{ flag, value string }{
+		{"--proxy-image", o.ProxyImage},
+		{"--responder-image", o.ResponderImage},
+		{"--generator-image", o.GeneratorImage},
+		{"--forwarder-image", o.ForwarderImage},
+	} {
+		if image.value == "" {
+			errs = append(errs, fmt.Errorf("%s is required", image.flag))
+		}
+	}
+	switch corev1.PullPolicy(o.ImagePullPolicy) {
+	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+	default:
+		errs = append(errs, fmt.Errorf("--image-pull-policy %q: must be Always, IfNotPresent or Never", o.ImagePullPolicy))
+	}
+	if storage, err := url.Parse(o.ForwarderStorageURL); err != nil || storage.Scheme == "" {
+		errs = append(errs, fmt.Errorf("--forwarder-storage-url %q: must be a URL with a scheme", o.ForwarderStorageURL))
+	}
+	if o.ForwarderAddress == "" {
+		o.ForwarderAddress = net.JoinHostPort(forwarder.Name+"."+o.Namespace+".svc", strconv.Itoa(wiring.ForwarderPort))
+	}
+	if _, _, err := net.SplitHostPort(o.ForwarderAddress); err != nil {
+		errs = append(errs, fmt.Errorf("--forwarder-address %q: must be host:port", o.ForwarderAddress))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) pullPolicy() corev1.PullPolicy {
+	return corev1.PullPolicy(o.ImagePullPolicy)
+}

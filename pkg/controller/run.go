@@ -1,0 +1,169 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/traffic/dial"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// A successor of a controller that was killed takes over once the lease has run out; one that ends gives it back.
+const (
+	leaseName     = "restage-controller"
+	leaseDuration = 10 * time.Second
+	renewDeadline = 7 * time.Second
+	retryPeriod   = 2 * time.Second
+)
+
+// Client-side limits: what the controller does is bounded by its queues, and the servers have fairness of their own.
+const (
+	clientQPS   = 100
+	clientBurst = 200
+)
+
+// caTimeout bounds the reading of the forwarder's CA, once a handshake.
+const caTimeout = 5 * time.Second
+
+// clients of all the APIs that the controller uses.
+type clients struct {
+	kube       kubernetes.Interface
+	aggregator aggregator.Interface
+	replay     clientset.Interface
+	forwarder  *grpc.ClientConn
+}
+
+// Run runs the controller until ctx is done. The error says what kept it from starting, or that it lost its lease.
+func Run(ctx context.Context, o Options) error {
+	if err := o.complete(); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading kubeconfig: %w", err)
+	}
+	c, err := newClients(config)
+	if err != nil {
+		return err
+	}
+	if c.forwarder, err = dialForwarder(ctx, c.kube, o); err != nil {
+		return err
+	}
+	state := &health{}
+	if err := state.serve(ctx, o.HealthAddress); err != nil {
+		return err
+	}
+	return elect(ctx, c.kube, o.Namespace, func(ctx context.Context) {
+		lead(ctx, c, o, state)
+	})
+}
+
+func newClients(config *rest.Config) (*clients, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = clientQPS, clientBurst
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the Kubernetes client: %w", err)
+	}
+	registration, err := aggregator.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the aggregator's client: %w", err)
+	}
+	replay, err := clientset.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making our own client: %w", err)
+	}
+	return &clients{kube: kube, aggregator: registration, replay: replay}, nil
+}
+
+// dialForwarder connects when the connection is first used. The CA is read from where the forwarder publishes it, so
+// that the controller need not be there after it.
+func dialForwarder(ctx context.Context, kube kubernetes.Interface, o Options) (*grpc.ClientConn, error) {
+	return dial.New(context.WithoutCancel(ctx), dial.Options{
+		Address: o.ForwarderAddress,
+		CA: func() ([]byte, error) {
+			ctx, cancel := context.WithTimeout(ctx, caTimeout)
+			defer cancel()
+			published, err := kube.CoreV1().ConfigMaps(o.Namespace).Get(ctx, wiring.ForwarderCAConfigMap, metav1.GetOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return []byte(published.Data["ca.crt"]), nil
+		},
+		Token: func() (string, error) {
+			token, err := os.ReadFile(o.ForwarderTokenFile)
+			return string(bytes.TrimSpace(token)), err
+		},
+	})
+}
+
+// elect calls lead while this process holds the lease. The lease is given back only when lead has returned, so that never two
+// lead at once. It returns nil when ctx is done, and an error when the lease was lost.
+func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lead func(context.Context)) error {
+	identity, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("naming this candidate: %w", err)
+	}
+	identity = fmt.Sprintf("%s_%d", identity, os.Getpid())
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, leaseName,
+		kube.CoreV1(), kube.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
+	if err != nil {
+		return fmt.Errorf("making the lease: %w", err)
+	}
+	candidate, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	leading := make(chan struct{}, 1)
+	ended := make(chan struct{})
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock:            lock,
+		LeaseDuration:   leaseDuration,
+		RenewDeadline:   renewDeadline,
+		RetryPeriod:     retryPeriod,
+		ReleaseOnCancel: true,
+		Name:            leaseName,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(held context.Context) {
+				leading <- struct{}{}
+				defer close(ended)
+				both, cancel := context.WithCancel(held)
+				defer context.AfterFunc(ctx, cancel)()
+				defer cancel()
+				lead(both)
+			},
+			OnStoppedLeading: func() {},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("starting the election: %w", err)
+	}
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-leading:
+			<-ended
+		default:
+		}
+		stop()
+	})()
+	elector.Run(candidate)
+	if ctx.Err() == nil {
+		return errors.New("the lease was lost; ending so that the successor is alone")
+	}
+	return nil
+}

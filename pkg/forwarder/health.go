@@ -1,0 +1,58 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package forwarder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+const healthTimeout = 5 * time.Second
+
+// health serves /livez, which fails when only a new start helps, and /readyz.
+func (f *Forwarder) health() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", answer(func(context.Context) error { return f.journal.Failed() }))
+	mux.HandleFunc("GET /readyz", answer(f.ready))
+	return mux
+}
+
+func answer(check func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+		defer cancel()
+		if err := check(ctx); err != nil {
+			klog.FromContext(ctx).Error(err, "Health check failed", "check", r.URL.Path)
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	}
+}
+
+// ready tells whether the disk of the log takes writes and the storage can be reached.
+func (f *Forwarder) ready(ctx context.Context) error {
+	if err := f.journal.Failed(); err != nil {
+		return err
+	}
+	probe := filepath.Join(f.options.DataDir, "probe")
+	if err := os.WriteFile(probe, []byte("ready?"), 0o600); err != nil {
+		return fmt.Errorf("the data directory does not take writes: %w", err)
+	}
+	accessible, err := f.bucket.IsAccessible(ctx)
+	if err == nil && !accessible {
+		err = errors.New("it is not there")
+	}
+	if err != nil {
+		return fmt.Errorf("the storage cannot be reached: %w", err)
+	}
+	return nil
+}

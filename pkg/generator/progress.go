@@ -1,0 +1,42 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package generator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+const (
+	progressInterval = time.Second
+	progressTimeout  = 2 * time.Second
+)
+
+// watchProgress tells the forwarder every second how far the engine is, until the context ends.
+func (r *replay) watchProgress(ctx context.Context, e *engine) {
+	ticker := time.NewTicker(progressInterval)
+	defer ticker.Stop()
+	for before := int64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		sent := e.sent.Load()
+		r.putProgress(ctx, e.progress(sent-before))
+		before = sent
+	}
+}
+
+func (r *replay) putProgress(ctx context.Context, p *trafficpb.Progress) {
+	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
+	defer cancel()
+	_, err := r.replays.PutProgress(ctx, &trafficpb.PutProgressRequest{Replay: reference(r.settings.Replay), Progress: p})
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		r.Log.Warn("reporting progress failed", "err", err) // the next one, or the report, makes up for it
+	}
+}
