@@ -35,6 +35,9 @@ const (
 	defaultQuota = 1 << 30
 	// defaultShutdownDelay lets the endpoints of the Service drop us before the listener closes.
 	defaultShutdownDelay = 5 * time.Second
+	// defaultWatchGrace ends watches at shutdown. Without it the server waits for a minute for clients that watch for ever, and the
+	// pod is killed.
+	defaultWatchGrace = 5 * time.Second
 )
 
 // Options are the settings of the server.
@@ -76,6 +79,7 @@ func NewOptions() *Options {
 	}
 	o.SecureServing.BindPort = defaultPort
 	o.ServerRun.ShutdownDelayDuration = defaultShutdownDelay
+	o.ServerRun.ShutdownWatchTerminationGracePeriod = defaultWatchGrace
 	admission.Register(o.Admission.Plugins)
 	o.Admission.RecommendedPluginOrder = admission.Order()
 	return o

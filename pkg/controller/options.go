@@ -20,9 +20,6 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// DefaultStorageURL is on the forwarder's own volume.
-const DefaultStorageURL = "file:///var/lib/restage/blobs?create_dir=true&no_tmp_dir=true"
-
 // Options of the controller.
 type Options struct {
 	Namespace  string // our own
@@ -45,7 +42,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.GeneratorImage, "generator-image", "", "image of restage-generator (required)")
 	flags.StringVar(&o.ForwarderImage, "forwarder-image", "", "image of restage-forwarder (required)")
 	flags.StringVar(&o.ImagePullPolicy, "image-pull-policy", string(corev1.PullIfNotPresent), "pull policy of these images: Always, IfNotPresent or Never")
-	flags.StringVar(&o.ForwarderStorageURL, "forwarder-storage-url", DefaultStorageURL, "where the forwarder keeps traffic: file://, s3://, gs:// or azblob://")
+	flags.StringVar(&o.ForwarderStorageURL, "forwarder-storage-url", "", "where the forwarder keeps traffic, snapshots and reports: file:///directory or s3://bucket?region=name (default: on its own volume)")
 	flags.StringVar(&o.ForwarderAddress, "forwarder-address", "", "host:port of the forwarder (default "+forwarder.Name+".<namespace>.svc:"+strconv.Itoa(wiring.ForwarderPort)+")")
 	flags.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez and /readyz")
@@ -72,8 +69,8 @@ func (o *Options) complete() error {
 	default:
 		errs = append(errs, fmt.Errorf("--image-pull-policy %q: must be Always, IfNotPresent or Never", o.ImagePullPolicy))
 	}
-	if storage, err := url.Parse(o.ForwarderStorageURL); err != nil || storage.Scheme == "" {
-		errs = append(errs, fmt.Errorf("--forwarder-storage-url %q: must be a URL with a scheme", o.ForwarderStorageURL))
+	if storage, err := url.Parse(o.ForwarderStorageURL); o.ForwarderStorageURL != "" && (err != nil || storage.Scheme == "") {
+		errs = append(errs, fmt.Errorf("--forwarder-storage-url %q: must be a URL such as s3://bucket?region=name", o.ForwarderStorageURL))
 	}
 	if o.ForwarderAddress == "" {
 		o.ForwarderAddress = net.JoinHostPort(forwarder.Name+"."+o.Namespace+".svc", strconv.Itoa(wiring.ForwarderPort))

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"gocloud.dev/blob"
@@ -63,7 +64,7 @@ type Options struct {
 
 // DefaultStorageURL is where traffic is kept by default.
 func DefaultStorageURL(dataDir string) string {
-	return "file://" + filepath.Join(dataDir, "traffic")
+	return "file://" + filepath.Join(dataDir, "storage")
 }
 
 // Forwarder is one that is ready to run.
@@ -71,6 +72,8 @@ type Forwarder struct {
 	options Options
 	bucket  *blob.Bucket
 	journal *journal.Journal
+
+	storageOK atomic.Int64 // Unix nanoseconds of the last probe of the storage that succeeded
 }
 
 // New opens what the forwarder keeps, and recovers what was not sealed when it last ran.
@@ -119,7 +122,7 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	journalContext, stopJournal := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJournal()
-	group.Go(func() error { return server.Serve(f.options.Listener) })
+	group.Go(func() error { return ignoreClosed(server.Serve(f.options.Listener)) })
 	group.Go(func() error { return ignoreClosed(health.Serve(f.options.HealthListener)) })
 	group.Go(func() error { return f.journal.Run(journalContext) })
 	group.Go(func() error { return f.retain(running) })
@@ -153,8 +156,9 @@ func stopServer(server *grpc.Server) {
 	server.GracefulStop()
 }
 
+// ignoreClosed takes it for no error that a server was stopped, maybe before it served.
 func ignoreClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
 	return err

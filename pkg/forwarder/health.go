@@ -5,7 +5,6 @@ package forwarder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,7 +14,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-const healthTimeout = 5 * time.Second
+const (
+	healthTimeout = 5 * time.Second
+	// storageProbePause is how long a write to the storage that succeeded says that it is well: such writes may cost money.
+	storageProbePause = 30 * time.Second
+)
 
 // health serves /livez, which fails when only a new start helps, and /readyz.
 func (f *Forwarder) health() http.Handler {
@@ -38,7 +41,7 @@ func answer(check func(context.Context) error) http.HandlerFunc {
 	}
 }
 
-// ready tells whether the disk of the log takes writes and the storage can be reached.
+// ready tells whether the disk of the log and the storage take writes.
 func (f *Forwarder) ready(ctx context.Context) error {
 	if err := f.journal.Failed(); err != nil {
 		return err
@@ -47,12 +50,12 @@ func (f *Forwarder) ready(ctx context.Context) error {
 	if err := os.WriteFile(probe, []byte("ready?"), 0o600); err != nil {
 		return fmt.Errorf("the data directory does not take writes: %w", err)
 	}
-	accessible, err := f.bucket.IsAccessible(ctx)
-	if err == nil && !accessible {
-		err = errors.New("it is not there")
+	if time.Since(time.Unix(0, f.storageOK.Load())) < storageProbePause {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("the storage cannot be reached: %w", err)
+	if err := f.bucket.WriteAll(ctx, "probe", []byte("ready?"), nil); err != nil {
+		return fmt.Errorf("the storage does not take writes: %w", err)
 	}
+	f.storageOK.Store(time.Now().UnixNano())
 	return nil
 }

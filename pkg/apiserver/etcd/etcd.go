@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"k8s.io/klog/v2"
 )
 
@@ -34,9 +36,10 @@ type Options struct {
 
 // Server is a running etcd.
 type Server struct {
-	etcd   *embed.Etcd
-	lock   *os.File
-	socket string
+	etcd     *embed.Etcd
+	lock     *os.File
+	socket   string
+	logLevel zap.AtomicLevel
 }
 
 // Start runs etcd until Close. It waits for a moment when another process still uses the data directory.
@@ -56,27 +59,40 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{lock: lock, socket: client}
-	if server.etcd, err = run(ctx, config(dir, client, peer, opts.QuotaBytes)); err != nil {
+	server := &Server{lock: lock, socket: client, logLevel: zap.NewAtomicLevelAt(zap.WarnLevel)}
+	logger, err := newLogger(server.logLevel)
+	if err == nil {
+		server.etcd, err = run(ctx, config(dir, client, peer, opts.QuotaBytes, logger))
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the embedded etcd in %s: %w", dir, err), lock.Close())
 	}
 	klog.FromContext(ctx).Info("Embedded etcd is ready", "dataDir", dir, "quotaBytes", opts.QuotaBytes)
 	return server, nil
 }
 
-func config(dir, client, peer string, quota int64) *embed.Config {
+func config(dir, client, peer string, quota int64, logger *zap.Logger) *embed.Config {
 	cfg := embed.NewConfig()
 	cfg.Name = "restage"
 	cfg.Dir = filepath.Join(dir, "etcd")
 	cfg.ListenClientUrls = []url.URL{{Scheme: "unix", Path: client}}
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
-	cfg.ListenPeerUrls = []url.URL{{Scheme: "unix", Path: peer}}
-	cfg.AdvertisePeerUrls = cfg.ListenPeerUrls
+	// Of a peer URL etcd listens on the host alone; with the path it would take an abstract socket, open to the whole pod.
+	cfg.ListenPeerUrls = []url.URL{{Scheme: "unix", Host: peer}}
+	cfg.AdvertisePeerUrls = []url.URL{{Scheme: "unix", Path: peer}}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.QuotaBackendBytes = quota
 	cfg.EnableGRPCGateway = false
-	cfg.LogLevel = "warn"
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
 	return cfg
+}
+
+func newLogger(level zap.AtomicLevel) (*zap.Logger, error) {
+	cfg := zap.NewProductionConfig()
+	cfg.Level = level
+	cfg.DisableStacktrace = true
+	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return cfg.Build()
 }
 
 func run(ctx context.Context, cfg *embed.Config) (*embed.Etcd, error) {
@@ -111,6 +127,7 @@ func (s *Server) Err() <-chan error {
 
 // Close ends etcd. The API server must have ended before.
 func (s *Server) Close() error {
+	s.logLevel.SetLevel(zap.FatalLevel) // etcd reports each of its listeners that closes as an error
 	s.etcd.Close()
 	return s.lock.Close()
 }

@@ -32,7 +32,8 @@ type Cluster struct {
 
 // New returns a cluster with these objects of Kubernetes in it.
 func New(objects ...runtime.Object) *Cluster {
-	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset()}
+	// Our own objects are never applied, so the simple client does.
+	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewSimpleClientset()}
 	c.Kube.PrependReactor("create", "*", identify)
 	c.Replay.PrependReactor("create", "*", identify)
 	return c

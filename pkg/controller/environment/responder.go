@@ -90,7 +90,7 @@ func responderService(environment *v1alpha1.Environment) *corev1.Service {
 // applyLink makes what tells the copies' proxies where the responder is, and the secret that they share with it.
 func (r *Reconciler) applyLink(ctx context.Context, m *making, clusterIP string) error {
 	if net.ParseIP(clusterIP) == nil {
-		return fmt.Errorf("Service %q has no address yet", ResponderName(m.environment.Name))
+		return fmt.Errorf("the Service %q has no address yet", ResponderName(m.environment.Name))
 	}
 	name, namespace := injection.LinkName(m.environment.Name), m.environment.Namespace
 	configMap := &corev1.ConfigMap{

@@ -4,8 +4,6 @@
 package forwarder
 
 import (
-	"strconv"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -29,7 +27,7 @@ const (
 type Options struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
-	// StorageURL is where sealed traffic goes, a URL of gocloud.dev/blob.
+	// StorageURL is where traffic, snapshots and reports are kept; empty means on the forwarder's own volume.
 	StorageURL string
 }
 
@@ -94,13 +92,7 @@ func container(o Options) corev1.Container {
 		Name:            "forwarder",
 		Image:           o.Image,
 		ImagePullPolicy: o.ImagePullPolicy,
-		Args: []string{
-			"--namespace=$(POD_NAMESPACE)",
-			"--data-dir=" + dataDir + "/wal",
-			"--storage-url=" + o.StorageURL,
-			"--listen=:" + strconv.Itoa(wiring.ForwarderPort),
-			"--health-listen=:" + strconv.Itoa(wiring.ForwarderHealthPort),
-		},
+		Args:            arguments(o),
 		Env: []corev1.EnvVar{{Name: "POD_NAMESPACE", ValueFrom: &corev1.EnvVarSource{
 			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"},
 		}}},
@@ -124,6 +116,14 @@ func container(o Options) corev1.Container {
 		},
 		VolumeMounts: []corev1.VolumeMount{{Name: dataVolume, MountPath: dataDir}},
 	}
+}
+
+func arguments(o Options) []string {
+	args := []string{"--data-dir=" + dataDir}
+	if o.StorageURL != "" {
+		args = append(args, "--storage-url="+o.StorageURL)
+	}
+	return args
 }
 
 func probe(path string, period int32) *corev1.Probe {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -155,7 +156,7 @@ func (g *Guard) Check(ctx context.Context, access Access) error {
 		g.accesses.Add(key, cached, answerLifetime)
 	}
 	if a := cached.(answer); !a.allowed {
-		message := "user " + user.User + " cannot " + access.String()
+		message := fmt.Sprintf("user %q cannot %s", user.User, access)
 		if a.reason != "" {
 			message += ": " + a.reason
 		}

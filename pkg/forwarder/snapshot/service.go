@@ -134,8 +134,12 @@ func (s *Snapshots) join(request *trafficpb.BuildRequest) *job {
 }
 
 func (s *Snapshots) build(ctx context.Context, request *trafficpb.BuildRequest) (*trafficpb.Manifest, error) {
-	manifest, err := s.manifest(ctx, request.GetSnapshot())
-	if err == nil || status.Code(err) != codes.NotFound {
+	ref := request.GetSnapshot()
+	manifest, err := store.ReadManifest(ctx, s.bucket, ref)
+	if err == nil && manifest.GetSnapshot().GetName() != ref.GetName() {
+		return nil, status.Errorf(codes.AlreadyExists, "snapshot.name: %q is not the name of the snapshot with uid %s", ref.GetName(), ref.GetUid())
+	}
+	if err == nil || !store.IsNotFound(err) {
 		return manifest, err
 	}
 	if err := s.builds.Acquire(ctx, 1); err != nil {

@@ -29,6 +29,10 @@ const (
 	keyOpaque    = 'P'
 )
 
+// longestPath is the length in bytes of the path of a JSON value, or of the name of another field, up to which it can be volatile. It
+// keeps the time to look up all fields of a request in proportion to its size.
+const longestPath = 512
+
 // fieldSet holds paths of fields: "query.id", "form.id", "$.items[*].id".
 type fieldSet map[string]struct{}
 
@@ -127,7 +131,7 @@ func (c *canonical) pairs(prefix string, pairs []pair, volatile fieldSet) {
 	c.number(uint64(len(pairs)))
 	for i := range pairs {
 		c.text(pairs[i].name)
-		if len(volatile) > 0 {
+		if len(volatile) > 0 && len(pairs[i].name) <= longestPath {
 			c.path = append(append(c.path[:0], prefix...), pairs[i].name...)
 			if _, ok := volatile[string(c.path)]; ok {
 				c.out = append(c.out, '*')
@@ -144,9 +148,11 @@ func (c *canonical) value(i int32, volatile fieldSet) {
 	n := &c.doc.nodes[i]
 	c.out = append(c.out, n.kind)
 	if n.kind != jsonObject && n.kind != jsonArray {
-		if _, ok := volatile[string(c.path)]; ok {
-			c.out[len(c.out)-1] = '*'
-			return
+		if len(volatile) > 0 && len(c.path) <= longestPath {
+			if _, ok := volatile[string(c.path)]; ok {
+				c.out[len(c.out)-1] = '*'
+				return
+			}
 		}
 		c.bytes(n.value)
 		return

@@ -47,6 +47,9 @@ func (l *learner) add(c *canonical, at time.Time) {
 	}
 	o.records++
 	c.eachField(func(path []byte, kind byte, value []byte) {
+		if len(path) > longestPath {
+			return
+		}
 		f := o.fields[string(path)]
 		if f == nil {
 			if len(o.fields) == mostFields {

@@ -96,10 +96,10 @@ func (q *Request) byDigest() bool { return q.Truncated || q.BodyLength > WholeBo
 // HostName takes the port, the brackets and the last dot off a host and makes it lower case.
 func HostName(authority string) string {
 	host := authority
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.Contains(host[i:], "]") && strings.Count(host, ":") == 1 || i > 0 && host[i-1] == ']' {
-		host = host[:i]
+	if name, _, err := net.SplitHostPort(authority); err == nil {
+		host = name
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	host = strings.Trim(host, "[]")
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 

@@ -49,8 +49,9 @@ func Put(ctx context.Context, bucket *blob.Bucket, key string, write func(io.Wri
 		return fmt.Errorf("writing %s: %w", key, err)
 	}
 	if err := write(writer); err != nil {
-		abort() // so that Close throws away what was written
-		return errors.Join(fmt.Errorf("writing %s: %w", key, err), ignoreCanceled(writer.Close()))
+		abort()
+		_ = writer.Close() // throws away what was written, since the context has ended
+		return fmt.Errorf("writing %s: %w", key, err)
 	}
 	if err := writer.Close(); err != nil {
 		return fmt.Errorf("writing %s: %w", key, err)
@@ -97,13 +98,6 @@ func DeletePrefix(ctx context.Context, bucket *blob.Bucket, prefix string) error
 
 // IsNotFound tells that an object is not there.
 func IsNotFound(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
-
-func ignoreCanceled(err error) error {
-	if errors.Is(err, context.Canceled) || gcerrors.Code(err) == gcerrors.Canceled {
-		return nil
-	}
-	return err
-}
 
 // syncFile syncs an object that is a file, and the directories down to it, which may be new. The file driver renames into place but does not sync;
 // other storage is safe as soon as a write returns.

@@ -40,7 +40,7 @@ func TestBadManifestsAreRefused(t *testing.T) {
 		{"negative timeout", "trafficreplays", `{snapshotName: ready, timeout: -1m}`, `spec.timeout: Invalid value: "-1m0s": must be greater than 0s`},
 		{"no duration", "trafficreplays", `{snapshotName: ready, timeout: soon}`, `soon`},
 		{"negative ttl", "trafficreplays", `{snapshotName: ready, ttlAfterFinished: -1s}`, `spec.ttlAfterFinished: Invalid value: "-1s": must not be negative`},
-		{"unknown mode", "trafficreplays", `{snapshotName: ready, mode: Fast}`, `spec.mode: Unsupported value: "Fast": supported values: "Full", "LoadOnly", "MocksOnly"`},
+		{"unknown mode", "trafficreplays", `{snapshotName: ready, mode: Fast}`, `spec.mode: Unsupported value: "Fast": supported values: "Full", "MocksOnly", "LoadOnly"`},
 		{"unknown cleanup", "trafficreplays", `{snapshotName: ready, cleanup: None}`, `spec.cleanup: Unsupported value: "None"`},
 		{"unknown profile", "trafficreplays", `{snapshotName: ready, profileName: fast}`, `spec.profileName: Not found: "fast"`},
 		{"unknown environment", "trafficreplays", `{snapshotName: ready, environment: {name: standing}}`, `spec.environment.name: Not found: "standing"`},

@@ -1,6 +1,8 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//lint:file-ignore ST1003 defaulter-gen finds the functions by names of this form.
+
 package v1alpha1
 
 import (

@@ -1,0 +1,198 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const ours = "restage-system"
+
+func testOptions(t *testing.T) Options {
+	t.Helper()
+	o := Options{
+		Namespace: ours, ProxyImage: "proxy:1", ResponderImage: "responder:1", GeneratorImage: "generator:1", ForwarderImage: "forwarder:1",
+		ImagePullPolicy: string(corev1.PullIfNotPresent),
+	}
+	if err := o.complete(); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func eventually(t *testing.T, what string, check func(ctx context.Context) (bool, error)) {
+	t.Helper()
+	if err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, check); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// TestLead runs everything together: the registration and the forwarder before our group is served, then a capture from an
+// annotation, and at last the deletion of our namespace.
+func TestLead(t *testing.T) {
+	labels := map[string]string{"app": "front"}
+	front := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: "shop", UID: "front-uid", Annotations: map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "front", Image: "front:1"}}},
+			},
+		},
+	}
+	ourNamespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours}}
+	cluster := controllertest.New(
+		ourNamespace,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
+		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.CAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the CA"}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: wiring.ForwarderCAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the forwarder's CA"}},
+		front,
+	)
+	c := &clients{kube: cluster.Kube, aggregator: aggregatorfake.NewClientset(), replay: cluster.Replay, forwarder: controllertest.Forwarder(t, "shop")}
+	state := &health{}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		lead(ctx, c, testOptions(t), state)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+
+	apiServices := c.aggregator.ApiregistrationV1().APIServices()
+	eventually(t, "registration before our group is served", func(ctx context.Context) (bool, error) {
+		service, err := apiServices.Get(ctx, "v1alpha1.replay.restage.dev", metav1.GetOptions{})
+		return err == nil && string(service.Spec.CABundle) == "the CA" && service.OwnerReferences[0].UID == "role-uid", nil
+	})
+	eventually(t, "forwarder before our group is served", func(ctx context.Context) (bool, error) {
+		_, err := cluster.Kube.AppsV1().Deployments(ours).Get(ctx, "restage-forwarder", metav1.GetOptions{})
+		return err == nil, nil
+	})
+	if !state.starting.Load() {
+		t.Error("ready before our group is served")
+	}
+
+	discovery := cluster.Replay.Discovery().(*fakediscovery.FakeDiscovery)
+	cluster.Replay.Lock()
+	discovery.Resources = []*metav1.APIResourceList{{GroupVersion: v1alpha1.SchemeGroupVersion.String()}}
+	cluster.Replay.Unlock()
+	eventually(t, "recording proxy in the annotated workload", func(ctx context.Context) (bool, error) {
+		return hasProxy(ctx, cluster)
+	})
+	if state.starting.Load() {
+		t.Error("not ready although the caches have synced")
+	}
+	eventually(t, "credentials in the recorded namespace", func(ctx context.Context) (bool, error) {
+		configMap, err := cluster.Kube.CoreV1().ConfigMaps("shop").Get(ctx, wiring.ForwarderCAConfigMap, metav1.GetOptions{})
+		return err == nil && configMap.Data["ca.crt"] == "the forwarder's CA", nil
+	})
+
+	ourNamespace.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	if err := cluster.Kube.Tracker().Update(corev1.SchemeGroupVersion.WithResource("namespaces"), ourNamespace, ""); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "registration taken down", func(ctx context.Context) (bool, error) {
+		_, err := apiServices.Get(ctx, "v1alpha1.replay.restage.dev", metav1.GetOptions{})
+		return apierrors.IsNotFound(err), nil
+	})
+	eventually(t, "recording proxy taken out", func(ctx context.Context) (bool, error) {
+		has, err := hasProxy(ctx, cluster)
+		return !has, err
+	})
+}
+
+func hasProxy(ctx context.Context, cluster *controllertest.Cluster) (bool, error) {
+	deployment, err := cluster.Kube.AppsV1().Deployments("shop").Get(ctx, "front", metav1.GetOptions{})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(deployment.Spec.Template.Spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == wiring.ProxyContainerName
+	}), nil
+}
+
+// TestElection hands the lease from one controller that ends to the next.
+func TestElection(t *testing.T) {
+	cluster := controllertest.New()
+	first, stopFirst := context.WithCancel(t.Context())
+	leads, ended := make(chan string, 2), make(chan error, 2)
+	candidate := func(ctx context.Context, name string) {
+		ended <- elect(ctx, cluster.Kube, ours, func(ctx context.Context) {
+			leads <- name
+			<-ctx.Done()
+		})
+	}
+	go candidate(first, "first")
+	if name := <-leads; name != "first" {
+		t.Fatalf("%s leads", name)
+	}
+	stopFirst()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	lease, err := cluster.Kube.CoordinationV1().Leases(ours).Get(t.Context(), leaseName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holder := *lease.Spec.HolderIdentity; holder != "" {
+		t.Errorf("the lease is still held by %q", holder)
+	}
+	second, stopSecond := context.WithCancel(t.Context())
+	go candidate(second, "second")
+	if name := <-leads; name != "second" {
+		t.Fatalf("%s leads", name)
+	}
+	stopSecond()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	valid := testOptions(t)
+	if valid.ForwarderAddress != "restage-forwarder.restage-system.svc:4143" {
+		t.Errorf("address of the forwarder is %q", valid.ForwarderAddress)
+	}
+	tests := map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"namespace": {func(o *Options) { o.Namespace = "" }, "--namespace is required"},
+		"image":     {func(o *Options) { o.GeneratorImage = "" }, "--generator-image is required"},
+		"policy":    {func(o *Options) { o.ImagePullPolicy = "Sometimes" }, `--image-pull-policy "Sometimes": must be Always, IfNotPresent or Never`},
+		"storage":   {func(o *Options) { o.ForwarderStorageURL = "bucket" }, `--forwarder-storage-url "bucket"`},
+		"address":   {func(o *Options) { o.ForwarderAddress = "forwarder" }, `--forwarder-address "forwarder"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := valid
+			test.change(&o)
+			if err := o.complete(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}

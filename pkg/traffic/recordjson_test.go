@@ -1,0 +1,125 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package traffic
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+func shopRecord() *trafficpb.Record {
+	return &trafficpb.Record{
+		Id: "01J0000000000000000000001", Direction: trafficpb.Direction_DIRECTION_OUTBOUND, Protocol: "http/1.1",
+		Operation: "POST /echo", Status: 200, Host: "back", Port: 9898, PeerAddress: "10.0.0.7:9898",
+		Namespace: "shop", Workload: "front", Pod: "front-1", PodUid: "u", Session: "s", Connection: "c", Ordinal: 3,
+		Request: &trafficpb.Message{
+			Head: []byte("POST /echo HTTP/1.1\r\nHost: back:9898\r\nX-Twice: a\r\nX-Twice:b \r\n folded\r\nbroken\r\n\r\n"),
+			Body: []byte(`{"a":"<&>"}`), BodyLength: 11, BodySha256: []byte{1, 0xab},
+			FirstByte: 1_760_000_000_000_000_001, LastByte: 1_760_000_000_000_000_002,
+		},
+		Response: &trafficpb.Message{
+			Head: []byte("HTTP/1.1 200 OK\r\n\r\n"), Body: []byte{0xff, 0xfe}, BodyLength: 1000,
+			FirstByte: 1_760_000_000_100_000_000, LastByte: 1_760_000_000_250_000_001,
+		},
+		Defects:  []trafficpb.Defect{trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED, trafficpb.Defect_DEFECT_CUT_OFF},
+		Redacted: []string{"request.header.authorization"}, Parent: "p",
+	}
+}
+
+func TestRecordJSON(t *testing.T) {
+	line, err := MarshalRecordJSON(shopRecord())
+	require.NoError(t, err)
+	require.NotContains(t, string(line), "\n")
+	require.Contains(t, string(line), `<&>`) // readable, not escaped for HTML
+	require.JSONEq(t, `{
+		"id": "01J0000000000000000000001", "direction": "Outbound", "key": "back:9898", "protocol": "http/1.1",
+		"operation": "POST /echo", "status": 200, "startTime": "2025-10-09T08:53:20.000000001Z", "latencySeconds": 0.25,
+		"namespace": "shop", "workload": "front", "pod": "front-1", "podUID": "u", "host": "back", "port": 9898,
+		"peerAddress": "10.0.0.7:9898", "session": "s", "connection": "c", "ordinal": 3, "parent": "p",
+		"request": {
+			"startLine": "POST /echo HTTP/1.1",
+			"headers": [["Host", "back:9898"], ["X-Twice", "a"], ["X-Twice", "b"], ["", "folded"], ["", "broken"]],
+			"body": "{\"a\":\"<&>\"}", "bodyLength": 11, "bodySHA256": "01ab",
+			"firstByteTime": "2025-10-09T08:53:20.000000001Z", "lastByteTime": "2025-10-09T08:53:20.000000002Z"
+		},
+		"response": {
+			"startLine": "HTTP/1.1 200 OK", "bodyBase64": "//4=", "bodyLength": 1000, "truncated": true,
+			"firstByteTime": "2025-10-09T08:53:20.1Z", "lastByteTime": "2025-10-09T08:53:20.250000001Z"
+		},
+		"defects": ["ResponseTruncated", "CutOff"], "redacted": ["request.header.authorization"]
+	}`, string(line))
+}
+
+func TestRecordJSONOfAFailure(t *testing.T) {
+	record := shopRecord()
+	record.Response, record.Status, record.Failure = nil, 0, "connect: connection refused"
+	line, err := MarshalRecordJSON(record)
+	require.NoError(t, err)
+	var form map[string]any
+	require.NoError(t, json.Unmarshal(line, &form))
+	require.Equal(t, "connect: connection refused", form["failure"])
+	require.NotContains(t, form, "response")
+	require.NotContains(t, form, "latencySeconds")
+	require.NotContains(t, form, "status")
+}
+
+func TestDefectNames(t *testing.T) {
+	for number := range trafficpb.Defect_name {
+		defect, err := ParseDefect(DefectName(trafficpb.Defect(number)))
+		require.NoError(t, err)
+		require.Equal(t, trafficpb.Defect(number), defect)
+	}
+	_, err := ParseDefect("Sloppy")
+	require.ErrorContains(t, err, `"Sloppy"`)
+}
+
+// FuzzMarshalRecordJSON checks that any record makes one valid line, and that bodies and heads come through.
+func FuzzMarshalRecordJSON(f *testing.F) {
+	seed, err := proto.Marshal(shopRecord())
+	require.NoError(f, err)
+	f.Add(seed)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		record := &trafficpb.Record{}
+		if proto.Unmarshal(data, record) != nil {
+			return
+		}
+		line, err := MarshalRecordJSON(record)
+		require.NoError(t, err)
+		require.False(t, bytes.ContainsRune(line, '\n'))
+		var form recordJSON
+		require.NoError(t, json.Unmarshal(line, &form))
+		for message, got := range map[*trafficpb.Message]*messageJSON{record.GetRequest(): form.Request, record.GetResponse(): form.Response} {
+			if message == nil {
+				continue
+			}
+			body := []byte(got.Body)
+			if !utf8.Valid(message.GetBody()) {
+				body = got.BodyBase64
+			}
+			require.Equal(t, string(message.GetBody()), string(body))
+			if !utf8.Valid(message.GetHead()) {
+				require.Equal(t, base64.StdEncoding.EncodeToString(message.GetHead()), base64.StdEncoding.EncodeToString(got.HeadBase64))
+			}
+		}
+	})
+}
+
+func BenchmarkMarshalRecordJSON(b *testing.B) {
+	record := shopRecord()
+	b.SetBytes(int64(proto.Size(record)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := MarshalRecordJSON(record); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	openapiv2 "github.com/google/gnostic-models/openapiv2"
+	"k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/spec3"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+)
+
+func TestDiscovery(t *testing.T) {
+	list, err := server.Client.Discovery().ServerResourcesForGroupVersion(v1alpha1.SchemeGroupVersion.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := map[string]string{
+		"trafficcaptures": "capture", "trafficsnapshots": "snapshot", "replayprofiles": "profile",
+		"environments": "env", "environmentclasses": "envclass", "trafficreplays": "replay",
+	}
+	subresources := map[string][]string{
+		"trafficsnapshots/records": {"get"}, "trafficreplays/report": {"get"},
+		"trafficcaptures/status": {"get", "patch", "update"}, "trafficsnapshots/status": {"get", "patch", "update"},
+		"environments/status": {"get", "patch", "update"}, "trafficreplays/status": {"get", "patch", "update"},
+	}
+	for _, resource := range list.APIResources {
+		if verbs, ok := subresources[resource.Name]; ok {
+			if !slices.Equal(resource.Verbs, verbs) {
+				t.Errorf("%s has the verbs %v", resource.Name, resource.Verbs)
+			}
+			delete(subresources, resource.Name)
+			continue
+		}
+		if !slices.Equal(resource.ShortNames, []string{short[resource.Name]}) || !slices.Equal(resource.Categories, []string{"restage"}) {
+			t.Errorf("%s has short names %v, categories %v", resource.Name, resource.ShortNames, resource.Categories)
+		}
+		if resource.SingularName != strings.ToLower(resource.Kind) || resource.Namespaced == (resource.Name == "environmentclasses") {
+			t.Errorf("%s has singular %q, namespaced %v", resource.Name, resource.SingularName, resource.Namespaced)
+		}
+		for _, verb := range []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"} {
+			if !slices.Contains(resource.Verbs, verb) {
+				t.Errorf("%s lacks the verb %s", resource.Name, verb)
+			}
+		}
+		delete(short, resource.Name)
+	}
+	if len(short)+len(subresources) > 0 {
+		t.Errorf("not served: %v %v", short, subresources)
+	}
+}
+
+// Namespace deletion in the whole cluster hangs on a server that offers protobuf without having it.
+func TestProtobufIsNotOffered(t *testing.T) {
+	for accept, want := range map[string]int{
+		"application/vnd.kubernetes.protobuf":                  http.StatusNotAcceptable,
+		"application/vnd.kubernetes.protobuf,application/json": http.StatusOK,
+		"application/cbor":                                     http.StatusNotAcceptable,
+		"application/yaml":                                     http.StatusOK,
+	} {
+		for _, path := range []string{"/apis/replay.restage.dev/v1alpha1/trafficreplays", "/apis/replay.restage.dev/v1alpha1"} {
+			response := get(t, path, accept)
+			if response.StatusCode != want || strings.Contains(response.Header.Get("Content-Type"), "protobuf") {
+				t.Errorf("Accept %q of %s: %s of type %q, want %d", accept, path, response.Status, response.Header.Get("Content-Type"), want)
+			}
+		}
+	}
+}
+
+func get(t *testing.T, path, accept string) *http.Response {
+	t.Helper()
+	transport, err := rest.TransportFor(server.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.Config.Host+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accept != "" {
+		request.Header.Set("Accept", accept)
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func TestOpenAPIv2(t *testing.T) {
+	document, err := server.Client.Discovery().OpenAPISchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(document.Definitions.AdditionalProperties, func(d *openapiv2.NamedSchema) bool {
+		return d.Name == "dev.restage.replay.v1alpha1.TrafficReplaySpec"
+	})
+	if i < 0 {
+		t.Fatal("TrafficReplaySpec is not defined")
+	}
+	for _, property := range document.Definitions.AdditionalProperties[i].Value.Properties.AdditionalProperties {
+		if property.Value.Description == "" {
+			t.Errorf("kubectl explain trafficreplay.spec.%s has nothing to say", property.Name)
+		}
+	}
+}
+
+func TestOpenAPIv3(t *testing.T) {
+	paths, err := server.Client.Discovery().OpenAPIV3().Paths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := paths["apis/replay.restage.dev/v1alpha1"].Schema("application/json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document spec3.OpenAPI
+	if err := json.Unmarshal(data, &document); err != nil {
+		t.Fatal(err)
+	}
+	ours := 0
+	for name, schema := range document.Components.Schemas {
+		if !strings.HasPrefix(name, "dev.restage.replay.v1alpha1.") {
+			continue
+		}
+		ours++
+		for field, property := range schema.Properties {
+			// A reference carries its description beside it.
+			if property.Description == "" && field != "kind" && field != "apiVersion" {
+				t.Errorf("%s.%s is not described", name, field)
+			}
+		}
+	}
+	if ours < 30 {
+		t.Errorf("only %d of our models are described", ours)
+	}
+	if document.Paths.Paths["/apis/replay.restage.dev/v1alpha1/namespaces/{namespace}/trafficsnapshots/{name}/records"] == nil {
+		t.Error("the records of a snapshot are not described")
+	}
+}
