@@ -1,0 +1,42 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/apiserver/testserver"
+)
+
+// A pod is given 30 s to end, and controllers watch for ever.
+func TestOpenWatchesDoNotHoldUpTheEnd(t *testing.T) {
+	forwarder, stop, err := startForwarder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	second, err := testserver.Start(context.Background(), forwarder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watcher, err := second.Client.ReplayV1alpha1().EnvironmentClasses().Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Stop()
+	ended := make(chan error, 1)
+	go func() { ended <- second.Stop() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the server has not ended after 20 s")
+	}
+}
