@@ -79,7 +79,7 @@ func NewOptions() *Options {
 	}
 	o.SecureServing.BindPort = defaultPort
 	o.ServerRun.ShutdownDelayDuration = defaultShutdownDelay
-	//o.ServerRun.ShutdownWatchTerminationGracePeriod = defaultWatchGrace
+	o.ServerRun.ShutdownWatchTerminationGracePeriod = defaultWatchGrace
 	admission.Register(o.Admission.Plugins)
 	o.Admission.RecommendedPluginOrder = admission.Order()
 	return o

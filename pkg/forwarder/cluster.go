@@ -79,8 +79,8 @@ func RunInCluster(ctx context.Context, o ClusterOptions) error {
 		Namespace: o.Namespace, SecretName: tlsSecret, ConfigMapName: wiring.ForwarderCAConfigMap,
 		DNSNames: certs.ServiceNames(o.ServiceName, o.Namespace),
 	})
-	if err := firstCertificate(ctx, manager); err != nil {
-		return err
+	if !firstCertificate(ctx, manager) {
+		return nil
 	}
 
 	options := Options{
@@ -110,17 +110,18 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return clientcmd.BuildConfigFromFlags("", kubeconfig)
 }
 
-// firstCertificate waits for the first certificate: the API server, or the right to ask it, may come a little later.
-func firstCertificate(ctx context.Context, manager *certs.Manager) error {
+// firstCertificate waits for the first certificate: the API server, or the right to ask it, may come a little later. It
+// returns false when the context ends first.
+func firstCertificate(ctx context.Context, manager *certs.Manager) bool {
 	for {
 		err := manager.Sync(ctx)
 		if err == nil {
-			return nil
+			return true
 		}
 		klog.FromContext(ctx).Error(err, "Making the first serving certificate failed; it will be tried again", "after", certificateRetry)
 		select {
 		case <-ctx.Done():
-			return nil
+			return false
 		case <-time.After(certificateRetry):
 		}
 	}

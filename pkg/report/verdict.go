@@ -52,6 +52,9 @@ func (r *Report) judge(goals []wiring.GoalSetting) {
 	switch {
 	case len(r.Invalid) > 0:
 		r.Reason, r.Message = r.Invalid[0].Reason, r.Invalid[0].Message
+		if failed != nil {
+			r.Message += "; what was seen: " + failed.Message
+		}
 	case failed != nil:
 		r.Reason, r.Message = ReasonGoalsFailed, failed.Message
 	default:

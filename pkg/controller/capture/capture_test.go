@@ -57,7 +57,7 @@ func (w *world) reconcile(name string) {
 	w.Helper()
 	for range 2 {
 		caches := w.cluster.Caches(w.T)
-		_, err := (&Reconciler{
+		r := &Reconciler{
 			Kube:        w.cluster.Kube,
 			Client:      w.cluster.Replay,
 			Deployments: caches.Kube.Apps().V1().Deployments().Lister(),
@@ -69,10 +69,12 @@ func (w *world) reconcile(name string) {
 			},
 			Events:  record.NewFakeRecorder(100),
 			Options: Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
-		}).Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name})
-		if err != nil {
-			w.Fatal(err)
 		}
+		w.cluster.Acting(w.T, func() {
+			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {
+				w.Fatal(err)
+			}
+		})
 	}
 }
 
@@ -244,15 +246,17 @@ func (w *world) annotation(value string) {
 		w.Fatal(err)
 	}
 	caches := w.cluster.Caches(w.T)
-	_, err := (&AnnotationReconciler{
+	r := &AnnotationReconciler{
 		Client:      w.cluster.Replay,
 		Deployments: caches.Kube.Apps().V1().Deployments().Lister(),
 		Captures:    caches.Replay.TrafficCaptures().Lister(),
 		Events:      record.NewFakeRecorder(100),
-	}).Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "front"})
-	if err != nil {
-		w.Fatal(err)
 	}
+	w.cluster.Acting(w.T, func() {
+		if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "front"}); err != nil {
+			w.Fatal(err)
+		}
+	})
 }
 
 func TestAnnotationMakesACapture(t *testing.T) {

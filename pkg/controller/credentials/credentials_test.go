@@ -27,15 +27,17 @@ func published(ca string) *corev1.ConfigMap {
 
 func reconcile(t *testing.T, cluster *controllertest.Cluster, namespace string, used bool) {
 	t.Helper()
-	_, err := (&Reconciler{
+	r := &Reconciler{
 		Namespace:  ours,
 		Kube:       cluster.Kube,
 		ConfigMaps: cluster.Caches(t).Kube.Core().V1().ConfigMaps().Lister().ConfigMaps(ours),
 		Used:       func(string) (bool, error) { return used, nil },
-	}).Reconcile(t.Context(), types.NamespacedName{Name: namespace})
-	if err != nil {
-		t.Fatal(err)
 	}
+	cluster.Acting(t, func() {
+		if _, err := r.Reconcile(t.Context(), types.NamespacedName{Name: namespace}); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func key(t *testing.T, cluster *controllertest.Cluster) []byte {

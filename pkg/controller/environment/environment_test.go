@@ -93,10 +93,10 @@ func allot(t *testing.T, cluster *controllertest.Cluster) {
 }
 
 // reconcile runs a new reconciler on new caches once.
-func reconcile(t *testing.T, cluster *controllertest.Cluster) error {
+func reconcile(t *testing.T, cluster *controllertest.Cluster) (err error) {
 	t.Helper()
 	caches := cluster.Caches(t)
-	_, err := (&Reconciler{
+	r := &Reconciler{
 		Kube:              cluster.Kube,
 		Client:            cluster.Replay,
 		Environments:      caches.Replay.Environments().Lister(),
@@ -107,7 +107,8 @@ func reconcile(t *testing.T, cluster *controllertest.Cluster) error {
 		EnsureCredentials: func(context.Context, string) error { return nil },
 		Events:            record.NewFakeRecorder(100),
 		Options:           Options{ResponderImage: "responder:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
-	}).Reconcile(t.Context(), key)
+	}
+	cluster.Acting(t, func() { _, err = r.Reconcile(t.Context(), key) })
 	return err
 }
 

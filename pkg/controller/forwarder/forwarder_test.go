@@ -26,9 +26,11 @@ func TestForwarderComesBack(t *testing.T) {
 	ctx := t.Context()
 	for range 2 {
 		r := &Reconciler{Namespace: ours, Kube: cluster.Kube, Options: Options{Image: "forwarder:1", ImagePullPolicy: corev1.PullNever, StorageURL: "s3://traffic?region=eu-1"}}
-		if _, err := r.Reconcile(ctx, types.NamespacedName{}); err != nil {
-			t.Fatal(err)
-		}
+		cluster.Acting(t, func() {
+			if _, err := r.Reconcile(ctx, types.NamespacedName{}); err != nil {
+				t.Fatal(err)
+			}
+		})
 		service, err := cluster.Kube.CoreV1().Services(ours).Get(ctx, Name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -82,10 +82,10 @@ func recorded() *v1alpha1.TrafficSnapshot {
 }
 
 // step runs a new reconciler on new caches once, as after a restart.
-func (w *world) step() (time.Duration, error) {
+func (w *world) step() (again time.Duration, err error) {
 	w.Helper()
 	caches := w.cluster.Caches(w.T)
-	return (&Reconciler{
+	r := &Reconciler{
 		Kube:              w.cluster.Kube,
 		Client:            w.cluster.Replay,
 		Replays:           caches.Replay.TrafficReplays().Lister(),
@@ -100,7 +100,11 @@ func (w *world) step() (time.Duration, error) {
 		Events:            record.NewFakeRecorder(1000),
 		Clock:             w.clock,
 		Options:           Options{GeneratorImage: "generator:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
-	}).Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "run"})
+	}
+	w.cluster.Acting(w.T, func() {
+		again, err = r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "run"})
+	})
+	return again, err
 }
 
 func (w *world) mustStep(times int) {

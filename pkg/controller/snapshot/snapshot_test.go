@@ -52,15 +52,19 @@ func newWorld(t *testing.T, spec v1alpha1.TrafficSnapshotSpec) *world {
 }
 
 // step runs a new reconciler on new caches once.
-func (w *world) step() (time.Duration, error) {
+func (w *world) step() (again time.Duration, err error) {
 	w.Helper()
-	return (&Reconciler{
+	r := &Reconciler{
 		Client:    w.cluster.Replay,
 		Snapshots: w.cluster.Caches(w.T).Replay.TrafficSnapshots().Lister(),
 		Forwarder: trafficpb.NewSnapshotsClient(w.conn),
 		Events:    record.NewFakeRecorder(100),
 		Clock:     w.clock,
-	}).Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "monday"})
+	}
+	w.cluster.Acting(w.T, func() {
+		again, err = r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "monday"})
+	})
+	return again, err
 }
 
 func (w *world) get() *v1alpha1.TrafficSnapshot {

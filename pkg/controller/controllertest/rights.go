@@ -1,0 +1,77 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllertest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	clienttesting "k8s.io/client-go/testing"
+)
+
+// Acting calls f, in which a reconciler acts, and checks that the manifests allow the controller everything that it does.
+func (c *Cluster) Acting(t *testing.T, f func()) {
+	t.Helper()
+	kube, own := len(c.Kube.Actions()), len(c.Replay.Actions())
+	f()
+	rules := controllerRules(t)
+	for _, action := range slices.Concat(c.Kube.Actions()[kube:], c.Replay.Actions()[own:]) {
+		if !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool { return allows(rule, action) }) {
+			t.Errorf("artifacts/base/rbac-controller.yaml does not allow to %s %s/%s of %q, name %q", action.GetVerb(),
+				action.GetResource().Resource, action.GetSubresource(), action.GetResource().Group, nameOf(action))
+		}
+	}
+}
+
+func controllerRules(t *testing.T) []rbacv1.PolicyRule {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../../artifacts/base/rbac-controller.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	for {
+		var role rbacv1.ClusterRole
+		if err := decoder.Decode(&role); errors.Is(err, io.EOF) {
+			t.Fatal("there is no ClusterRole in the manifests")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if role.Kind == "ClusterRole" {
+			return role.Rules
+		}
+	}
+}
+
+func allows(rule rbacv1.PolicyRule, action clienttesting.Action) bool {
+	resource := action.GetResource().Resource
+	if action.GetSubresource() != "" {
+		resource += "/" + action.GetSubresource()
+	}
+	return slices.Contains(rule.Verbs, action.GetVerb()) && slices.Contains(rule.APIGroups, action.GetResource().Group) &&
+		slices.Contains(rule.Resources, resource) && (len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, nameOf(action)))
+}
+
+// nameOf is the name that an authorizer would see; it sees none when an object is created.
+func nameOf(action clienttesting.Action) string {
+	switch a := action.(type) {
+	case clienttesting.DeleteActionImpl:
+		return a.Name
+	case clienttesting.PatchActionImpl:
+		return a.Name
+	case clienttesting.GetActionImpl:
+		return a.Name
+	default:
+		return ""
+	}
+}
