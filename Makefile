@@ -3,7 +3,6 @@
 
 SHELL := /bin/bash
 BINARIES := restage-apiserver restage-controller restage-forwarder restage-proxy restage-responder restage-generator
-export CGO_ENABLED ?= 0
 
 .PHONY: help
 help: ## show this list
@@ -11,7 +10,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build all binaries into bin/
-	go build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(BINARIES))
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(BINARIES))
 
 .PHONY: images
 images: ## build all container images (OCI tar files, no Docker needed) and load them into the cluster

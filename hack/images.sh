@@ -23,7 +23,7 @@ done
 
 echo "building podinfo, the demo's application, and the client"
 podinfo() { # VERSION TAG
-  (cd hack/demo/podinfo && go build -trimpath -ldflags "-s -w -X github.com/stefanprodan/podinfo/pkg/version.VERSION=$1" \
+  (cd hack/demo/podinfo && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/stefanprodan/podinfo/pkg/version.VERSION=$1" \
     -o "$root/bin/podinfo-$2" github.com/stefanprodan/podinfo/cmd/podinfo)
   hack/image/mkimage.sh -o "$out/podinfo-$2.tar" -ref "localhost/restage/podinfo:$2" -user 65532:65532 \
     -entrypoint /podinfo "bin/podinfo-$2=/podinfo:755" "=/tmp:1777" "=/data:1777" >/dev/null
