@@ -90,7 +90,7 @@ func TestVerdicts(t *testing.T) {
 			b.Add(failing("GET /", "eof"))
 			b.Invalidate(ReasonResponderRestarted, "the responder restarted")
 			b.Invalidate(ReasonNoProofOfIsolation, "second")
-		}, ReasonResponderRestarted, "the responder restarted"},
+		}, ReasonResponderRestarted, "the responder restarted; what was seen: 1 of 2 requests got no response: GET / (1)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newTestBuilder(true)

@@ -61,7 +61,7 @@ type Caches struct {
 	Replay replayinformers.Interface
 }
 
-// Caches fills new caches. They are not kept up to date.
+// Caches fills new caches. They are not kept up to date: their informers have ended when this returns.
 func (c *Cluster) Caches(t *testing.T) Caches {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -92,5 +92,8 @@ func (c *Cluster) Caches(t *testing.T) Caches {
 			t.Fatalf("the cache of %v was not filled", kind)
 		}
 	}
+	cancel()
+	kube.Shutdown()
+	own.Shutdown()
 	return Caches{Kube: kube, Replay: group}
 }
