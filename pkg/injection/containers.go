@@ -20,8 +20,9 @@ const (
 	modeIsolate mode = "Isolate"
 )
 
-// startupFailures is how many seconds the proxy has to become ready before the kubelet restarts it.
-const startupFailures = 60
+// startupFailures is how many seconds the proxy has to become ready before the kubelet restarts it. In an environment it waits for the
+// responder, whose image may still be on its way.
+const startupFailures = 300
 
 // initContainer writes the redirect rules. It needs root and NET_ADMIN in the pod's own network namespace, and nothing else.
 func initContainer(image string, pull corev1.PullPolicy, m mode, args []string, env []corev1.EnvVar) corev1.Container {
