@@ -7,7 +7,7 @@ import (
 	"context"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -29,17 +29,23 @@ type caches struct {
 
 func newCaches(c *clients) *caches {
 	return &caches{
-		own: externalversions.NewSharedInformerFactory(c.replay, 0),
-		cluster: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTransform(func(obj any) (any, error) {
-			if object, err := meta.Accessor(obj); err == nil {
-				object.SetManagedFields(nil) // half of a Deployment's size, and read from the server where it matters
-			}
-			return obj, nil
-		})),
+		own:     externalversions.NewSharedInformerFactory(c.replay, 0),
+		cluster: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTransform(withoutManagedFields)),
 		made: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTweakListOptions(func(opts *metav1.ListOptions) {
 			opts.LabelSelector = v1alpha1.LabelComponent
 		})),
 	}
+}
+
+// withoutManagedFields halves the size of a cached Deployment. Where its field managers matter it is read from the server.
+func withoutManagedFields(obj any) (any, error) {
+	deployment, ok := obj.(*appsv1.Deployment)
+	if !ok {
+		return obj, nil
+	}
+	light := *deployment
+	light.ManagedFields = nil
+	return &light, nil
 }
 
 func (c *caches) group() replayinformers.Interface {

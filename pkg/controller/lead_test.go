@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +16,10 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	fakediscovery "k8s.io/client-go/discovery/fake"
+	clienttesting "k8s.io/client-go/testing"
 	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -69,6 +72,14 @@ func TestLead(t *testing.T) {
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: wiring.ForwarderCAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the forwarder's CA"}},
 		front,
 	)
+	var served atomic.Bool
+	cluster.Replay.Discovery().(*fakediscovery.FakeDiscovery).Resources = []*metav1.APIResourceList{{GroupVersion: v1alpha1.SchemeGroupVersion.String()}}
+	cluster.Replay.PrependReactor("get", "resource", func(clienttesting.Action) (bool, runtime.Object, error) {
+		if served.Load() {
+			return false, nil, nil
+		}
+		return true, nil, apierrors.NewServiceUnavailable("no server yet")
+	})
 	c := &clients{kube: cluster.Kube, aggregator: aggregatorfake.NewClientset(), replay: cluster.Replay, forwarder: controllertest.Forwarder(t, "shop")}
 	state := &health{}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -95,10 +106,7 @@ func TestLead(t *testing.T) {
 		t.Error("ready before our group is served")
 	}
 
-	discovery := cluster.Replay.Discovery().(*fakediscovery.FakeDiscovery)
-	cluster.Replay.Lock()
-	discovery.Resources = []*metav1.APIResourceList{{GroupVersion: v1alpha1.SchemeGroupVersion.String()}}
-	cluster.Replay.Unlock()
+	served.Store(true)
 	eventually(t, "recording proxy in the annotated workload", func(ctx context.Context) (bool, error) {
 		return hasProxy(ctx, cluster)
 	})

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/oklog/ulid/v2"
 	"google.golang.org/grpc"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -152,12 +151,9 @@ func TestStatusSaysWhatWasRecorded(t *testing.T) {
 	w := newWorld(t, nil)
 	w.create("front")
 	at := time.Now().Truncate(time.Second)
-	controllertest.Push(t, w.conn, &trafficpb.Record{
-		Id: ulid.Make().String(), Connection: ulid.Make().String(), Direction: trafficpb.Direction_DIRECTION_INBOUND, Protocol: "http/1.1",
-		Workload: "front", Sequence: 1, ProxyInstance: "01JPROXY00000000000000000A", Port: 9898, Operation: "GET /", Status: 200,
-		Request: &trafficpb.Message{Head: []byte("GET / HTTP/1.1\r\n\r\n"), FirstByte: at.UnixNano(), LastByte: at.UnixNano()},
-		Defects: []trafficpb.Defect{trafficpb.Defect_DEFECT_CUT_OFF},
-	})
+	cut := controllertest.Exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, at)
+	cut.Defects = []trafficpb.Defect{trafficpb.Defect_DEFECT_CUT_OFF}
+	controllertest.Push(t, w.conn, cut)
 	w.reconcile("front")
 	if diff := cmp.Diff(&v1alpha1.Completeness{Records: 1, Incomplete: 1, Percent: "0.00"}, w.get("front").Status.Completeness); diff != "" {
 		t.Error(diff)

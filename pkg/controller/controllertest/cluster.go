@@ -34,13 +34,13 @@ type Cluster struct {
 func New(objects ...runtime.Object) *Cluster {
 	// Our own objects are never applied, so the simple client does.
 	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewSimpleClientset()}
-	c.Kube.PrependReactor("create", "*", identify)
-	c.Replay.PrependReactor("create", "*", identify)
+	c.Kube.PrependReactor("create", "*", Identify)
+	c.Replay.PrependReactor("create", "*", Identify)
 	return c
 }
 
-// identify does what an API server does to every new object.
-func identify(action clienttesting.Action) (bool, runtime.Object, error) {
+// Identify does what an API server does to every new object.
+func Identify(action clienttesting.Action) (bool, runtime.Object, error) {
 	object, err := meta.Accessor(action.(clienttesting.CreateAction).GetObject())
 	if err != nil { // a review, which is no object
 		return false, nil, nil

@@ -4,13 +4,11 @@
 package snapshot
 
 import (
-	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/oklog/ulid/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -91,33 +89,15 @@ func (w *world) expectReady(value metav1.ConditionStatus, reason string) {
 	}
 }
 
-func exchange(sequence uint64, direction trafficpb.Direction, host string, port uint32, at time.Time) *trafficpb.Record {
-	body := []byte("{}")
-	sum := sha256.Sum256(body)
-	message := func(head string, at time.Time) *trafficpb.Message {
-		return &trafficpb.Message{
-			Head: []byte(head), Body: body, BodyLength: int64(len(body)), BodySha256: sum[:],
-			FirstByte: at.UnixNano(), LastByte: at.Add(time.Millisecond).UnixNano(),
-		}
-	}
-	return &trafficpb.Record{
-		Id: ulid.Make().String(), Session: "s", Connection: ulid.Make().String(), Direction: direction, Protocol: "http/1.1",
-		Workload: "front", Sequence: sequence, ProxyInstance: "01JPROXY00000000000000000A", Host: host, Port: port,
-		PeerAddress: "10.0.0.9:40000", Operation: "POST /echo", Status: 200,
-		Request:  message("POST /echo HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 2\r\n\r\n", at),
-		Response: message("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", at.Add(2*time.Millisecond)),
-	}
-}
-
 func TestSnapshotIsCut(t *testing.T) {
 	w := newWorld(t, v1alpha1.TrafficSnapshotSpec{Last: &metav1.Duration{Duration: 15 * time.Minute}})
 	first := created.Add(-10 * time.Minute)
 	controllertest.Push(t, w.conn,
-		exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created.Add(-time.Hour)), // before the window
-		exchange(2, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, first),
-		exchange(3, trafficpb.Direction_DIRECTION_OUTBOUND, "back", 9898, first.Add(500*time.Microsecond)),
-		exchange(4, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, first.Add(time.Minute)),
-		exchange(5, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created), // after it
+		controllertest.Exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created.Add(-time.Hour)), // before the window
+		controllertest.Exchange(2, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, first),
+		controllertest.Exchange(3, trafficpb.Direction_DIRECTION_OUTBOUND, "back", 9898, first.Add(500*time.Microsecond)),
+		controllertest.Exchange(4, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, first.Add(time.Minute)),
+		controllertest.Exchange(5, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created), // after it
 	)
 	w.mustStep() // the finalizer
 	if diff := cmp.Diff([]string{Finalizer}, w.get().Finalizers); diff != "" {
@@ -188,7 +168,7 @@ func (w *world) markDeleted(at time.Time) {
 
 func TestTrafficGoesWithTheSnapshot(t *testing.T) {
 	w := newWorld(t, v1alpha1.TrafficSnapshotSpec{Last: &metav1.Duration{Duration: time.Hour}})
-	controllertest.Push(t, w.conn, exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created.Add(-time.Minute)))
+	controllertest.Push(t, w.conn, controllertest.Exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created.Add(-time.Minute)))
 	w.clock.SetTime(created.Add(time.Minute))
 	w.mustStep()
 	w.mustStep()
