@@ -20,3 +20,4 @@ done
 bad=$(go list -f '{{.ImportPath}}: {{join .Imports " "}}' ./pkg/apis/... | grep -E 'restage/pkg/(registry|admission|controller|apiserver)' || true)
 [ -z "$bad" ] || { echo "pkg/apis imports what it must not: $bad" >&2; exit 1; }
 
+hack/verify-codegen.sh
