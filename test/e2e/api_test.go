@@ -48,9 +48,11 @@ func TestNamespaceDeletion(t *testing.T) {
 
 const badHeader = "apiVersion: replay.restage.dev/v1alpha1\nmetadata: {name: bad, namespace: NS}\n"
 
-// TestDryRunAndRefusals needs a snapshot of a workload with two ports of its back end's name.
+// TestDryRunAndRefusals records a front that calls its back end by two names, so that a part of both is ambiguous.
 func TestDryRunAndRefusals(t *testing.T) {
-	s := openShop(t)
+	const url = `"--backend-url=http://back:9898/echo"`
+	s := openShop(t, url, url+`, "--backend-url=http://back.$(POD_NAMESPACE).svc:9898/echo"`,
+		"env:\n        - {name: PODINFO_DATA_PATH", "env:\n        - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}\n        - {name: PODINFO_DATA_PATH")
 	s.client(t, "visitor", `curl -sS -d hello http://front:9898/echo; curl -sS http://front:9898/version`)
 	s.snapshot(t, "small")
 
@@ -68,9 +70,11 @@ func TestDryRunAndRefusals(t *testing.T) {
 		}
 	})
 
+	// each error must hold all of the words
 	for _, c := range []struct{ name, manifest, want string }{
 		{"unknown snapshot", "kind: TrafficReplay\nspec: {snapshotName: nosuch}", "spec.snapshotName"},
-		{"ambiguous slice key", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: front}, mocks: [zzz]}]}", "spec.workloads[0].mocks[0]"},
+		{"ambiguous slice key", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: front}, mocks: [back]}]}", "spec.workloads[0].mocks[0] ambiguous back:9898 back.NS.svc:9898"},
+		{"unknown slice key", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: front}, mocks: [zzz]}]}", "spec.workloads[0].mocks[0] zzz"},
 		{"missing workload", "kind: TrafficReplay\nspec: {snapshotName: small, workloads: [{ref: {name: nosuch}}]}", "spec.workloads[0].ref"},
 		{"unknown field", "kind: TrafficReplay\nspec: {snapshotName: small, speeed: 2}", "spec.speeed"},
 		{"negative duration", "kind: TrafficReplay\nspec: {snapshotName: small, timeout: -5m}", "spec.timeout"},
@@ -82,8 +86,10 @@ func TestDryRunAndRefusals(t *testing.T) {
 			if err == nil {
 				t.Fatalf("it was accepted: %s", out)
 			}
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("the error does not name %s: %v", c.want, err)
+			for _, want := range strings.Fields(strings.ReplaceAll(c.want, "NS", s.namespace)) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not name %s: %v", want, err)
+				}
 			}
 		})
 	}

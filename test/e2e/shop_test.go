@@ -18,11 +18,11 @@ type shop struct {
 	namespace string
 }
 
-// openShop deploys the application and waits until its front is recorded.
-func openShop(t *testing.T) *shop {
+// openShop deploys the application, changed as asked, and waits until its front is recorded.
+func openShop(t *testing.T, changes ...string) *shop {
 	t.Helper()
 	s := &shop{namespace: namespace(t, "e2e")}
-	mustApply(t, demoManifest(t, "shop.yaml", s.namespace))
+	mustApply(t, strings.NewReplacer(changes...).Replace(demoManifest(t, "shop.yaml", s.namespace)))
 	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")
