@@ -7,12 +7,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -121,24 +118,12 @@ func (s *shop) responderDeleted(t *testing.T) {
 			"-o", "jsonpath={.items[*].status.podIP}")
 		return address != "" && clone != "", address + " " + clone
 	})
-	// the first packet of a TCP connection, or any UDP packet, that the clone sends to anybody else
-	filter := fmt.Sprintf("src host %s and not dst host %s and (udp or (tcp[tcpflags] & (tcp-syn|tcp-ack)) == tcp-syn)", clone, address)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var seen strings.Builder
-	tcpdump := exec.CommandContext(ctx, "../../hack/localcluster/node.sh", "1", "tcpdump", "-l", "-n", "-i", "any", filter)
-	tcpdump.Cancel = func() error { return tcpdump.Process.Signal(syscall.SIGTERM) }
-	tcpdump.WaitDelay = 5 * time.Second
-	tcpdump.Stdout, tcpdump.Stderr = &seen, &seen
-	if err := tcpdump.Start(); err != nil {
-		t.Fatal(err)
-	}
+	dump := watchNode(t, clone)
 
 	s.underway(t, "muted")
 	s.kubectl(t, "delete", "pod", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=responder", "--force", "--grace-period=0")
 	status := s.finished(t, "muted")
-	stop()
-	_ = tcpdump.Wait()
+	spokenTo := dump.stop(t)
 
 	if passed, _, _ := status.condition("Passed"); passed != "False" {
 		t.Errorf("Passed=%s, although the responder was deleted", passed)
@@ -146,7 +131,12 @@ func (s *shop) responderDeleted(t *testing.T) {
 	if status.Summary.Egress.Escaped != 0 {
 		t.Errorf("connections were let out: %+v", status.Summary.Egress)
 	}
-	if !strings.Contains(seen.String(), "listening on") || !strings.Contains(seen.String(), "0 packets captured") {
-		t.Errorf("the clone spoke to somebody else than the responder (%s):\n%s", address, seen.String())
+	if len(spokenTo) == 0 {
+		t.Error("the node saw no connection of the clone at all: the watch is blind")
+	}
+	for to, packet := range spokenTo {
+		if to != address {
+			t.Errorf("the clone spoke to %s, which is not the responder (%s): %s", to, address, packet)
+		}
 	}
 }

@@ -46,7 +46,8 @@ func (r *Reconciler) refused(ctx context.Context, deployment *appsv1.Deployment)
 	return nil, nil
 }
 
-// countPods counts the pods of the workload and those that record, and says whether that is all.
+// countPods counts the pods of the workload and those that record, and says whether that is all. A pod that ends and does
+// not record counts too: for a while it still takes requests, which nobody records.
 func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (metav1.Condition, error) {
 	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
 	if err != nil {
@@ -60,11 +61,13 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 	}
 	var all, recording int32
 	for _, pod := range pods.Items {
-		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		records := isRecording(&pod)
+		ending := pod.DeletionTimestamp != nil
+		if ending && records || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		all++
-		if isRecording(&pod) {
+		if records {
 			recording++
 		}
 	}
