@@ -31,7 +31,7 @@ finished() { # wait for a replay, showing its progress
 
 title "a cluster, and the images"
 choose_cluster
-[ -n "${SKIP_IMAGES:-}" ] || hack/images.sh
+hack/images.sh
 title "install Restage"
 hack/install.sh
 
@@ -74,6 +74,10 @@ finished changed-image
 run kubectl -n shop get trafficreplay changed-image -o wide
 [ "$(verdict changed-image)" = False ] || fail "the replay of the changed image passed"
 run kubectl -n shop get trafficreplay changed-image -o jsonpath='{.status.conditions[?(@.type=="Passed")].message}{"\n"}'
+message=$(kubectl -n shop get trafficreplay changed-image -o jsonpath='{.status.conditions[?(@.type=="Passed")].message}')
+for endpoint in "POST /store" "GET /version"; do
+  [[ $message == *"$endpoint"* ]] || fail "the verdict does not name $endpoint"
+done
 
 title "the live workload, and what is left"
 after=$(live)
