@@ -55,7 +55,8 @@ func (s *shop) client(t *testing.T, name, script string) string {
 
 func (s *shop) snapshot(t *testing.T, name string) {
 	t.Helper()
-	mustApply(t, strings.ReplaceAll(demoManifest(t, "snapshot.yaml", s.namespace), "name: monday", "name: "+name))
+	changes := strings.NewReplacer("name: monday", "name: "+name, "last: 1m", "last: 15m")
+	mustApply(t, changes.Replace(demoManifest(t, "snapshot.yaml", s.namespace)))
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficsnapshot/"+name, "--timeout=60s")
 }
 

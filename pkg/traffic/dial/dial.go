@@ -14,11 +14,16 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
 
 const (
+	// maxReconnectDelay is the longest wait between two attempts to connect.
+	maxReconnectDelay = 5 * time.Second
+	// connectTimeout is how long one attempt may take.
+	connectTimeout = 10 * time.Second
 	// MaxMessageBytes bounds a message in either direction.
 	MaxMessageBytes = 8 << 20
 	// maxFileBytes bounds the token and the CA file.
@@ -60,6 +65,7 @@ func New(ctx context.Context, o Options) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(transport{TransportCredentials: credentials.NewTLS(nil), ca: o.CA}),
 		grpc.WithPerRPCCredentials(bearer(o.Token)),
 		grpc.WithNoProxy(),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect(), MinConnectTimeout: connectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: keepaliveTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.MaxCallSendMsgSize(MaxMessageBytes)),
 	)
@@ -68,6 +74,13 @@ func New(ctx context.Context, o Options) (*grpc.ClientConn, error) {
 	}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	return conn, nil
+}
+
+// reconnect is gRPC's backoff with a shorter longest wait: a forwarder that was restarted is used again within seconds.
+func reconnect() backoff.Config {
+	config := backoff.DefaultConfig
+	config.MaxDelay = maxReconnectDelay
+	return config
 }
 
 func readFile(name string) ([]byte, error) {
