@@ -13,6 +13,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
 module=$(go list -m)
 apis=${module}/pkg/apis/replay
+plugin_config=${module}/pkg/admission/plugin/replaylimits/config/v1alpha1
 generated=${module}/pkg/generated
 header=(--go-header-file hack/boilerplate.go.txt)
 models=$(mktemp)
@@ -28,7 +29,7 @@ find pkg/apis -name 'zz_generated.*.go' -delete
 rm -rf pkg/generated/{applyconfiguration,clientset,informers,listers}
 
 echo "deepcopy, defaults, conversions"
-go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1"
+go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1" "${plugin_config}"
 go tool defaulter-gen "${header[@]}" --output-file zz_generated.defaults.go "${apis}/v1alpha1"
 go tool conversion-gen "${header[@]}" --output-file zz_generated.conversion.go "${apis}/v1alpha1"
 

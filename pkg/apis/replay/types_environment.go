@@ -105,6 +105,14 @@ type EnvironmentClassSpec struct {
 	ImagePullPolicy    corev1.PullPolicy
 	NodeSelector       map[string]string
 	MaxTimeout         *metav1.Duration
+	Limits             *EnvironmentLimits
+}
+
+// EnvironmentLimits bound what replays may ask for.
+type EnvironmentLimits struct {
+	MaxConcurrentReplaysPerWorkload *int32
+	MaxWorkloads                    *int32
+	MaxSpeed                        string
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -192,6 +192,25 @@ type EnvironmentClassSpec struct {
 	// maxTimeout is the longest timeout that a replay in this class may ask for. No limit when absent.
 	// +optional
 	MaxTimeout *metav1.Duration `json:"maxTimeout,omitempty"`
+	// limits bound what replays and environments of this class may ask for. They hold for new objects.
+	// +optional
+	Limits *EnvironmentLimits `json:"limits,omitempty"`
+}
+
+// EnvironmentLimits bound what replays and environments may ask for. A limit that is absent is taken from the configuration
+// of the server's admission plugin ReplayLimits, which has none unless it is told.
+type EnvironmentLimits struct {
+	// maxConcurrentReplaysPerWorkload is how many replays that have not ended may use copies of one workload. Replays
+	// of other classes count, too. At least 1.
+	// +optional
+	MaxConcurrentReplaysPerWorkload *int32 `json:"maxConcurrentReplaysPerWorkload,omitempty"`
+	// maxWorkloads is how many workloads an environment may have. At least 1.
+	// +optional
+	MaxWorkloads *int32 `json:"maxWorkloads,omitempty"`
+	// maxSpeed is the highest speed, a decimal number from 0.1 to 100 as in spec.load.speed of a ReplayProfile, that a
+	// replay may ask for.
+	// +optional
+	MaxSpeed string `json:"maxSpeed,omitempty"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

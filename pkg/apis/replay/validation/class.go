@@ -23,7 +23,26 @@ func ValidateEnvironmentClass(class *replay.EnvironmentClass) field.ErrorList {
 	errs = append(errs, validateEnum(spec.ImagePullPolicy, specPath.Child("imagePullPolicy"),
 		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
 	errs = append(errs, metav1validation.ValidateLabels(spec.NodeSelector, specPath.Child("nodeSelector"))...)
-	return append(errs, validatePositive(spec.MaxTimeout, specPath.Child("maxTimeout"))...)
+	errs = append(errs, validatePositive(spec.MaxTimeout, specPath.Child("maxTimeout"))...)
+	if spec.Limits != nil {
+		errs = append(errs, ValidateEnvironmentLimits(spec.Limits, specPath.Child("limits"))...)
+	}
+	return errs
+}
+
+// ValidateEnvironmentLimits checks limits of which any may be absent.
+func ValidateEnvironmentLimits(limits *replay.EnvironmentLimits, path *field.Path) field.ErrorList {
+	errs := validateAtLeastOne(limits.MaxConcurrentReplaysPerWorkload, path.Child("maxConcurrentReplaysPerWorkload"))
+	errs = append(errs, validateAtLeastOne(limits.MaxWorkloads, path.Child("maxWorkloads"))...)
+	return append(errs, validateSpeed(limits.MaxSpeed, path.Child("maxSpeed"))...)
+}
+
+// validateAtLeastOne accepts an absent number.
+func validateAtLeastOne(number *int32, path *field.Path) field.ErrorList {
+	if number == nil || *number >= 1 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, *number, "must be at least 1")}
 }
 
 func validateResources(resources *corev1.ResourceRequirements, path *field.Path) field.ErrorList {
