@@ -35,6 +35,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &replayv1alpha1.EnvironmentClassSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentEndpoint"):
 		return &replayv1alpha1.EnvironmentEndpointApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentLimits"):
+		return &replayv1alpha1.EnvironmentLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentSpec"):
 		return &replayv1alpha1.EnvironmentSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnvironmentStatus"):

@@ -31,6 +31,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.EnvironmentClassList{}.OpenAPIModelName():         schema_pkg_apis_replay_v1alpha1_EnvironmentClassList(ref),
 		v1alpha1.EnvironmentClassSpec{}.OpenAPIModelName():         schema_pkg_apis_replay_v1alpha1_EnvironmentClassSpec(ref),
 		v1alpha1.EnvironmentEndpoint{}.OpenAPIModelName():          schema_pkg_apis_replay_v1alpha1_EnvironmentEndpoint(ref),
+		v1alpha1.EnvironmentLimits{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_EnvironmentLimits(ref),
 		v1alpha1.EnvironmentList{}.OpenAPIModelName():              schema_pkg_apis_replay_v1alpha1_EnvironmentList(ref),
 		v1alpha1.EnvironmentSpec{}.OpenAPIModelName():              schema_pkg_apis_replay_v1alpha1_EnvironmentSpec(ref),
 		v1alpha1.EnvironmentStatus{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_EnvironmentStatus(ref),
@@ -776,11 +777,17 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentClassSpec(ref common.ReferenceCa
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
+					"limits": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limits bound what replays and environments of this class may ask for. They hold for new objects.",
+							Ref:         ref(v1alpha1.EnvironmentLimits{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.ResourceRequirements{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
+			v1alpha1.EnvironmentLimits{}.OpenAPIModelName(), v1.ResourceRequirements{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName()},
 	}
 }
 
@@ -828,6 +835,40 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentEndpoint(ref common.ReferenceCal
 					},
 				},
 				Required: []string{"workload", "host"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_EnvironmentLimits(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "EnvironmentLimits bound what replays and environments may ask for. A limit that is absent is taken from the configuration of the server's admission plugin ReplayLimits, which has none unless it is told.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"maxConcurrentReplaysPerWorkload": {
+						SchemaProps: spec.SchemaProps{
+							Description: "maxConcurrentReplaysPerWorkload is how many replays that have not ended may use copies of one workload. Replays of other classes count, too. At least 1.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"maxWorkloads": {
+						SchemaProps: spec.SchemaProps{
+							Description: "maxWorkloads is how many workloads an environment may have. At least 1.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"maxSpeed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "maxSpeed is the highest speed, a decimal number from 0.1 to 100 as in spec.load.speed of a ReplayProfile, that a replay may ask for.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
 			},
 		},
 	}

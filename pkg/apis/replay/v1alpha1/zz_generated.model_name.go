@@ -54,6 +54,11 @@ func (in EnvironmentEndpoint) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in EnvironmentLimits) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.EnvironmentLimits"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in EnvironmentList) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.EnvironmentList"
 }

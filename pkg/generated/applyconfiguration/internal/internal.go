@@ -150,6 +150,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: imagePullPolicy
       type:
         scalar: string
+    - name: limits
+      type:
+        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentLimits
     - name: maxTimeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -183,6 +186,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentLimits
+  map:
+    fields:
+    - name: maxConcurrentReplaysPerWorkload
+      type:
+        scalar: numeric
+    - name: maxSpeed
+      type:
+        scalar: string
+    - name: maxWorkloads
+      type:
+        scalar: numeric
 - name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentSpec
   map:
     fields:

@@ -27,6 +27,8 @@ type EnvironmentClassSpecApplyConfiguration struct {
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// maxTimeout is the longest timeout that a replay in this class may ask for. No limit when absent.
 	MaxTimeout *metav1.Duration `json:"maxTimeout,omitempty"`
+	// limits bound what replays and environments of this class may ask for. They hold for new objects.
+	Limits *EnvironmentLimitsApplyConfiguration `json:"limits,omitempty"`
 }
 
 // EnvironmentClassSpecApplyConfiguration constructs a declarative configuration of the EnvironmentClassSpec type for use with
@@ -86,5 +88,13 @@ func (b *EnvironmentClassSpecApplyConfiguration) WithNodeSelector(entries map[st
 // If called multiple times, the MaxTimeout field is set to the value of the last call.
 func (b *EnvironmentClassSpecApplyConfiguration) WithMaxTimeout(value metav1.Duration) *EnvironmentClassSpecApplyConfiguration {
 	b.MaxTimeout = &value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *EnvironmentClassSpecApplyConfiguration) WithLimits(value *EnvironmentLimitsApplyConfiguration) *EnvironmentClassSpecApplyConfiguration {
+	b.Limits = value
 	return b
 }
