@@ -99,3 +99,21 @@ func FuzzCompile(f *testing.F) {
 		_, _ = goal.Eval(sample()) // an error is an answer; a panic is not
 	})
 }
+
+func TestIsConstant(t *testing.T) {
+	for expression, want := range map[string]bool{
+		"true":                   true,
+		"1 + 1 == 2":             true,
+		"[1, 2].all(x, x > 0)":   true,
+		"summary.differing == 0": false,
+		"summary == summary":     false,
+		"[1].exists(x, x > summary.failed) || true": false,
+	} {
+		if got, err := IsConstant(expression); err != nil || got != want {
+			t.Errorf("%q: %t, error %v", expression, got, err)
+		}
+	}
+	if _, err := IsConstant("true ||"); err == nil {
+		t.Error("an expression that does not parse is constant or not")
+	}
+}

@@ -38,6 +38,10 @@ type Kind[T Object] struct {
 	ValidateUpdate func(updated, old T) field.ErrorList
 	ValidateStatus func(T) field.ErrorList // with a status only
 
+	// Warnings tell of what is legal but doubtful, each beginning with the path of the field. They are given when the
+	// object is made and when its spec changes. Optional.
+	Warnings func(T) []string
+
 	// Fields are the selectable fields besides name and namespace. Optional.
 	Fields func(T) fields.Set
 

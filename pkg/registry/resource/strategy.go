@@ -27,9 +27,18 @@ func (strategy[T]) AllowCreateOnUpdate(context.Context) bool      { return false
 func (strategy[T]) AllowUnconditionalUpdate(context.Context) bool { return false }
 func (strategy[T]) Canonicalize(runtime.Object)                   {}
 
-func (strategy[T]) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
-func (strategy[T]) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
-	return nil
+func (s strategy[T]) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
+	if s.kind.Warnings == nil {
+		return nil
+	}
+	return s.kind.Warnings(obj.(T))
+}
+
+func (s strategy[T]) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
+	if equality.Semantic.DeepEqual(s.kind.Spec(obj.(T)), s.kind.Spec(old.(T))) {
+		return nil
+	}
+	return s.WarningsOnCreate(ctx, obj)
 }
 
 func (s strategy[T]) PrepareForCreate(_ context.Context, obj runtime.Object) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
+	"github.com/restage-dev/restage/pkg/apis/replay/warnings"
 	"github.com/restage-dev/restage/pkg/registry/resource"
 )
 
@@ -31,6 +32,7 @@ func Kind() *resource.Kind[*replay.Environment] {
 		ValidateStatus: func(e *replay.Environment) field.ErrorList {
 			return validation.ValidateConditions(e.Status.Conditions)
 		},
+		Warnings: warnings.ForEnvironment,
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Class", "EnvironmentClass that the environment is of."),
 			resource.Column("Snapshot", "TrafficSnapshot that dependencies are played from."),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
+	"github.com/restage-dev/restage/pkg/apis/replay/warnings"
 	"github.com/restage-dev/restage/pkg/registry/resource"
 )
 
@@ -25,6 +26,7 @@ func Kind() *resource.Kind[*replay.ReplayProfile] {
 		ValidateUpdate: func(updated, _ *replay.ReplayProfile) field.ErrorList {
 			return validation.ValidateReplayProfile(updated)
 		},
+		Warnings: warnings.ForReplayProfile,
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Pattern", "Where arrival times come from."),
 			resource.Column("Speed", "Factor of the recorded pace."),

@@ -13,6 +13,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
+	"github.com/restage-dev/restage/pkg/apis/replay/warnings"
 	"github.com/restage-dev/restage/pkg/registry/resource"
 )
 
@@ -33,8 +34,9 @@ func Kind() *resource.Kind[*replay.TrafficReplay] {
 		Fields: func(r *replay.TrafficReplay) fields.Set {
 			return fields.Set{v1alpha1.FieldSnapshotName: r.Spec.SnapshotName}
 		},
-		Columns: columns(),
-		Cells:   cells,
+		Warnings: warnings.ForTrafficReplay,
+		Columns:  columns(),
+		Cells:    cells,
 	}
 }
 
