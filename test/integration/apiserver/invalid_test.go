@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,9 +22,6 @@ func TestBadManifestsAreRefused(t *testing.T) {
 		v1alpha1.Slice{Key: "front:9898", Direction: v1alpha1.DirectionInbound},
 		v1alpha1.Slice{Key: "back:9898", Direction: v1alpha1.DirectionOutbound},
 		v1alpha1.Slice{Key: "backup:9898", Direction: v1alpha1.DirectionOutbound})
-	class := newClass("short")
-	class.Spec.MaxTimeout = &metav1.Duration{Duration: time.Minute}
-	createClass(t, class)
 
 	for _, test := range []struct{ name, resource, spec, want string }{
 		{"unknown snapshot", "trafficreplays", `snapshotName: monday`, `spec.snapshotName: Not found: "monday"`},
@@ -48,8 +44,6 @@ func TestBadManifestsAreRefused(t *testing.T) {
 		{"environment twice", "trafficreplays", `{snapshotName: ready, environment: {name: a, template: {}}}`, `spec.environment.template: Forbidden`},
 		{"standing environment with workloads", "trafficreplays", `{snapshotName: ready, environment: {name: a}, workloads: [{ref: {name: front}}]}`, `spec.workloads: Forbidden`},
 		{"unknown class", "trafficreplays", `{snapshotName: ready, environment: {template: {className: big}}}`, `spec.environment.template.className: Not found: "big"`},
-		{"timeout over the class's", "trafficreplays", `{snapshotName: ready, timeout: 2m, environment: {template: {className: short}}}`,
-			`spec.timeout: Invalid value: "2m0s": must be no more than 1m0s, the limit of EnvironmentClass "short"`},
 		{"target without LoadOnly", "trafficreplays", `{snapshotName: ready, target: {url: "http://x"}}`, `spec.target: Forbidden`},
 		{"LoadOnly without target", "trafficreplays", `{snapshotName: ready, mode: LoadOnly}`, `spec.target: Required value`},
 		{"target with a path", "trafficreplays", `{snapshotName: ready, mode: LoadOnly, target: {url: "http://x/y"}}`, `spec.target.url: Invalid value: "http://x/y": must have neither path nor query`},

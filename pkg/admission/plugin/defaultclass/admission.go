@@ -6,17 +6,16 @@
 package defaultclass
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/warning"
 
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -25,28 +24,23 @@ import (
 // PluginName is the name of the plugin in flags.
 const PluginName = "DefaultEnvironmentClass"
 
-// Register makes the plugin known.
-func Register(plugins *admission.Plugins) {
-	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) { return New(), nil })
-}
-
 // Plugin names the default class.
 type Plugin struct {
 	*admission.Handler
-	client versioned.Interface
+	read lookup.Reader
 }
 
 // New returns a plugin that still wants a client.
 func New() *Plugin {
-	return &Plugin{Handler: admission.NewHandler(admission.Create)}
+	return &Plugin{Handler: admission.NewHandler(admission.Create, admission.Update)}
 }
 
 // SetReplayClient gives the plugin what it reads classes with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.client = client }
+func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.client == nil {
+	if p.read.Client == nil {
 		return errors.New(PluginName + " lacks a client")
 	}
 	return nil
@@ -56,10 +50,10 @@ func (p *Plugin) ValidateInitialization() error {
 // as it is and gets built-in defaults.
 func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
 	environment, ok := a.GetObject().(*replay.Environment)
-	if !ok || a.GetSubresource() != "" || environment.Spec.ClassName != "" {
+	if !ok || a.GetOperation() != admission.Create || a.GetSubresource() != "" || environment.Spec.ClassName != "" {
 		return nil
 	}
-	class, err := Find(ctx, p.client)
+	class, err := p.read.DefaultClass(ctx)
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
@@ -69,20 +63,23 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	return nil
 }
 
-// Find returns the default class, the newest when there are several, nil when there is none.
-func Find(ctx context.Context, client versioned.Interface) (*v1alpha1.EnvironmentClass, error) {
-	list, err := client.ReplayV1alpha1().EnvironmentClasses().List(ctx, metav1.ListOptions{})
+// Validate warns of a class that becomes a second default one. It refuses nothing: two are what one has for a moment when one
+// takes the place of the other.
+func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admission.ObjectInterfaces) error {
+	class, ok := a.GetObject().(*replay.EnvironmentClass)
+	if !ok || a.GetSubresource() != "" || !lookup.IsDefault(class) {
+		return nil
+	}
+	if old, ok := a.GetOldObject().(*replay.EnvironmentClass); ok && lookup.IsDefault(old) {
+		return nil
+	}
+	other, err := p.read.DefaultClass(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listing EnvironmentClasses: %w", err)
+		return apierrors.NewInternalError(err)
 	}
-	defaults := slices.DeleteFunc(list.Items, func(class v1alpha1.EnvironmentClass) bool {
-		return class.Annotations[v1alpha1.AnnotationDefaultClass] != "true"
-	})
-	if len(defaults) == 0 {
-		return nil, nil
+	if other != nil && other.Name != class.Name {
+		warning.AddWarning(ctx, "", fmt.Sprintf("%s: EnvironmentClass %q is marked as the default, too; the newest of them is taken",
+			field.NewPath("metadata", "annotations").Key(v1alpha1.AnnotationDefaultClass), other.Name))
 	}
-	newest := slices.MinFunc(defaults, func(a, b v1alpha1.EnvironmentClass) int {
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
-	})
-	return &newest, nil
+	return nil
 }

@@ -2,19 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package referencevalidation holds the admission plugin ReferenceValidation, which refuses objects that refer to what
-// does not exist, with the path of the field that does.
+// does not exist, with the path of the field that does, and warns of what exists and will hardly do.
 package referencevalidation
 
 import (
 	"context"
 	"errors"
-	"io"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -25,17 +25,12 @@ const PluginName = "ReferenceValidation"
 
 var specPath = field.NewPath("spec")
 
-// Register makes the plugin known.
-func Register(plugins *admission.Plugins) {
-	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) { return New(), nil })
-}
-
 // Plugin checks references at the creation of objects. What is deleted later is a matter of the controller.
 type Plugin struct {
 	*admission.Handler
-	client versioned.Interface
-	host   kubernetes.Interface
-	image  string
+	read  lookup.Reader
+	host  kubernetes.Interface
+	image string
 }
 
 // New returns a plugin that still wants clients and the image of the proxy.
@@ -44,7 +39,7 @@ func New() *Plugin {
 }
 
 // SetReplayClient gives the plugin what it reads the objects of this server with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.client = client }
+func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
 
 // SetHostClient gives the plugin what it reads workloads with.
 func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
@@ -54,7 +49,7 @@ func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.client == nil || p.host == nil || p.image == "" {
+	if p.read.Client == nil || p.host == nil || p.image == "" {
 		return errors.New(PluginName + " lacks a client or the image of the proxy")
 	}
 	return nil
@@ -70,7 +65,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	namespace := a.GetNamespace()
 	switch object := a.GetObject().(type) {
 	case *replay.TrafficCapture:
-		_, errs, err = workload.Find(ctx, p.host, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
+		errs, err = p.capture(ctx, namespace, object)
 	case *replay.TrafficSnapshot:
 		_, errs, err = workload.Find(ctx, p.host, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
 	case *replay.Environment:
@@ -87,11 +82,21 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	return nil
 }
 
-// environment checks the snapshot and what of it is asked for; SidecarInjection has checked class and workloads.
-func (p *Plugin) environment(ctx context.Context, namespace string, e *replay.Environment) (field.ErrorList, error) {
-	snapshot, errs, err := p.snapshot(ctx, namespace, e.Spec.SnapshotName)
+func (p *Plugin) capture(ctx context.Context, namespace string, c *replay.TrafficCapture) (field.ErrorList, error) {
+	deployment, errs, err := workload.Find(ctx, p.host, namespace, c.Spec.WorkloadRef, specPath.Child("workloadRef"))
 	if err != nil || len(errs) > 0 {
 		return errs, err
 	}
+	warnOfPorts(ctx, c.Spec.Ports, deployment)
+	return nil, nil
+}
+
+// environment checks the snapshot and what of it is asked for; SidecarInjection has checked class and workloads.
+func (p *Plugin) environment(ctx context.Context, namespace string, e *replay.Environment) (field.ErrorList, error) {
+	snapshot, errs, err := p.read.Snapshot(ctx, namespace, e.Spec.SnapshotName)
+	if err != nil || len(errs) > 0 {
+		return errs, err
+	}
+	warnOfSnapshot(ctx, snapshot, false)
 	return checkSlices(e.Spec.Workloads, snapshot), nil
 }

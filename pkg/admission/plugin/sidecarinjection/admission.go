@@ -8,16 +8,14 @@ package sidecarinjection
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/storage/names"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -27,17 +25,12 @@ import (
 // PluginName is the name of the plugin in flags.
 const PluginName = "SidecarInjection"
 
-// Register makes the plugin known.
-func Register(plugins *admission.Plugins) {
-	plugins.Register(PluginName, func(io.Reader) (admission.Interface, error) { return New(), nil })
-}
-
 // Plugin compiles pod templates.
 type Plugin struct {
 	*admission.Handler
-	client versioned.Interface
-	host   kubernetes.Interface
-	image  string
+	read  lookup.Reader
+	host  kubernetes.Interface
+	image string
 }
 
 // New returns a plugin that still wants clients and the image of the proxy.
@@ -46,7 +39,7 @@ func New() *Plugin {
 }
 
 // SetReplayClient gives the plugin what it reads classes with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.client = client }
+func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
 
 // SetHostClient gives the plugin what it reads workloads with.
 func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
@@ -56,7 +49,7 @@ func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.client == nil || p.host == nil || p.image == "" {
+	if p.read.Client == nil || p.host == nil || p.image == "" {
 		return errors.New(PluginName + " lacks a client or the image of the proxy")
 	}
 	return nil
@@ -72,7 +65,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	if environment.Name == "" && environment.GenerateName != "" {
 		environment.Name = names.SimpleNameGenerator.GenerateName(environment.GenerateName)
 	}
-	class, errs, err := p.class(ctx, environment.Spec.ClassName)
+	class, errs, err := p.read.Class(ctx, environment.Spec.ClassName, field.NewPath("spec", "className"))
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
@@ -96,18 +89,4 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 		return apierrors.NewInvalid(a.GetKind().GroupKind(), environment.Name, errs)
 	}
 	return nil
-}
-
-func (p *Plugin) class(ctx context.Context, name string) (*v1alpha1.EnvironmentClass, field.ErrorList, error) {
-	if name == "" {
-		return nil, nil, nil
-	}
-	class, err := p.client.ReplayV1alpha1().EnvironmentClasses().Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, field.ErrorList{field.NotFound(field.NewPath("spec", "className"), name)}, nil
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading EnvironmentClass %s: %w", name, err)
-	}
-	return class, nil, nil
 }

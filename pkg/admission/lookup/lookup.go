@@ -1,0 +1,86 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lookup reads what objects refer to, for admission plugins. Everything is read live, because a replay is often made
+// in the same breath as the snapshot and the profile that it names.
+package lookup
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+)
+
+var specPath = field.NewPath("spec")
+
+// Reader reads objects of this server.
+type Reader struct {
+	Client versioned.Interface
+}
+
+// lookup reads an object by its name. When there is none, the error list says so.
+func lookup[T any](ctx context.Context, get func(context.Context, string, metav1.GetOptions) (*T, error), name string, path *field.Path) (*T, field.ErrorList, error) {
+	object, err := get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, field.ErrorList{field.NotFound(path, name)}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading what %s names: %w", path, err)
+	}
+	return object, nil, nil
+}
+
+// Snapshot reads what spec.snapshotName names.
+func (r Reader) Snapshot(ctx context.Context, namespace, name string) (*v1alpha1.TrafficSnapshot, field.ErrorList, error) {
+	return lookup(ctx, r.Client.ReplayV1alpha1().TrafficSnapshots(namespace).Get, name, specPath.Child("snapshotName"))
+}
+
+// Environment reads a standing environment.
+func (r Reader) Environment(ctx context.Context, namespace, name string, path *field.Path) (*v1alpha1.Environment, field.ErrorList, error) {
+	return lookup(ctx, r.Client.ReplayV1alpha1().Environments(namespace).Get, name, path)
+}
+
+// Class reads a class. It accepts an empty name, which stands for none.
+func (r Reader) Class(ctx context.Context, name string, path *field.Path) (*v1alpha1.EnvironmentClass, field.ErrorList, error) {
+	if name == "" {
+		return nil, nil, nil
+	}
+	return lookup(ctx, r.Client.ReplayV1alpha1().EnvironmentClasses().Get, name, path)
+}
+
+// Profile reads what spec.profileName names. It accepts an empty name, which stands for none.
+func (r Reader) Profile(ctx context.Context, namespace, name string) (*v1alpha1.ReplayProfile, field.ErrorList, error) {
+	if name == "" {
+		return nil, nil, nil
+	}
+	return lookup(ctx, r.Client.ReplayV1alpha1().ReplayProfiles(namespace).Get, name, specPath.Child("profileName"))
+}
+
+// DefaultClass returns the class that is taken where none is named: the newest when several are marked, nil when none is.
+func (r Reader) DefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
+	list, err := r.Client.ReplayV1alpha1().EnvironmentClasses().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing EnvironmentClasses: %w", err)
+	}
+	defaults := slices.DeleteFunc(list.Items, func(class v1alpha1.EnvironmentClass) bool { return !IsDefault(&class) })
+	if len(defaults) == 0 {
+		return nil, nil
+	}
+	newest := slices.MinFunc(defaults, func(a, b v1alpha1.EnvironmentClass) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return &newest, nil
+}
+
+// IsDefault tells whether a class is marked as the default one.
+func IsDefault(class metav1.Object) bool {
+	return class.GetAnnotations()[v1alpha1.AnnotationDefaultClass] == "true"
+}

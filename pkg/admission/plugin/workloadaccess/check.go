@@ -1,0 +1,104 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workloadaccess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+)
+
+const (
+	// maxNames is the number of objects of one kind up to which each is asked for by its name. Whoever needs more must have the
+	// right to all of them, so that no object makes us ask without end.
+	maxNames = 32
+	// parallel is the number of questions that are asked of the host at once for one request.
+	parallel = 8
+)
+
+// missing returns those of the needs that the caller has no right to, in their order.
+func (p *Plugin) missing(ctx context.Context, caller user.Info, needs []need) ([]need, error) {
+	needs = distinct(needs)
+	allowed := make([]bool, len(needs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, n := range needs {
+		group.Go(func() error {
+			decision, _, err := p.authorizer.Authorize(ctx, n.of(caller))
+			allowed[i] = decision == authorizer.DecisionAllow
+			if err != nil && !allowed[i] {
+				return fmt.Errorf("asking whether the caller may %s %s: %w", n.verb, n.resource, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var missing []need
+	for i, n := range needs {
+		if !allowed[i] {
+			missing = append(missing, n)
+		}
+	}
+	return missing, nil
+}
+
+// distinct returns each right once, with the first field that needs it. An object that lacks a name is refused by validation.
+func distinct(needs []need) (once []need) {
+	needs = slices.DeleteFunc(slices.Clone(needs), func(n need) bool { return n.name == "" && n.verb != "create" })
+	names := map[right]map[string]bool{}
+	for _, n := range needs {
+		if all := n.all(); names[all] == nil {
+			names[all] = map[string]bool{}
+		}
+		names[n.all()][n.name] = true
+	}
+	seen := map[right]bool{}
+	for _, n := range needs {
+		if len(names[n.all()]) > maxNames {
+			n.right = n.all()
+		}
+		if !seen[n.right] {
+			seen[n.right] = true
+			once = append(once, n)
+		}
+	}
+	return once
+}
+
+// all is the same right to every object of the kind.
+func (r right) all() right {
+	r.name = ""
+	return r
+}
+
+// forbidden names every missing right, and the field that needs it.
+func forbidden(a admission.Attributes, missing []need) error {
+	caller := ""
+	if info := a.GetUserInfo(); info != nil {
+		caller = info.GetName()
+	}
+	var texts []string
+	var causes []metav1.StatusCause
+	for _, n := range missing {
+		text := n.denied(caller)
+		texts = append(texts, fmt.Sprintf("%s: %s", n.path, text))
+		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeForbidden, Field: n.path.String(), Message: text})
+	}
+	err := admission.NewForbidden(a, errors.New(strings.Join(texts, "; ")))
+	if status := new(apierrors.StatusError); errors.As(err, &status) {
+		status.ErrStatus.Details.Causes = causes
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workloadaccess
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
+	"github.com/restage-dev/restage/pkg/apis/replay"
+)
+
+var specPath = field.NewPath("spec")
+
+// stated returns what an object needs as far as it says so itself.
+func stated(object runtime.Object, namespace string) []need {
+	of := rights{namespace}
+	switch o := object.(type) {
+	case *replay.TrafficCapture:
+		// Recording adds a container to the template: whoever may patch the Deployment could do the same.
+		return []need{of.deployment("patch", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+	case *replay.TrafficSnapshot:
+		// Its traffic is read through trafficsnapshots/records, which is a right of its own.
+		return []need{of.deployment("get", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+	case *replay.Environment:
+		needs := []need{of.snapshot(o.Spec.SnapshotName)}
+		return append(needs, running(of, o.Spec.Workloads)...)
+	case *replay.TrafficReplay:
+		return statedByReplay(of, &o.Spec)
+	}
+	return nil
+}
+
+func statedByReplay(of rights, spec *replay.TrafficReplaySpec) []need {
+	needs := []need{of.snapshot(spec.SnapshotName)}
+	switch {
+	case spec.Target != nil:
+		// The recorded requests go to wherever the caller says, so he must be allowed to read them.
+		return append(needs, of.records(spec.SnapshotName, specPath.Child("target", "url")))
+	case spec.Environment != nil && spec.Environment.Name != "":
+		// The pods are there already, and whoever made them has been asked.
+		return append(needs, of.environment(spec.Environment.Name, specPath.Child("environment", "name")))
+	}
+	return append(needs, running(of, spec.Workloads)...)
+}
+
+// running is what running copies of workloads needs. What Restage makes is a Deployment with its own names and rules; what the caller gets
+// is a pod that runs his image with the service account of the workload. In Kubernetes the right to that is "create pods":
+// it comprises every service account of the namespace. "create deployments" leads to the same and is not asked for besides.
+func running(of rights, workloads []replay.EnvironmentWorkload) []need {
+	needs := []need{of.pods(specPath.Child("workloads"))}
+	for i, workload := range workloads {
+		needs = append(needs, of.deployment("get", workload.Ref.Name, specPath.Child("workloads").Index(i).Child("ref", "name")))
+	}
+	return needs
+}
+
+// learned returns what an object needs according to what it refers to, and the copies that it asks for. What it refers to
+// and is not there is the matter of ReferenceValidation.
+func (p *Plugin) learned(ctx context.Context, object runtime.Object, namespace string) (needs []need, copies []lookup.Copy, err error) {
+	of := rights{namespace}
+	switch o := object.(type) {
+	case *replay.Environment:
+		for i, copied := range o.Spec.Workloads {
+			copies = append(copies, lookup.Copy{Workload: copied, Path: specPath.Child("workloads").Index(i)})
+		}
+		needs, err = p.class(ctx, of, o.Spec.ClassName, specPath.Child("className"))
+		return needs, copies, err
+	case *replay.TrafficReplay:
+		snapshot, _, err := p.read.Snapshot(ctx, namespace, o.Spec.SnapshotName)
+		if err != nil {
+			return nil, nil, err
+		}
+		if copies = lookup.Copies(o, snapshot); len(o.Spec.Workloads) == 0 && len(copies) == 1 {
+			needs = append(needs, of.deployment("get", copies[0].Workload.Ref.Name, specPath.Child("snapshotName")))
+		}
+		if o.Spec.Environment == nil || o.Spec.Environment.Template == nil {
+			return needs, copies, nil // the default class
+		}
+		more, err := p.class(ctx, of, o.Spec.Environment.Template.ClassName, specPath.Child("environment", "template", "className"))
+		return append(needs, more...), copies, err
+	}
+	return nil, nil, nil
+}
+
+// class asks for the verb use, as Kubernetes has it for objects that are used and not changed. The default class is for everybody:
+// it is what those get who name none, and marking it so is the platform team's grant.
+func (p *Plugin) class(ctx context.Context, of rights, name string, path *field.Path) ([]need, error) {
+	class, _, err := p.read.Class(ctx, name, path)
+	if err != nil || class == nil || lookup.IsDefault(class) {
+		return nil, err
+	}
+	return []need{of.class(name, path)}, nil
+}
+
+// secrets asks for the Secrets that the pods of the copies get to see, those of overrides included. Kubernetes lets everybody who may
+// create pods mount any Secret of the namespace; we do not, because the caller need not know what a template names.
+func (p *Plugin) secrets(ctx context.Context, namespace string, copies []lookup.Copy) (needs []need, err error) {
+	of := rights{namespace}
+	for _, wanted := range copies {
+		template := wanted.Workload.Template
+		if template == nil { // a replay, whose environment is made later
+			// A template that cannot be compiled is the matter of ReferenceValidation.
+			template, _, err = workload.Compile(ctx, p.host, workload.Place{Namespace: namespace, ProxyImage: p.image}, &wanted.Workload, wanted.Path)
+			if err != nil {
+				return nil, err
+			}
+		}
+		if template == nil {
+			continue
+		}
+		for _, use := range workload.Secrets(&template.Spec, wanted.Path.Child("template", "spec")) {
+			needs = append(needs, of.secret(use.Name, use.Path))
+		}
+	}
+	return needs, nil
+}
