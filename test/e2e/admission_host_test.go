@@ -1,0 +1,123 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// policyScope restricts the policies of these tests to one namespace.
+const policyScope = `
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NS}}
+    resourceRules:
+    - {apiGroups: [replay.restage.dev], apiVersions: ["*"], operations: [CREATE], resources: [trafficreplays]}
+`
+
+// TestAdmissionPolicies shows that the cluster's own policies hold for our types: kube-apiserver does not run them for requests
+// that it hands on, so that we must.
+func TestAdmissionPolicies(t *testing.T) {
+	q := openQuay(t)
+	t.Run("ValidatingAdmissionPolicy", func(t *testing.T) {
+		q.cluster(t, `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NS}
+spec:
+  failurePolicy: Fail
+  validations:
+  - expression: object.spec.?buildTag.orValue("") != ""
+    message: a replay must say which build it tests`+policyScope+`---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NS}
+spec: {policyName: NS, validationActions: [Deny]}
+`)
+		eventually(t, time.Minute, "the policy denies", func() (bool, string) {
+			_, err := q.create(t, "TrafficReplay", "untagged", ourReplay, "", "--dry-run=server")
+			return err != nil && strings.Contains(err.Error(), "a replay must say which build it tests"), fmt.Sprint(err)
+		})
+		if _, err := q.create(t, "TrafficReplay", "tagged", "{snapshotName: monday, buildTag: v1}", "", "--dry-run=server"); err != nil {
+			t.Errorf("a replay that obeys the policy: %v", err)
+		}
+	})
+	t.Run("MutatingAdmissionPolicy", func(t *testing.T) {
+		versions := kubectl(t, "api-resources", "--api-group=admissionregistration.k8s.io", "-o", "name")
+		if !strings.Contains(versions, "mutatingadmissionpolicies") {
+			t.Fatalf("the host serves %s", versions)
+		}
+		q.cluster(t, `
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: NS}
+spec:
+  failurePolicy: Fail
+  reinvocationPolicy: Never
+  mutations:
+  - patchType: ApplyConfiguration
+    applyConfiguration:
+      expression: 'Object{metadata: Object.metadata{labels: {"team": "checkout"}}}'`+policyScope+`---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: NS}
+spec: {policyName: NS}
+`)
+		eventually(t, time.Minute, "the policy sets the label", func() (bool, string) {
+			out, err := q.create(t, "TrafficReplay", "labelled", "{snapshotName: monday, buildTag: v1}", "", "--dry-run=server")
+			return err == nil && strings.Contains(out, "team: checkout"), fmt.Sprint(out, err)
+		})
+	})
+}
+
+// TestAdmissionQuota shows that the number of our objects can be limited. The server enforces the quota; the host only counts.
+func TestAdmissionQuota(t *testing.T) {
+	q := openQuay(t)
+	q.apply(t, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: replays, namespace: NS}\nspec: {hard: {count/trafficreplays.replay.restage.dev: 1}}\n")
+	q.kubectl(t, "wait", "resourcequota/replays", `--for=jsonpath={.status.used.count/trafficreplays\.replay\.restage\.dev}=0`, "--timeout=90s")
+	if _, err := q.create(t, "TrafficReplay", "first", ourReplay, ""); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, "the quota is enforced", func() (bool, string) { // the server hears of a quota after the host has
+		_, err := q.create(t, "TrafficReplay", "second", ourReplay, "", "--dry-run=server")
+		return err != nil && strings.Contains(err.Error(), "exceeded quota: replays, requested: count/trafficreplays.replay.restage.dev=1"), fmt.Sprint(err)
+	})
+	_, err := q.create(t, "TrafficReplay", "second", ourReplay, "")
+	mustName(t, err, "Forbidden", "exceeded quota: replays", "used: count/trafficreplays.replay.restage.dev=1", "limited: count/trafficreplays.replay.restage.dev=1")
+	q.kubectl(t, "delete", "trafficreplay", "first", "--timeout=60s")
+	eventually(t, 90*time.Second, "the place is free again", func() (bool, string) {
+		_, err := q.create(t, "TrafficReplay", "third", ourReplay, "", "--dry-run=server")
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
+// TestAdmissionTerminatingNamespace keeps a namespace from going, and makes nothing in it.
+func TestAdmissionTerminatingNamespace(t *testing.T) {
+	ns := namespace(t, "e2e-adm-going")
+	mustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hold, namespace: "+ns+", finalizers: [e2e.restage.dev/hold]}\n")
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := run(ctx, "", "kubectl", "-n", ns, "patch", "configmap", "hold", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`); err != nil {
+			t.Error(err)
+		}
+	})
+	kubectl(t, "delete", "namespace", ns, "--wait=false")
+	kubectl(t, "wait", "namespace/"+ns, "--for=jsonpath={.status.phase}=Terminating", "--timeout=30s")
+	q := &quay{ns}
+	eventually(t, 30*time.Second, "creation is refused", func() (bool, string) { // the server hears of it after the host
+		_, err := q.create(t, "ReplayProfile", "late", "{}", "", "--dry-run=server")
+		return err != nil && strings.Contains(err.Error(), "because it is being terminated"), fmt.Sprint(err)
+	})
+	_, err := q.create(t, "ReplayProfile", "late", "{}", "")
+	mustName(t, err, "Forbidden", "because it is being terminated")
+	_, err = (&quay{"e2e-adm-nosuch"}).create(t, "ReplayProfile", "late", "{}", "")
+	mustName(t, err, "NotFound", "e2e-adm-nosuch")
+}
