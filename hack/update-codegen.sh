@@ -48,14 +48,19 @@ go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
   "${external[@]/#/--readonly-pkg=}" "${external[@]}" "${apis}/v1alpha1"
 
 echo "clients, listers, informers, apply configurations"
-# applyconfiguration-gen looks for models under the names of their Go packages, not those of openapi-model-package.
-go run ./hack/models-schema |
-  sed 's/dev\.restage\.replay\./com.github.restage-dev.restage.pkg.apis.replay./g' >"${models}"
+# applyconfiguration-gen looks for models under the names of their Go packages, not those of openapi-model-package, under which
+# field managers look for them at run time: there and back.
+go_name='com.github.restage-dev.restage.pkg.apis.replay.' model_name='dev.restage.replay.'
+go run ./hack/models-schema | sed "s/${model_name//./\\.}/${go_name}/g" >"${models}"
 go tool applyconfiguration-gen "${header[@]}" --openapi-schema "${models}" \
   --output-dir pkg/generated/applyconfiguration --output-pkg "${generated}/applyconfiguration" "${apis}/v1alpha1"
+find pkg/generated/applyconfiguration -name '*.go' -exec sed -i "s/${go_name//./\\.}/${model_name}/g" {} +
 go tool client-gen "${header[@]}" --clientset-name versioned --input-base "${module}/pkg/apis" --input replay/v1alpha1 \
   --apply-configuration-package "${generated}/applyconfiguration" \
   --output-dir pkg/generated/clientset --output-pkg "${generated}/clientset"
+# The fake clients take a tracker that knows the plurals of our kinds.
+sed -i -e 's/testing\.NewObjectTracker(/faketracker.New(/' -e 's/testing\.NewFieldManagedObjectTracker(/faketracker.NewFieldManaged(/' \
+  -e "/^\tapplyconfiguration \"/i\\\tfaketracker \"${module}/pkg/faketracker\"" pkg/generated/clientset/versioned/fake/clientset_generated.go
 go tool lister-gen "${header[@]}" \
   --output-dir pkg/generated/listers --output-pkg "${generated}/listers" "${apis}/v1alpha1"
 go tool informer-gen "${header[@]}" \
