@@ -24,6 +24,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/finalize"
+	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
@@ -92,15 +93,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, r.finish(ctx, capture, active)
 	}
 	if !finalize.Has(capture, Finalizer) {
-		capture.Finalizers = append(capture.Finalizers, Finalizer)
-		_, err := r.Client.ReplayV1alpha1().TrafficCaptures(key.Namespace).Update(ctx, capture, metav1.UpdateOptions{})
-		return 0, err // goes on with the event of the update
+		return 0, r.hold(ctx, capture) // goes on with the event of the update
 	}
 	condition, err := r.record(ctx, capture, deployment, active)
 	if err != nil {
 		return 0, err
 	}
 	return refresh, r.updateStatus(ctx, cached, capture, condition)
+}
+
+// hold puts the finalizer on and writes nothing else, so that it neither meets nor undoes a user's edit that the cache does not hold yet.
+func (r *Reconciler) hold(ctx context.Context, capture *v1alpha1.TrafficCapture) error {
+	config := apply.TrafficCapture(capture.Name, capture.Namespace).WithUID(capture.UID).WithFinalizers(Finalizer)
+	_, err := r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	return err
 }
 
 // record puts the proxy into the workload's template, or takes it out of one that must not have it, and counts.

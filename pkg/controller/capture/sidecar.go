@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// FieldManager owns what is added to a workload's template, and nothing else.
+	// FieldManager owns what is added to a workload's template, nothing else of it, and the finalizer of captures.
 	FieldManager = "restage-capture"
 	// appliedAnnotation on a pod template is the hash of what was added, so that it is applied only when it has changed.
 	appliedAnnotation = "capture.restage.dev/applied"

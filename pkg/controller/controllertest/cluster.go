@@ -32,8 +32,7 @@ type Cluster struct {
 
 // New returns a cluster with these objects of Kubernetes in it.
 func New(objects ...runtime.Object) *Cluster {
-	// Our own objects are never applied, so the simple client does.
-	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewSimpleClientset()}
+	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset()}
 	c.Kube.PrependReactor("create", "*", Identify)
 	c.Replay.PrependReactor("create", "*", Identify)
 	return c

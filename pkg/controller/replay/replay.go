@@ -25,6 +25,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/finalize"
+	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -83,15 +84,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, r.forget(ctx, replay)
 	}
 	if !finalize.Has(replay, Finalizer) {
-		replay.Finalizers = append(replay.Finalizers, Finalizer)
-		_, err := r.Client.ReplayV1alpha1().TrafficReplays(key.Namespace).Update(ctx, replay, metav1.UpdateOptions{})
-		return 0, err // goes on with the event of the update
+		return 0, r.hold(ctx, replay) // goes on with the event of the update
 	}
 	again, failure := r.step(ctx, replay)
 	if err := r.updateStatus(ctx, cached, replay); err != nil {
 		return 0, err
 	}
 	return again, failure
+}
+
+// hold puts the finalizer on and writes nothing else, so that it neither meets nor undoes a user's edit that the cache does not hold yet.
+func (r *Reconciler) hold(ctx context.Context, replay *v1alpha1.TrafficReplay) error {
+	config := apply.TrafficReplay(replay.Name, replay.Namespace).WithUID(replay.UID).WithFinalizers(Finalizer)
+	_, err := r.Client.ReplayV1alpha1().TrafficReplays(replay.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	return err
 }
 
 // step does what is due: begin, run, or clear up.

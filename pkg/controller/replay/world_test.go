@@ -55,14 +55,10 @@ func (w *world) populate(spec v1alpha1.TrafficReplaySpec, objects ...runtime.Obj
 	spec.SnapshotName = "recorded"
 	replay := &v1alpha1.TrafficReplay{ObjectMeta: metav1.ObjectMeta{Name: "run", Namespace: shop, UID: "run-uid", Generation: 1}, Spec: spec}
 	v1alpha1.SetDefaults_TrafficReplay(replay)
-	for _, object := range objects {
+	for _, object := range append(objects, replay) {
 		if err := w.cluster.Replay.Tracker().Add(object); err != nil {
 			w.Fatal(err)
 		}
-	}
-	// The tracker guesses another plural for this one.
-	if err := w.cluster.Replay.Tracker().Create(v1alpha1.SchemeGroupVersion.WithResource("trafficreplays"), replay, shop); err != nil {
-		w.Fatal(err)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/finalize"
+	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -32,6 +33,7 @@ import (
 const Finalizer = "replay.restage.dev/traffic"
 
 const (
+	fieldManager = "restage-snapshot"
 	// settle is how long after its window ends a snapshot is cut: proxies hand over what they hold every 250 ms, and an exchange
 	// whose request is in the window takes its time to end.
 	settle       = 2 * time.Second
@@ -73,9 +75,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, nil
 	}
 	if !finalize.Has(snapshot, Finalizer) {
-		snapshot.Finalizers = append(snapshot.Finalizers, Finalizer)
-		_, err := r.Client.ReplayV1alpha1().TrafficSnapshots(key.Namespace).Update(ctx, snapshot, metav1.UpdateOptions{})
-		return 0, err // goes on with the event of the update
+		return 0, r.hold(ctx, snapshot) // goes on with the event of the update
 	}
 	from, to := Window(snapshot)
 	if wait := to.Add(settle).Sub(r.Clock.Now()); wait > 0 {
@@ -83,6 +83,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 			fmt.Sprintf("requests until %s are still being recorded", to.UTC().Format(time.RFC3339))))
 	}
 	return 0, r.build(ctx, cached, snapshot, from, to)
+}
+
+// hold puts the finalizer on and writes nothing else, so that it neither meets nor undoes a user's edit that the cache does not hold yet.
+func (r *Reconciler) hold(ctx context.Context, snapshot *v1alpha1.TrafficSnapshot) error {
+	config := apply.TrafficSnapshot(snapshot.Name, snapshot.Namespace).WithUID(snapshot.UID).WithFinalizers(Finalizer)
+	_, err := r.Client.ReplayV1alpha1().TrafficSnapshots(snapshot.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	return err
 }
 
 // Window returns the times between which requests must have begun, the first inclusive, the second exclusive.
