@@ -85,9 +85,24 @@ const (
 	ReplayRestored = "Restored"
 )
 
+// ReplayPhase tells in a word how a replay stands.
+type ReplayPhase string
+
+// Phases of a replay.
+const (
+	PhasePending   ReplayPhase = "Pending"
+	PhaseRunning   ReplayPhase = "Running"
+	PhasePassed    ReplayPhase = "Passed"
+	PhaseFailed    ReplayPhase = "Failed"
+	PhaseEnded     ReplayPhase = "Ended"
+	PhaseCancelled ReplayPhase = "Cancelled"
+	PhaseError     ReplayPhase = "Error"
+)
+
 // TrafficReplayStatus says how far a replay is and what came of it.
 type TrafficReplayStatus struct {
 	ObservedGeneration int64
+	Phase              ReplayPhase
 	Conditions         []metav1.Condition
 	EnvironmentName    string
 	Progress           *ReplayProgress

@@ -8,10 +8,12 @@ package testserver
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc"
@@ -42,9 +44,12 @@ type Server struct {
 	// Host is the fake API server of the cluster. Workloads and namespaces go there.
 	Host kubernetes.Interface
 
+	// EtcdURL is where the embedded etcd listens.
+	EtcdURL string
+
 	cancel context.CancelFunc
 	done   chan error
-	dir    string
+	remove string // directory that goes with the server
 }
 
 // Start runs a server that knows the objects as those of its host; namespaces must be among them.
@@ -55,6 +60,16 @@ func Start(ctx context.Context, forwarder grpc.ClientConnInterface, objects ...r
 	if err != nil {
 		return nil, err
 	}
+	s, err := StartIn(ctx, dir, forwarder, objects...)
+	if err != nil {
+		return nil, err
+	}
+	s.remove = dir
+	return s, nil
+}
+
+// StartIn is Start with the data in a directory that stays, with what an earlier server left there.
+func StartIn(ctx context.Context, dir string, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -66,7 +81,7 @@ func Start(ctx context.Context, forwarder grpc.ClientConnInterface, objects ...r
 	o.Authentication, o.Authorization = nil, nil
 	o.ServerRun.ShutdownDelayDuration = 0
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{Host: host, cancel: cancel, done: make(chan error, 1), dir: dir}
+	s := &Server{Host: host, EtcdURL: "unix://" + filepath.Join(dir, "client.sock"), cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		s.done <- o.Serve(ctx, &apiserver.Host{
 			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),
@@ -124,12 +139,12 @@ func ready(ctx context.Context, client *http.Client, url string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// Stop ends the server and removes its data. The error is that of the server.
+// Stop ends the server and removes the data that Start has made. The error is that of the server.
 func (s *Server) Stop() error {
 	s.cancel()
 	err := <-s.done
-	if removed := os.RemoveAll(s.dir); err == nil {
-		err = removed
+	if s.remove != "" {
+		err = errors.Join(err, os.RemoveAll(s.remove))
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // Object is an API object in its internal form.
@@ -42,8 +43,16 @@ type Kind[T Object] struct {
 	// object is made and when its spec changes. Optional.
 	Warnings func(T) []string
 
-	// Fields are the selectable fields besides name and namespace. Optional.
+	// DeriveStatus fills in what follows from the rest of the status. Nobody else writes the fields at the
+	// paths of Derived, which nobody owns. Optional.
+	DeriveStatus func(T)
+	Derived      []fieldpath.Path
+
+	// Fields are the selectable fields besides name and namespace. All of them are indexed. Optional.
 	Fields func(T) fields.Set
+	// Trigger is the one of the fields by which a changed object finds the watches that want it; those that
+	// do not select by it see every object. Optional.
+	Trigger string
 
 	// Columns of tables between the name and the age, and their cells.
 	Columns []metav1.TableColumnDefinition

@@ -6,7 +6,6 @@ package resource
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -81,7 +80,7 @@ func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RES
 		NewFunc:     func() runtime.Object { return kind.New() },
 		NewListFunc: kind.NewList,
 		PredicateFunc: func(label labels.Selector, field fields.Selector) storage.SelectionPredicate {
-			return storage.SelectionPredicate{Label: label, Field: field, GetAttrs: kind.attributes}
+			return storage.SelectionPredicate{Label: label, Field: field, GetAttrs: kind.attributes, IndexFields: kind.indexed()}
 		},
 		DefaultQualifiedResource:  replay.Resource(kind.Plural),
 		SingularQualifiedResource: replay.Resource(kind.Singular),
@@ -91,7 +90,9 @@ func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RES
 		ResetFieldsStrategy:       s,
 		TableConvertor:            tableConvertor[T]{kind},
 	}
-	if err := store.CompleteWithOptions(&generic.StoreOptions{RESTOptions: getter, AttrFunc: kind.attributes}); err != nil {
+	if err := store.CompleteWithOptions(&generic.StoreOptions{
+		RESTOptions: getter, AttrFunc: kind.attributes, TriggerFunc: kind.trigger(), Indexers: kind.indexers(),
+	}); err != nil {
 		return nil, nil, fmt.Errorf("storage of %s: %w", kind.Plural, err)
 	}
 	main := &REST{Store: store, shortNames: kind.ShortNames}
@@ -102,20 +103,4 @@ func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RES
 	statusStore.UpdateStrategy = statusStrategy[T]{s}
 	statusStore.ResetFieldsStrategy = statusStrategy[T]{s}
 	return main, &StatusREST{store: &statusStore}, nil
-}
-
-// attributes are what selectors see of an object.
-func (k *Kind[T]) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
-	object, ok := obj.(T)
-	if !ok {
-		return nil, nil, fmt.Errorf("selecting %s: unexpected %T", k.Plural, obj)
-	}
-	selectable := fields.Set{"metadata.name": object.GetName()}
-	if !k.ClusterScoped {
-		selectable["metadata.namespace"] = object.GetNamespace()
-	}
-	if k.Fields != nil {
-		maps.Copy(selectable, k.Fields(object))
-	}
-	return object.GetLabels(), selectable, nil
 }

@@ -22,10 +22,13 @@ type strategy[T Object] struct {
 	version fieldpath.APIVersion
 }
 
-func (s strategy[T]) NamespaceScoped() bool                       { return !s.kind.ClusterScoped }
-func (strategy[T]) AllowCreateOnUpdate(context.Context) bool      { return false }
-func (strategy[T]) AllowUnconditionalUpdate(context.Context) bool { return false }
-func (strategy[T]) Canonicalize(runtime.Object)                   {}
+func (s strategy[T]) NamespaceScoped() bool                  { return !s.kind.ClusterScoped }
+func (strategy[T]) AllowCreateOnUpdate(context.Context) bool { return false }
+func (strategy[T]) Canonicalize(runtime.Object)              {}
+
+// AllowUnconditionalUpdate lets an update without a resource version overwrite whatever is there, as Deployments, Jobs and
+// ConfigMaps do. One that carries a version is still refused when that is not the newest.
+func (strategy[T]) AllowUnconditionalUpdate(context.Context) bool { return true }
 
 func (s strategy[T]) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
 	if s.kind.Warnings == nil {
@@ -46,6 +49,14 @@ func (s strategy[T]) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	created.SetGeneration(1)
 	if s.kind.hasStatus() {
 		s.kind.SetStatus(created, s.kind.New())
+		s.derive(created)
+	}
+}
+
+// derive fills in the part of the status that is the server's own.
+func (s strategy[T]) derive(object T) {
+	if s.kind.DeriveStatus != nil {
+		s.kind.DeriveStatus(object)
 	}
 }
 
@@ -53,6 +64,7 @@ func (s strategy[T]) PrepareForUpdate(_ context.Context, obj, oldObj runtime.Obj
 	updated, old := obj.(T), oldObj.(T)
 	if s.kind.hasStatus() {
 		s.kind.SetStatus(updated, old)
+		s.derive(updated)
 	}
 	if s.kind.KeepServerFields != nil {
 		s.kind.KeepServerFields(updated, old)
@@ -89,6 +101,7 @@ func (s statusStrategy[T]) PrepareForUpdate(_ context.Context, obj, oldObj runti
 	updated, old := obj.(T), oldObj.(T)
 	s.kind.SetSpec(updated, old)
 	metav1.ResetObjectMetaForStatus(updated, old)
+	s.derive(updated)
 }
 
 func (s statusStrategy[T]) ValidateUpdate(_ context.Context, obj, _ runtime.Object) field.ErrorList {
@@ -96,5 +109,10 @@ func (s statusStrategy[T]) ValidateUpdate(_ context.Context, obj, _ runtime.Obje
 }
 
 func (s statusStrategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: fieldpath.NewSet(fieldpath.MakePathOrDie("spec"))}
+	reset := fieldpath.NewSet(s.kind.Derived...)
+	reset.Insert(fieldpath.MakePathOrDie("spec"))
+	for _, kept := range []string{"labels", "annotations", "finalizers", "ownerReferences"} {
+		reset.Insert(fieldpath.MakePathOrDie("metadata", kept))
+	}
+	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: reset}
 }

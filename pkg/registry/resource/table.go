@@ -64,6 +64,14 @@ func ConditionStatus(conditions []metav1.Condition, conditionType string) string
 	return None
 }
 
+// ConditionReason is the cell of a condition's reason, or None when the condition is not there.
+func ConditionReason(conditions []metav1.Condition, conditionType string) string {
+	if condition := meta.FindStatusCondition(conditions, conditionType); condition != nil {
+		return condition.Reason
+	}
+	return None
+}
+
 // Or returns None in place of an empty text.
 func Or(text string) string {
 	if text == "" {

@@ -124,11 +124,36 @@ const (
 	ReplayRestored = "Restored"
 )
 
+// ReplayPhase tells in a word how a replay stands.
+// +enum
+type ReplayPhase string
+
+const (
+	// PhasePending is a replay of which no request has been sent.
+	PhasePending ReplayPhase = "Pending"
+	// PhaseRunning is a replay whose requests are being sent, or whose mocks are being served.
+	PhaseRunning ReplayPhase = "Running"
+	// PhasePassed is a replay that has ended and whose goals all hold.
+	PhasePassed ReplayPhase = "Passed"
+	// PhaseFailed is a replay that has ended and of whose goals some do not hold.
+	PhaseFailed ReplayPhase = "Failed"
+	// PhaseEnded is a replay that has ended as it should and has no verdict, as in the mode MocksOnly.
+	PhaseEnded ReplayPhase = "Ended"
+	// PhaseCancelled is a replay that was ended on request.
+	PhaseCancelled ReplayPhase = "Cancelled"
+	// PhaseError is a replay that could not be judged; the condition Passed has the reason.
+	PhaseError ReplayPhase = "Error"
+)
+
 // TrafficReplayStatus says how far a replay is and what came of it.
 type TrafficReplayStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// phase tells in a word how the replay stands: Pending, Running, Passed, Failed, Ended without a verdict (MocksOnly),
+	// Cancelled or Error. The server derives it from the conditions; what a client writes here is replaced.
+	// +optional
+	Phase ReplayPhase `json:"phase,omitempty"`
 	// conditions: EnvironmentReady, Running, Complete, Passed and Restored.
 	// +optional
 	// +listType=map

@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 	"github.com/restage-dev/restage/pkg/apis/replay/warnings"
 	"github.com/restage-dev/restage/pkg/registry/resource"
@@ -20,7 +22,7 @@ import (
 // Kind describes Environment.
 func Kind() *resource.Kind[*replay.Environment] {
 	return &resource.Kind[*replay.Environment]{
-		Plural: "environments", Singular: "environment", ShortNames: []string{"env"},
+		Plural: "environments", Singular: "environment", ShortNames: []string{"env", "envs"},
 		New:              func() *replay.Environment { return &replay.Environment{} },
 		NewList:          func() runtime.Object { return &replay.EnvironmentList{} },
 		Spec:             func(e *replay.Environment) any { return e.Spec },
@@ -33,11 +35,16 @@ func Kind() *resource.Kind[*replay.Environment] {
 			return validation.ValidateConditions(e.Status.Conditions)
 		},
 		Warnings: warnings.ForEnvironment,
+		Fields: func(e *replay.Environment) fields.Set {
+			return fields.Set{v1alpha1.FieldSnapshotName: e.Spec.SnapshotName, v1alpha1.FieldClassName: e.Spec.ClassName}
+		},
+		Trigger: v1alpha1.FieldSnapshotName,
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Class", "EnvironmentClass that the environment is of."),
 			resource.Column("Snapshot", "TrafficSnapshot that dependencies are played from."),
 			resource.Column("Workloads", "Workloads that are copied into the environment."),
 			resource.Column("Ready", "Whether the responder answers and every copy is ready."),
+			resource.Wide(resource.Column("Reason", "Why the environment is ready or not.")),
 			resource.Wide(resource.Column("Responder", "Address on which the responder takes calls.")),
 		},
 		Cells: cells,
@@ -52,7 +59,7 @@ func cells(e *replay.Environment) []any {
 	return []any{
 		resource.Or(e.Spec.ClassName), e.Spec.SnapshotName, strings.Join(workloads, ","),
 		resource.ConditionStatus(e.Status.Conditions, replay.ConditionReady),
-		resource.Or(e.Status.ResponderAddress),
+		resource.ConditionReason(e.Status.Conditions, replay.ConditionReady), resource.Or(e.Status.ResponderAddress),
 	}
 }
 

@@ -6,6 +6,7 @@ package environmentclass
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -18,7 +19,7 @@ import (
 // Kind describes EnvironmentClass.
 func Kind() *resource.Kind[*replay.EnvironmentClass] {
 	return &resource.Kind[*replay.EnvironmentClass]{
-		Plural: "environmentclasses", Singular: "environmentclass", ShortNames: []string{"envclass"}, ClusterScoped: true,
+		Plural: "environmentclasses", Singular: "environmentclass", ShortNames: []string{"envclass", "envclasses"}, ClusterScoped: true,
 		New:      func() *replay.EnvironmentClass { return &replay.EnvironmentClass{} },
 		NewList:  func() runtime.Object { return &replay.EnvironmentClassList{} },
 		Spec:     func(c *replay.EnvironmentClass) any { return c.Spec },
@@ -30,6 +31,7 @@ func Kind() *resource.Kind[*replay.EnvironmentClass] {
 			resource.Column("Default", "Whether the class is taken where none is named."),
 			resource.Column("Pull", "Pull policy of the images that Restage adds."),
 			resource.Column("Timeout", "Longest timeout that a replay may ask for."),
+			resource.Wide(resource.Column("Nodes", "Labels of the nodes that environments run on.")),
 		},
 		Cells: func(c *replay.EnvironmentClass) []any {
 			isDefault, timeout := "", resource.None
@@ -39,7 +41,7 @@ func Kind() *resource.Kind[*replay.EnvironmentClass] {
 			if c.Spec.MaxTimeout != nil {
 				timeout = c.Spec.MaxTimeout.Duration.String()
 			}
-			return []any{isDefault, string(c.Spec.ImagePullPolicy), timeout}
+			return []any{isDefault, string(c.Spec.ImagePullPolicy), timeout, labels.FormatLabels(c.Spec.NodeSelector)}
 		},
 	}
 }

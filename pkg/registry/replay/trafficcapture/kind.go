@@ -9,10 +9,12 @@ import (
 
 	metatable "k8s.io/apimachinery/pkg/api/meta/table"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 	"github.com/restage-dev/restage/pkg/registry/resource"
 )
@@ -20,7 +22,7 @@ import (
 // Kind describes TrafficCapture.
 func Kind() *resource.Kind[*replay.TrafficCapture] {
 	return &resource.Kind[*replay.TrafficCapture]{
-		Plural: "trafficcaptures", Singular: "trafficcapture", ShortNames: []string{"capture"},
+		Plural: "trafficcaptures", Singular: "trafficcapture", ShortNames: []string{"capture", "captures"},
 		New:            func() *replay.TrafficCapture { return &replay.TrafficCapture{} },
 		NewList:        func() runtime.Object { return &replay.TrafficCaptureList{} },
 		Spec:           func(c *replay.TrafficCapture) any { return c.Spec },
@@ -31,6 +33,10 @@ func Kind() *resource.Kind[*replay.TrafficCapture] {
 		ValidateStatus: func(c *replay.TrafficCapture) field.ErrorList {
 			return validation.ValidateConditions(c.Status.Conditions)
 		},
+		Fields: func(c *replay.TrafficCapture) fields.Set {
+			return fields.Set{v1alpha1.FieldWorkloadName: c.Spec.WorkloadRef.Name}
+		},
+		Trigger: v1alpha1.FieldWorkloadName,
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Workload", "Workload that is recorded."),
 			resource.Column("Ready", "Whether every pod of the workload runs the recording proxy."),
@@ -38,6 +44,7 @@ func Kind() *resource.Kind[*replay.TrafficCapture] {
 			resource.Column("Records", "Calls held."),
 			resource.Column("Complete", "Share of all calls seen that are held complete."),
 			resource.Column("Last", "Time since the newest record was taken."),
+			resource.Wide(resource.Column("Reason", "Why the capture is ready or not.")),
 			resource.Wide(resource.Column("Dropped", "Calls known to have been lost.")),
 		},
 		Cells: cells,
@@ -57,6 +64,6 @@ func cells(c *replay.TrafficCapture) []any {
 		c.Spec.WorkloadRef.Name,
 		resource.ConditionStatus(c.Status.Conditions, replay.ConditionReady),
 		fmt.Sprintf("%d/%d", c.Status.RecordingPods, c.Status.Pods),
-		records, complete, last, dropped,
+		records, complete, last, resource.ConditionReason(c.Status.Conditions, replay.ConditionReady), dropped,
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/registry/resource"
-	"github.com/restage-dev/restage/pkg/report"
 )
 
 func cells(r *replay.TrafficReplay) []any {
@@ -28,30 +26,18 @@ func cells(r *replay.TrafficReplay) []any {
 		escaped = fmt.Sprint(s.Egress.Escaped)
 	}
 	return []any{
-		r.Spec.SnapshotName, progress, verdict(r.Status.Conditions), requests, differing, match, p99,
-		resource.Or(r.Status.EnvironmentName), escaped,
+		r.Spec.SnapshotName, progress, verdict(r), requests, differing, match, p99,
+		string(r.Spec.Mode), resource.Or(r.Spec.ProfileName), resource.Or(r.Spec.BuildTag), resource.Or(r.Status.EnvironmentName), escaped,
 	}
 }
 
-// verdict tells in a word how a replay stands. A replay that ended for another reason than its goals is an error.
-func verdict(conditions []metav1.Condition) string {
-	if meta.IsStatusConditionTrue(conditions, replay.ReplayComplete) {
-		passed := meta.FindStatusCondition(conditions, replay.ReplayPassed)
-		switch {
-		case passed == nil:
-			return "Error"
-		case passed.Status == metav1.ConditionTrue:
-			return "Passed"
-		case passed.Reason == report.ReasonGoalsFailed:
-			return "Failed"
-		default:
-			return "Error: " + passed.Reason
-		}
+// verdict is the phase, with the reason of an error.
+func verdict(r *replay.TrafficReplay) string {
+	passed := meta.FindStatusCondition(r.Status.Conditions, replay.ReplayPassed)
+	if r.Status.Phase == replay.PhaseError && passed != nil {
+		return string(r.Status.Phase) + ": " + passed.Reason
 	}
-	if meta.IsStatusConditionTrue(conditions, replay.ReplayRunning) {
-		return "Running"
-	}
-	return "Pending"
+	return string(r.Status.Phase)
 }
 
 // latency writes three digits or so: 1.23s, 45.6ms, 789µs.

@@ -60,7 +60,7 @@ func (r *ReportREST) Connect(ctx context.Context, name string, _ runtime.Object,
 	subject := forwarder.Subject{
 		Resource: replay.Resource("trafficreplays/report"), Name: name,
 		Missing: fmt.Sprintf("TrafficReplay %q has no report: one is there only when its requests have been replayed; it is %s",
-			name, verdict(owner.Status.Conditions)),
+			name, owner.Status.Phase),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		forwarder.Serve(request.Context(), w, responder, subject, "application/json", func(ctx context.Context, w io.Writer) error {

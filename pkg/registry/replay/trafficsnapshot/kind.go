@@ -6,12 +6,15 @@ package trafficsnapshot
 
 import (
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 	"github.com/restage-dev/restage/pkg/registry/resource"
 )
@@ -19,7 +22,7 @@ import (
 // Kind describes TrafficSnapshot.
 func Kind() *resource.Kind[*replay.TrafficSnapshot] {
 	return &resource.Kind[*replay.TrafficSnapshot]{
-		Plural: "trafficsnapshots", Singular: "trafficsnapshot", ShortNames: []string{"snapshot"},
+		Plural: "trafficsnapshots", Singular: "trafficsnapshot", ShortNames: []string{"snapshot", "snapshots"},
 		New:            func() *replay.TrafficSnapshot { return &replay.TrafficSnapshot{} },
 		NewList:        func() runtime.Object { return &replay.TrafficSnapshotList{} },
 		Spec:           func(s *replay.TrafficSnapshot) any { return s.Spec },
@@ -30,6 +33,10 @@ func Kind() *resource.Kind[*replay.TrafficSnapshot] {
 		ValidateStatus: func(s *replay.TrafficSnapshot) field.ErrorList {
 			return validation.ValidateConditions(s.Status.Conditions)
 		},
+		Fields: func(s *replay.TrafficSnapshot) fields.Set {
+			return fields.Set{v1alpha1.FieldWorkloadName: s.Spec.WorkloadRef.Name}
+		},
+		Trigger: v1alpha1.FieldWorkloadName,
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Workload", "Workload that was recorded."),
 			resource.Column("Ready", "Whether the snapshot can be replayed."),
@@ -37,6 +44,9 @@ func Kind() *resource.Kind[*replay.TrafficSnapshot] {
 			resource.NumberColumn("Outbound", "Calls that the workload made."),
 			resource.Column("Complete", "Share of all calls seen that are held complete."),
 			resource.Column("Size", "Size in blob storage."),
+			resource.Wide(resource.Column("Reason", "Why the snapshot is ready or not.")),
+			resource.Wide(resource.Column("From", "When the first request of the snapshot began.")),
+			resource.Wide(resource.Column("To", "When the last request of the snapshot began.")),
 		},
 		Cells: cells,
 	}
@@ -51,7 +61,16 @@ func cells(s *replay.TrafficSnapshot) []any {
 		s.Spec.WorkloadRef.Name,
 		resource.ConditionStatus(s.Status.Conditions, replay.ConditionReady),
 		s.Status.Inbound, s.Status.Outbound, complete, size(s.Status.SizeBytes),
+		resource.ConditionReason(s.Status.Conditions, replay.ConditionReady), instant(s.Status.StartTime), instant(s.Status.EndTime),
 	}
+}
+
+// instant writes a time to the second, in UTC.
+func instant(t *metav1.MicroTime) string {
+	if t == nil {
+		return resource.None
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // size writes a number of bytes with a binary prefix.
