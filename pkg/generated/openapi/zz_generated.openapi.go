@@ -2230,6 +2230,14 @@ func schema_pkg_apis_replay_v1alpha1_TrafficReplayStatus(ref common.ReferenceCal
 							Format:      "int64",
 						},
 					},
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase tells in a word how the replay stands: Pending, Running, Passed, Failed, Ended without a verdict (MocksOnly), Cancelled or Error. The server derives it from the conditions; what a client writes here is replaced.\n\nPossible enum values:\n - `\"Cancelled\"` is a replay that was ended on request.\n - `\"Ended\"` is a replay that has ended as it should and has no verdict, as in the mode MocksOnly.\n - `\"Error\"` is a replay that could not be judged; the condition Passed has the reason.\n - `\"Failed\"` is a replay that has ended and of whose goals some do not hold.\n - `\"Passed\"` is a replay that has ended and whose goals all hold.\n - `\"Pending\"` is a replay of which no request has been sent.\n - `\"Running\"` is a replay whose requests are being sent, or whose mocks are being served.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Ended", "Error", "Failed", "Passed", "Pending", "Running"},
+						},
+					},
 					"conditions": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{

@@ -26,7 +26,7 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ComparisonProfile
+- name: dev.restage.replay.v1alpha1.ComparisonProfile
   map:
     fields:
     - name: headers
@@ -44,7 +44,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: learnNoise
       type:
         scalar: boolean
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Completeness
+- name: dev.restage.replay.v1alpha1.Completeness
   map:
     fields:
     - name: dropped
@@ -66,7 +66,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ContainerOverride
+- name: dev.restage.replay.v1alpha1.ContainerOverride
   map:
     fields:
     - name: env
@@ -83,7 +83,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EgressCounts
+- name: dev.restage.replay.v1alpha1.EgressCounts
   map:
     fields:
     - name: answered
@@ -102,7 +102,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Environment
+- name: dev.restage.replay.v1alpha1.Environment
   map:
     fields:
     - name: apiVersion
@@ -117,13 +117,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentSpec
+        namedType: dev.restage.replay.v1alpha1.EnvironmentSpec
       default: {}
     - name: status
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentStatus
+        namedType: dev.restage.replay.v1alpha1.EnvironmentStatus
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentClass
+- name: dev.restage.replay.v1alpha1.EnvironmentClass
   map:
     fields:
     - name: apiVersion
@@ -138,9 +138,9 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentClassSpec
+        namedType: dev.restage.replay.v1alpha1.EnvironmentClassSpec
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentClassSpec
+- name: dev.restage.replay.v1alpha1.EnvironmentClassSpec
   map:
     fields:
     - name: generatorResources
@@ -152,7 +152,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: limits
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentLimits
+        namedType: dev.restage.replay.v1alpha1.EnvironmentLimits
     - name: maxTimeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -169,7 +169,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.api.core.v1.ResourceRequirements
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentEndpoint
+- name: dev.restage.replay.v1alpha1.EnvironmentEndpoint
   map:
     fields:
     - name: host
@@ -186,7 +186,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentLimits
+- name: dev.restage.replay.v1alpha1.EnvironmentLimits
   map:
     fields:
     - name: maxConcurrentReplaysPerWorkload
@@ -198,7 +198,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: maxWorkloads
       type:
         scalar: numeric
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentSpec
+- name: dev.restage.replay.v1alpha1.EnvironmentSpec
   map:
     fields:
     - name: className
@@ -206,7 +206,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: responder
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ResponderProfile
+        namedType: dev.restage.replay.v1alpha1.ResponderProfile
       default: {}
     - name: snapshotName
       type:
@@ -216,9 +216,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentWorkload
+            namedType: dev.restage.replay.v1alpha1.EnvironmentWorkload
           elementRelationship: atomic
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentStatus
+- name: dev.restage.replay.v1alpha1.EnvironmentStatus
   map:
     fields:
     - name: conditions
@@ -233,7 +233,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentEndpoint
+            namedType: dev.restage.replay.v1alpha1.EnvironmentEndpoint
           elementRelationship: associative
           keys:
           - workload
@@ -243,14 +243,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: responderAddress
       type:
         scalar: string
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentWorkload
+- name: dev.restage.replay.v1alpha1.EnvironmentWorkload
   map:
     fields:
     - name: containers
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ContainerOverride
+            namedType: dev.restage.replay.v1alpha1.ContainerOverride
           elementRelationship: atomic
     - name: mocks
       type:
@@ -263,7 +263,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: ref
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.WorkloadReference
+        namedType: dev.restage.replay.v1alpha1.WorkloadReference
       default: {}
     - name: strategy
       type:
@@ -277,7 +277,7 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Goal
+- name: dev.restage.replay.v1alpha1.Goal
   map:
     fields:
     - name: expression
@@ -288,7 +288,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.GoalResult
+- name: dev.restage.replay.v1alpha1.GoalResult
   map:
     fields:
     - name: message
@@ -302,7 +302,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: boolean
       default: false
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.LatencySummary
+- name: dev.restage.replay.v1alpha1.LatencySummary
   map:
     fields:
     - name: max
@@ -317,7 +317,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: p99
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.LoadProfile
+- name: dev.restage.replay.v1alpha1.LoadProfile
   map:
     fields:
     - name: pattern
@@ -329,7 +329,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: speed
       type:
         scalar: string
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.MatchSummary
+- name: dev.restage.replay.v1alpha1.MatchSummary
   map:
     fields:
     - name: denoised
@@ -351,7 +351,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayEnvironment
+- name: dev.restage.replay.v1alpha1.ReplayEnvironment
   map:
     fields:
     - name: name
@@ -359,14 +359,14 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: template
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayEnvironmentTemplate
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayEnvironmentTemplate
+        namedType: dev.restage.replay.v1alpha1.ReplayEnvironmentTemplate
+- name: dev.restage.replay.v1alpha1.ReplayEnvironmentTemplate
   map:
     fields:
     - name: className
       type:
         scalar: string
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProfile
+- name: dev.restage.replay.v1alpha1.ReplayProfile
   map:
     fields:
     - name: apiVersion
@@ -381,32 +381,32 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProfileSpec
+        namedType: dev.restage.replay.v1alpha1.ReplayProfileSpec
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProfileSpec
+- name: dev.restage.replay.v1alpha1.ReplayProfileSpec
   map:
     fields:
     - name: comparison
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ComparisonProfile
+        namedType: dev.restage.replay.v1alpha1.ComparisonProfile
       default: {}
     - name: goals
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Goal
+            namedType: dev.restage.replay.v1alpha1.Goal
           elementRelationship: associative
           keys:
           - name
     - name: load
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.LoadProfile
+        namedType: dev.restage.replay.v1alpha1.LoadProfile
       default: {}
     - name: responder
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ResponderProfile
+        namedType: dev.restage.replay.v1alpha1.ResponderProfile
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProgress
+- name: dev.restage.replay.v1alpha1.ReplayProgress
   map:
     fields:
     - name: errors
@@ -429,7 +429,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplaySummary
+- name: dev.restage.replay.v1alpha1.ReplaySummary
   map:
     fields:
     - name: differing
@@ -438,7 +438,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 0
     - name: egress
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EgressCounts
+        namedType: dev.restage.replay.v1alpha1.EgressCounts
       default: {}
     - name: failed
       type:
@@ -448,21 +448,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.GoalResult
+            namedType: dev.restage.replay.v1alpha1.GoalResult
           elementRelationship: associative
           keys:
           - name
     - name: matches
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.MatchSummary
+        namedType: dev.restage.replay.v1alpha1.MatchSummary
       default: {}
     - name: recorded
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.LatencySummary
+        namedType: dev.restage.replay.v1alpha1.LatencySummary
       default: {}
     - name: replayed
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.LatencySummary
+        namedType: dev.restage.replay.v1alpha1.LatencySummary
       default: {}
     - name: requests
       type:
@@ -472,14 +472,14 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayTarget
+- name: dev.restage.replay.v1alpha1.ReplayTarget
   map:
     fields:
     - name: url
       type:
         scalar: string
       default: ""
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ResponderProfile
+- name: dev.restage.replay.v1alpha1.ResponderProfile
   map:
     fields:
     - name: latency
@@ -491,7 +491,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: onMiss
       type:
         scalar: string
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Slice
+- name: dev.restage.replay.v1alpha1.Slice
   map:
     fields:
     - name: direction
@@ -510,7 +510,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCapture
+- name: dev.restage.replay.v1alpha1.TrafficCapture
   map:
     fields:
     - name: apiVersion
@@ -525,13 +525,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCaptureSpec
+        namedType: dev.restage.replay.v1alpha1.TrafficCaptureSpec
       default: {}
     - name: status
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCaptureStatus
+        namedType: dev.restage.replay.v1alpha1.TrafficCaptureStatus
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCaptureSpec
+- name: dev.restage.replay.v1alpha1.TrafficCaptureSpec
   map:
     fields:
     - name: ports
@@ -542,14 +542,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
     - name: workloadRef
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.WorkloadReference
+        namedType: dev.restage.replay.v1alpha1.WorkloadReference
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCaptureStatus
+- name: dev.restage.replay.v1alpha1.TrafficCaptureStatus
   map:
     fields:
     - name: completeness
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Completeness
+        namedType: dev.restage.replay.v1alpha1.Completeness
     - name: conditions
       type:
         list:
@@ -570,7 +570,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: recordingPods
       type:
         scalar: numeric
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplay
+- name: dev.restage.replay.v1alpha1.TrafficReplay
   map:
     fields:
     - name: apiVersion
@@ -585,13 +585,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplaySpec
+        namedType: dev.restage.replay.v1alpha1.TrafficReplaySpec
       default: {}
     - name: status
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplayStatus
+        namedType: dev.restage.replay.v1alpha1.TrafficReplayStatus
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplaySpec
+- name: dev.restage.replay.v1alpha1.TrafficReplaySpec
   map:
     fields:
     - name: buildTag
@@ -602,13 +602,13 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: environment
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayEnvironment
+        namedType: dev.restage.replay.v1alpha1.ReplayEnvironment
     - name: mode
       type:
         scalar: string
     - name: profile
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProfileSpec
+        namedType: dev.restage.replay.v1alpha1.ReplayProfileSpec
     - name: profileName
       type:
         scalar: string
@@ -618,7 +618,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
     - name: target
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayTarget
+        namedType: dev.restage.replay.v1alpha1.ReplayTarget
     - name: timeout
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
@@ -629,9 +629,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentWorkload
+            namedType: dev.restage.replay.v1alpha1.EnvironmentWorkload
           elementRelationship: atomic
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplayStatus
+- name: dev.restage.replay.v1alpha1.TrafficReplayStatus
   map:
     fields:
     - name: completionTime
@@ -651,16 +651,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: phase
+      type:
+        scalar: string
     - name: progress
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProgress
+        namedType: dev.restage.replay.v1alpha1.ReplayProgress
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: summary
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplaySummary
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshot
+        namedType: dev.restage.replay.v1alpha1.ReplaySummary
+- name: dev.restage.replay.v1alpha1.TrafficSnapshot
   map:
     fields:
     - name: apiVersion
@@ -675,13 +678,13 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: spec
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshotSpec
+        namedType: dev.restage.replay.v1alpha1.TrafficSnapshotSpec
       default: {}
     - name: status
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshotStatus
+        namedType: dev.restage.replay.v1alpha1.TrafficSnapshotStatus
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshotSpec
+- name: dev.restage.replay.v1alpha1.TrafficSnapshotSpec
   map:
     fields:
     - name: endTime
@@ -695,14 +698,14 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: workloadRef
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.WorkloadReference
+        namedType: dev.restage.replay.v1alpha1.WorkloadReference
       default: {}
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshotStatus
+- name: dev.restage.replay.v1alpha1.TrafficSnapshotStatus
   map:
     fields:
     - name: completeness
       type:
-        namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Completeness
+        namedType: dev.restage.replay.v1alpha1.Completeness
     - name: conditions
       type:
         list:
@@ -733,7 +736,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Slice
+            namedType: dev.restage.replay.v1alpha1.Slice
           elementRelationship: associative
           keys:
           - key
@@ -741,7 +744,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime
-- name: com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.WorkloadReference
+- name: dev.restage.replay.v1alpha1.WorkloadReference
   map:
     fields:
     - name: apiVersion

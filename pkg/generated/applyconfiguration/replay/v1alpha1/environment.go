@@ -49,7 +49,7 @@ func Environment(name, namespace string) *EnvironmentApplyConfiguration {
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractEnvironmentFrom(environment *replayv1alpha1.Environment, fieldManager string, subresource string) (*EnvironmentApplyConfiguration, error) {
 	b := &EnvironmentApplyConfiguration{}
-	err := managedfields.ExtractInto(environment, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.Environment"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(environment, internal.Parser().Type("dev.restage.replay.v1alpha1.Environment"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func EnvironmentClass(name string) *EnvironmentClassApplyConfiguration {
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractEnvironmentClassFrom(environmentClass *replayv1alpha1.EnvironmentClass, fieldManager string, subresource string) (*EnvironmentClassApplyConfiguration, error) {
 	b := &EnvironmentClassApplyConfiguration{}
-	err := managedfields.ExtractInto(environmentClass, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.EnvironmentClass"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(environmentClass, internal.Parser().Type("dev.restage.replay.v1alpha1.EnvironmentClass"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func ReplayProfile(name, namespace string) *ReplayProfileApplyConfiguration {
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractReplayProfileFrom(replayProfile *replayv1alpha1.ReplayProfile, fieldManager string, subresource string) (*ReplayProfileApplyConfiguration, error) {
 	b := &ReplayProfileApplyConfiguration{}
-	err := managedfields.ExtractInto(replayProfile, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.ReplayProfile"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(replayProfile, internal.Parser().Type("dev.restage.replay.v1alpha1.ReplayProfile"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func TrafficCapture(name, namespace string) *TrafficCaptureApplyConfiguration {
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractTrafficCaptureFrom(trafficCapture *replayv1alpha1.TrafficCapture, fieldManager string, subresource string) (*TrafficCaptureApplyConfiguration, error) {
 	b := &TrafficCaptureApplyConfiguration{}
-	err := managedfields.ExtractInto(trafficCapture, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficCapture"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(trafficCapture, internal.Parser().Type("dev.restage.replay.v1alpha1.TrafficCapture"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func TrafficReplay(name, namespace string) *TrafficReplayApplyConfiguration {
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractTrafficReplayFrom(trafficReplay *replayv1alpha1.TrafficReplay, fieldManager string, subresource string) (*TrafficReplayApplyConfiguration, error) {
 	b := &TrafficReplayApplyConfiguration{}
-	err := managedfields.ExtractInto(trafficReplay, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficReplay"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(trafficReplay, internal.Parser().Type("dev.restage.replay.v1alpha1.TrafficReplay"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

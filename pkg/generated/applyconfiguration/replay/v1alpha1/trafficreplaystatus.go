@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	replayv1alpha1 "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
@@ -17,6 +18,9 @@ import (
 type TrafficReplayStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// phase tells in a word how the replay stands: Pending, Running, Passed, Failed, Ended without a verdict (MocksOnly),
+	// Cancelled or Error. The server derives it from the conditions; what a client writes here is replaced.
+	Phase *replayv1alpha1.ReplayPhase `json:"phase,omitempty"`
 	// conditions: EnvironmentReady, Running, Complete, Passed and Restored.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// environmentName names the environment that is used.
@@ -42,6 +46,14 @@ func TrafficReplayStatus() *TrafficReplayStatusApplyConfiguration {
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
 func (b *TrafficReplayStatusApplyConfiguration) WithObservedGeneration(value int64) *TrafficReplayStatusApplyConfiguration {
 	b.ObservedGeneration = &value
+	return b
+}
+
+// WithPhase sets the Phase field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Phase field is set to the value of the last call.
+func (b *TrafficReplayStatusApplyConfiguration) WithPhase(value replayv1alpha1.ReplayPhase) *TrafficReplayStatusApplyConfiguration {
+	b.Phase = &value
 	return b
 }
 

@@ -48,7 +48,7 @@ func TrafficSnapshot(name, namespace string) *TrafficSnapshotApplyConfiguration 
 // applied if another fieldManager has updated or force applied any of the previously applied fields.
 func ExtractTrafficSnapshotFrom(trafficSnapshot *replayv1alpha1.TrafficSnapshot, fieldManager string, subresource string) (*TrafficSnapshotApplyConfiguration, error) {
 	b := &TrafficSnapshotApplyConfiguration{}
-	err := managedfields.ExtractInto(trafficSnapshot, internal.Parser().Type("com.github.restage-dev.restage.pkg.apis.replay.v1alpha1.TrafficSnapshot"), fieldManager, b, subresource)
+	err := managedfields.ExtractInto(trafficSnapshot, internal.Parser().Type("dev.restage.replay.v1alpha1.TrafficSnapshot"), fieldManager, b, subresource)
 	if err != nil {
 		return nil, err
 	}

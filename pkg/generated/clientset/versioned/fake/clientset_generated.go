@@ -6,6 +6,7 @@
 package fake
 
 import (
+	faketracker "github.com/restage-dev/restage/pkg/faketracker"
 	applyconfiguration "github.com/restage-dev/restage/pkg/generated/applyconfiguration"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	replayv1alpha1 "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
@@ -23,7 +24,7 @@ import (
 // without applying any field management, validations and/or defaults. It shouldn't be considered a replacement
 // for a real clientset and is mostly useful in simple unit tests.
 func NewSimpleClientset(objects ...runtime.Object) *Clientset {
-	o := testing.NewObjectTracker(scheme, codecs.UniversalDecoder())
+	o := faketracker.New(scheme, codecs.UniversalDecoder())
 	for _, obj := range objects {
 		if err := o.Add(obj); err != nil {
 			panic(err)
@@ -87,7 +88,7 @@ func (c *Clientset) IsWatchListSemanticsUnSupported() bool {
 // server-side apply. Beware though that support in that for CRDs is missing
 // (https://github.com/kubernetes/kubernetes/issues/126850).
 func NewClientset(objects ...runtime.Object) *Clientset {
-	o := testing.NewFieldManagedObjectTracker(
+	o := faketracker.NewFieldManaged(
 		scheme,
 		codecs.UniversalDecoder(),
 		applyconfiguration.NewTypeConverter(scheme),
