@@ -10,7 +10,14 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/admission"
+	genericinitializer "k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/informers"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+
+	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
 )
 
 // ours are the plugins of this repository.
@@ -67,6 +74,21 @@ func TestConfigurationOfPlugins(t *testing.T) {
 		_, err := options().Plugins.InitPlugin(name, strings.NewReader("limit: 3"), admission.PluginInitializers{})
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s with an unknown configuration: error %v", name, err)
+		}
+	}
+}
+
+// Every plugin of ours gets all that it wants, from the initializer of the library and our own.
+func TestPluginsGetWhatTheyWant(t *testing.T) {
+	host := kubefake.NewClientset()
+	generic := genericinitializer.New(host, nil, informers.NewSharedInformerFactory(host, 0), authorizerfactory.NewAlwaysAllowAuthorizer(), nil, nil, nil, nil)
+	own := initializer.Initializer{ReplayClient: fake.NewSimpleClientset(), HostClient: host, ProxyImage: "restage/proxy:test"}
+	for _, name := range ours {
+		if _, err := options().Plugins.InitPlugin(name, nil, admission.PluginInitializers{generic, own}); err != nil {
+			t.Error(err)
+		}
+		if _, err := options().Plugins.InitPlugin(name, nil, admission.PluginInitializers{}); err == nil {
+			t.Errorf("%s starts without what it wants", name)
 		}
 	}
 }

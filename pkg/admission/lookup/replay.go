@@ -40,15 +40,22 @@ type Copy struct {
 	Path     *field.Path
 }
 
-// Copies returns what is copied into the environment that is made for a replay: what it names, else the workload of its snapshot.
-// Nothing is copied for a standing environment or a target.
+// MakesEnvironment tells whether an environment is made for a replay, rather than that it uses a standing one or a target.
+func MakesEnvironment(o *replay.TrafficReplay) bool {
+	return o.Spec.Target == nil && (o.Spec.Environment == nil || o.Spec.Environment.Name == "")
+}
+
+// Copies returns what is copied into the environment that is made for a replay: what it names, else the workload of its snapshot. What
+// the caller has put down for a template is left out, since the server compiles it.
 func Copies(o *replay.TrafficReplay, snapshot *v1alpha1.TrafficSnapshot) (copies []Copy) {
-	if o.Spec.Target != nil || o.Spec.Environment != nil && o.Spec.Environment.Name != "" {
+	if !MakesEnvironment(o) {
 		return nil
 	}
 	path := specPath.Child("workloads")
-	for i, workload := range o.Spec.Workloads {
-		copies = append(copies, Copy{Workload: *workload.DeepCopy(), Path: path.Index(i)})
+	for i := range o.Spec.Workloads {
+		workload := o.Spec.Workloads[i].DeepCopy()
+		workload.Template = nil
+		copies = append(copies, Copy{Workload: *workload, Path: path.Index(i)})
 	}
 	if len(copies) == 0 && snapshot != nil {
 		recorded := snapshot.Spec.WorkloadRef

@@ -129,6 +129,10 @@ func TestWhatIsAsked(t *testing.T) {
 			s.Workloads = []replay.EnvironmentWorkload{at.Workload("plain")}
 			s.Workloads[0].Containers = []replay.ContainerOverride{{Env: []corev1.EnvVar{secretVariable("ROOT", "root")}}}
 		}), "create pods, get deployments/plain, get secrets/root, get trafficsnapshots/monday"},
+		{"template that is not what will run", newReplay(func(s *replay.TrafficReplaySpec) {
+			s.Workloads = []replay.EnvironmentWorkload{at.Workload("front")}
+			s.Workloads[0].Template = &corev1.PodTemplateSpec{}
+		}), "create pods, get deployments/front, get secrets/db, get secrets/registry, get trafficsnapshots/monday"},
 		{"class of a replay", newReplay(func(s *replay.TrafficReplaySpec) {
 			s.Workloads = []replay.EnvironmentWorkload{at.Workload("plain")}
 			s.Environment = &replay.ReplayEnvironment{Template: &replay.ReplayEnvironmentTemplate{ClassName: "big"}}

@@ -71,20 +71,31 @@ func (p *Plugin) learned(ctx context.Context, object runtime.Object, namespace s
 		needs, err = p.class(ctx, of, o.Spec.ClassName, specPath.Child("className"))
 		return needs, copies, err
 	case *replay.TrafficReplay:
-		snapshot, _, err := p.read.Snapshot(ctx, namespace, o.Spec.SnapshotName)
+		return p.learnedByReplay(ctx, of, o)
+	}
+	return nil, nil, nil
+}
+
+func (p *Plugin) learnedByReplay(ctx context.Context, of rights, r *replay.TrafficReplay) (needs []need, copies []lookup.Copy, err error) {
+	if !lookup.MakesEnvironment(r) {
+		return nil, nil, nil
+	}
+	copies = lookup.Copies(r, nil)
+	if len(copies) == 0 {
+		snapshot, _, err := p.read.Snapshot(ctx, of.namespace, r.Spec.SnapshotName)
 		if err != nil {
 			return nil, nil, err
 		}
-		if copies = lookup.Copies(o, snapshot); len(o.Spec.Workloads) == 0 && len(copies) == 1 {
-			needs = append(needs, of.deployment("get", copies[0].Workload.Ref.Name, specPath.Child("snapshotName")))
+		for _, recorded := range lookup.Copies(r, snapshot) {
+			copies = append(copies, recorded)
+			needs = append(needs, of.deployment("get", recorded.Workload.Ref.Name, specPath.Child("snapshotName")))
 		}
-		if o.Spec.Environment == nil || o.Spec.Environment.Template == nil {
-			return needs, copies, nil // the default class
-		}
-		more, err := p.class(ctx, of, o.Spec.Environment.Template.ClassName, specPath.Child("environment", "template", "className"))
-		return append(needs, more...), copies, err
 	}
-	return nil, nil, nil
+	if r.Spec.Environment == nil || r.Spec.Environment.Template == nil {
+		return needs, copies, nil // the default class
+	}
+	more, err := p.class(ctx, of, r.Spec.Environment.Template.ClassName, specPath.Child("environment", "template", "className"))
+	return append(needs, more...), copies, err
 }
 
 // class asks for the verb use, as Kubernetes has it for objects that are used and not changed. The default class is for everybody:
@@ -102,8 +113,8 @@ func (p *Plugin) class(ctx context.Context, of rights, name string, path *field.
 func (p *Plugin) secrets(ctx context.Context, namespace string, copies []lookup.Copy) (needs []need, err error) {
 	of := rights{namespace}
 	for _, wanted := range copies {
-		template := wanted.Workload.Template
-		if template == nil { // a replay, whose environment is made later
+		template := wanted.Workload.Template // of an environment, where SidecarInjection has put it
+		if template == nil {                 // of a replay, whose environment is made later
 			// A template that cannot be compiled is the matter of ReferenceValidation.
 			template, _, err = workload.Compile(ctx, p.host, workload.Place{Namespace: namespace, ProxyImage: p.image}, &wanted.Workload, wanted.Path)
 			if err != nil {

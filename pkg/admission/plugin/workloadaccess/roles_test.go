@@ -1,0 +1,73 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workloadaccess
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+)
+
+// role answers as RBAC would for somebody who has the rules.
+type role []rbacv1.PolicyRule
+
+func (r role) Authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+	resource := a.GetResource()
+	if a.GetSubresource() != "" {
+		resource += "/" + a.GetSubresource()
+	}
+	if slices.ContainsFunc(r, func(rule rbacv1.PolicyRule) bool {
+		return slices.Contains(rule.Verbs, a.GetVerb()) && slices.Contains(rule.APIGroups, a.GetAPIGroup()) &&
+			slices.Contains(rule.Resources, resource) && (len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, a.GetName()))
+	}) {
+		return authorizer.DecisionAllow, "", nil
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+// controllerRole is the ClusterRole of restage-controller in the manifests.
+func controllerRole(t *testing.T) role {
+	t.Helper()
+	data, err := os.ReadFile("../../../../artifacts/base/rbac-controller.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
+	for {
+		var found rbacv1.ClusterRole
+		if err := decoder.Decode(&found); errors.Is(err, io.EOF) {
+			t.Fatal("there is no ClusterRole in the manifests")
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if found.Kind == "ClusterRole" {
+			return found.Rules
+		}
+	}
+}
+
+// The controller is asked like everybody else, so its role must hold what it does on behalf of users.
+func TestControllerMayDoWhatItDoesForUsers(t *testing.T) {
+	p := newPlugin(t, &court{})
+	p.SetUnconditionalAuthorizer(controllerRole(t))
+	for name, request := range map[string]admission.Attributes{
+		"the environment of a replay": newEnvironment("big", "front", "plain"),
+		"an annotated workload":       at.Create("TrafficCapture", capture()),
+	} {
+		if err := run(t.Context(), p, request); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
