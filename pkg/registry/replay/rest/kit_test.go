@@ -111,19 +111,15 @@ type kit[T resource.Object] struct {
 	fields fields.Set
 }
 
-func runKit[T resource.Object](t *testing.T, k kit[T], scheme *runtime.Scheme, getter generic.RESTOptionsGetter) {
-	storage, _, err := resource.NewREST(k.kind, scheme, getter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer storage.Destroy()
+func runKit[T resource.Object](t *testing.T, k kit[T], scheme *runtime.Scheme, getter kitOptions) {
 	valid := func(name string) T {
 		o := k.kind.New()
 		o.SetName(name)
 		k.valid(o)
 		return o
 	}
-	spoiled := valid("")
+	generated, spoiled := valid(""), valid("foo")
+	generated.SetGenerateName("foo-")
 	k.spoil(spoiled)
 	spoilUpdate := func(o runtime.Object) runtime.Object { k.spoil(o.(T)); return o }
 	update := func(o runtime.Object) runtime.Object {
@@ -142,16 +138,22 @@ func runKit[T resource.Object](t *testing.T, k kit[T], scheme *runtime.Scheme, g
 	watched := valid("foo")
 	watched.SetLabels(one)
 	for name, run := range map[string]func(*tester.Tester){
-		"create": func(kit *tester.Tester) { kit.TestCreate(valid(""), spoiled) },
-		"update": func(kit *tester.Tester) { kit.TestUpdate(valid(""), update, spoilUpdate) },
-		"delete": func(kit *tester.Tester) { kit.TestDelete(valid("")) },
-		"get":    func(kit *tester.Tester) { kit.TestGet(valid("")) },
-		"list":   func(kit *tester.Tester) { kit.TestList(valid("")) },
+		"create": func(kit *tester.Tester) { kit.TestCreate(generated, spoiled) },
+		"update": func(kit *tester.Tester) { kit.TestUpdate(valid("foo"), update, spoilUpdate) },
+		"delete": func(kit *tester.Tester) { kit.TestDelete(valid("foo")) },
+		"get":    func(kit *tester.Tester) { kit.TestGet(valid("foo")) },
+		"list":   func(kit *tester.Tester) { kit.TestList(valid("foo")) },
 		"watch": func(kit *tester.Tester) {
 			kit.TestWatch(watched, []labels.Set{{}, one}, []labels.Set{{"a": "2"}, {"b": "1"}}, passing, failing)
 		},
 	} {
 		t.Run(fmt.Sprintf("%s/%s", k.kind.Plural, name), func(t *testing.T) {
+			// The kit leaves objects behind, so that each part gets a place of its own.
+			storage, _, err := resource.NewREST(k.kind, scheme, getter.under(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer storage.Destroy()
 			kit := tester.New(t, storage.Store)
 			if k.kind.ClusterScoped {
 				kit = kit.ClusterScope()
@@ -164,6 +166,14 @@ func runKit[T resource.Object](t *testing.T, k kit[T], scheme *runtime.Scheme, g
 // kitOptions are the same for every resource but for where it is stored.
 type kitOptions struct {
 	generic.RESTOptions
+}
+
+// under keeps the objects below a directory of its own.
+func (o kitOptions) under(directory string) kitOptions {
+	config := *o.StorageConfig
+	config.Prefix += "/" + directory
+	o.StorageConfig = &config
+	return o
 }
 
 func (o kitOptions) GetRESTOptions(resource schema.GroupResource, _ runtime.Object) (generic.RESTOptions, error) {
