@@ -6,10 +6,13 @@
 package resource
 
 import (
+	"context"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -61,6 +64,17 @@ type Kind[T Object] struct {
 
 func (k *Kind[T]) hasStatus() bool {
 	return k.SetStatus != nil
+}
+
+// keep returns KeepServerFields in the form of the generic store.
+func (k *Kind[T]) keep() rest.TransformFunc {
+	if k.KeepServerFields == nil {
+		return nil
+	}
+	return func(_ context.Context, updated, old runtime.Object) (runtime.Object, error) {
+		k.KeepServerFields(updated.(T), old.(T))
+		return updated, nil
+	}
 }
 
 // Column describes a column that is always shown.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -29,6 +30,19 @@ const Category = "restage"
 type REST struct {
 	*genericregistry.Store
 	shortNames []string
+	// keep fills in what the server wrote into the spec. Nil for kinds into which it writes nothing.
+	keep rest.TransformFunc
+}
+
+// Update changes an object. What the server wrote into its spec is filled in before anybody looks whether there is a change, so
+// that a manifest without it can be applied again and again without a new version.
+func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectInfo, validateCreate rest.ValidateObjectFunc,
+	validateUpdate rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions,
+) (runtime.Object, bool, error) {
+	if r.keep != nil {
+		info = rest.WrapUpdatedObjectInfo(info, r.keep, fieldmanager.IgnoreManagedFieldsTimestampsTransformer)
+	}
+	return r.Store.Update(ctx, name, info, validateCreate, validateUpdate, forceAllowCreate, options)
 }
 
 // ShortNames are what kubectl accepts for the plural.
@@ -95,7 +109,7 @@ func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RES
 	}); err != nil {
 		return nil, nil, fmt.Errorf("storage of %s: %w", kind.Plural, err)
 	}
-	main := &REST{Store: store, shortNames: kind.ShortNames}
+	main := &REST{Store: store, shortNames: kind.ShortNames, keep: kind.keep()}
 	if !kind.hasStatus() {
 		return main, nil, nil
 	}

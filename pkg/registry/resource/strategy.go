@@ -66,9 +66,6 @@ func (s strategy[T]) PrepareForUpdate(_ context.Context, obj, oldObj runtime.Obj
 		s.kind.SetStatus(updated, old)
 		s.derive(updated)
 	}
-	if s.kind.KeepServerFields != nil {
-		s.kind.KeepServerFields(updated, old)
-	}
 	updated.SetGeneration(old.GetGeneration())
 	if !equality.Semantic.DeepEqual(s.kind.Spec(updated), s.kind.Spec(old)) {
 		updated.SetGeneration(old.GetGeneration() + 1)
