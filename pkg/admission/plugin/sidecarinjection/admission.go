@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
@@ -82,6 +83,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 		if err != nil {
 			return apierrors.NewInternalError(err)
 		}
+		fillIn(template)
 		wanted.Template = template
 		errs = append(errs, problems...)
 	}
@@ -89,4 +91,12 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 		return apierrors.NewInvalid(a.GetKind().GroupKind(), environment.Name, errs)
 	}
 	return nil
+}
+
+// fillIn gives a compiled template the defaults that it would get when it is read, so that what is read does not differ from
+// what is stored and applying the manifest again changes nothing.
+func fillIn(template *corev1.PodTemplateSpec) {
+	v1alpha1.SetObjectDefaults_Environment(&v1alpha1.Environment{Spec: v1alpha1.EnvironmentSpec{
+		Workloads: []v1alpha1.EnvironmentWorkload{{Template: template}},
+	}})
 }
