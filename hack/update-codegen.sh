@@ -28,10 +28,12 @@ command -v protoc >/dev/null || {
 find pkg/apis -name 'zz_generated.*.go' -delete
 rm -rf pkg/generated/{applyconfiguration,clientset,informers,listers}
 
-echo "deepcopy, defaults, conversions"
+echo "deepcopy, defaults, conversions, validation"
 go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1" "${plugin_config}"
 go tool defaulter-gen "${header[@]}" --output-file zz_generated.defaults.go "${apis}/v1alpha1"
 go tool conversion-gen "${header[@]}" --output-file zz_generated.conversion.go "${apis}/v1alpha1"
+go tool validation-gen "${header[@]}" --output-file zz_generated.validations.go \
+  --lint-rules known-tags-only,require-explicit-disablement "${apis}/v1alpha1"
 
 echo "OpenAPI definitions"
 external=(

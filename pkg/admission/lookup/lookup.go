@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -48,9 +49,15 @@ func (r Reader) Environment(ctx context.Context, namespace, name string, path *f
 	return lookup(ctx, r.Client.ReplayV1alpha1().Environments(namespace).Get, name, path)
 }
 
-// Class reads a class. It accepts an empty name, which stands for none.
+// IsName tells whether an object can have the name, so that it can be looked up. Plugins that change objects run before the
+// validation that refuses other names.
+func IsName(name string) bool {
+	return name != "" && len(apivalidation.NameIsDNSSubdomain(name, false)) == 0
+}
+
+// Class reads a class. It accepts an empty name, which stands for none, and one that validation refuses.
 func (r Reader) Class(ctx context.Context, name string, path *field.Path) (*v1alpha1.EnvironmentClass, field.ErrorList, error) {
-	if name == "" {
+	if !IsName(name) {
 		return nil, nil, nil
 	}
 	return lookup(ctx, r.Client.ReplayV1alpha1().EnvironmentClasses().Get, name, path)

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
 
 // Category selects all kinds of Restage at once: kubectl get restage.
@@ -86,10 +85,7 @@ func (r *StatusREST) ConvertToTable(ctx context.Context, object, options runtime
 
 // NewREST makes the storage of a kind and, when it has one, of its status.
 func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RESTOptionsGetter) (*REST, *StatusREST, error) {
-	s := strategy[T]{
-		ObjectTyper: scheme, NameGenerator: names.SimpleNameGenerator, kind: kind,
-		version: fieldpath.APIVersion(v1alpha1.SchemeGroupVersion.String()),
-	}
+	s := strategy[T]{DeclarativeValidation: rest.DeclarativeValidation{Scheme: scheme}, NameGenerator: names.SimpleNameGenerator, kind: kind}
 	store := &genericregistry.Store{
 		NewFunc:     func() runtime.Object { return kind.New() },
 		NewListFunc: kind.NewList,

@@ -10,16 +10,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
 // strategy keeps users' writes off the status and the generation.
 type strategy[T Object] struct {
-	runtime.ObjectTyper
+	rest.DeclarativeValidation
 	names.NameGenerator
-	kind    *Kind[T]
-	version fieldpath.APIVersion
+	kind *Kind[T]
 }
 
 func (s strategy[T]) NamespaceScoped() bool                  { return !s.kind.ClusterScoped }
@@ -82,11 +82,10 @@ func (s strategy[T]) ValidateUpdate(_ context.Context, obj, old runtime.Object) 
 
 // GetResetFields tells server-side apply that nobody owns the status through the main resource.
 func (s strategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
-	reset := fieldpath.NewSet()
 	if s.kind.hasStatus() {
-		reset = fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
+		return s.inEveryVersion(fieldpath.NewSet(fieldpath.MakePathOrDie("status")))
 	}
-	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: reset}
+	return s.inEveryVersion(fieldpath.NewSet())
 }
 
 // statusStrategy lets through nothing but the status.
@@ -111,5 +110,5 @@ func (s statusStrategy[T]) GetResetFields() map[fieldpath.APIVersion]*fieldpath.
 	for _, kept := range []string{"labels", "annotations", "finalizers", "ownerReferences"} {
 		reset.Insert(fieldpath.MakePathOrDie("metadata", kept))
 	}
-	return map[fieldpath.APIVersion]*fieldpath.Set{s.version: reset}
+	return s.inEveryVersion(reset)
 }

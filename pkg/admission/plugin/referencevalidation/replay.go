@@ -57,7 +57,7 @@ func (p *Plugin) workloads(ctx context.Context, place workload.Place, copies []l
 			return nil, err
 		}
 		errs = append(errs, problems...)
-		errs = append(errs, validation.ValidateWorkloadName(wanted.Workload.Name, place.Environment, wanted.Path.Child("name"))...)
+		errs = append(errs, validation.ValidateRecordedName(wanted.Workload.Name, place.Environment, wanted.Path.Child("name"))...)
 	}
 	return errs, nil
 }

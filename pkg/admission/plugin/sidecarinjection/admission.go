@@ -76,7 +76,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	for i := range environment.Spec.Workloads {
 		wanted := &environment.Spec.Workloads[i]
 		wanted.Template = nil
-		if wanted.Ref.Name == "" || wanted.Ref.Kind != v1alpha1.DefaultWorkloadKind {
+		if !lookup.IsName(wanted.Ref.Name) || wanted.Ref.Kind != v1alpha1.DefaultWorkloadKind {
 			continue // the validation that follows refuses it
 		}
 		template, problems, err := workload.Compile(ctx, p.host, place, wanted, field.NewPath("spec", "workloads").Index(i))

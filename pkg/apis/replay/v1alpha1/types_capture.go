@@ -9,13 +9,17 @@ import (
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
+// +k8s:supportsSubresource="/status"
 
 // TrafficCapture records the traffic of one workload. It is made from the annotation
 // capture.restage.dev/enabled on the workload, or by hand.
 type TrafficCapture struct {
+	// +k8s:opaqueType
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec says what to record.
@@ -33,6 +37,11 @@ type TrafficCaptureSpec struct {
 	// all TCP container ports that the workload's pod template declares.
 	// +optional
 	// +listType=set
+	// +k8s:optional
+	// +k8s:listType=set
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:minimum=1
+	// +k8s:eachVal=+k8s:maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
 }
 
@@ -40,27 +49,39 @@ type TrafficCaptureSpec struct {
 type TrafficCaptureStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when every pod of the workload runs the recording proxy.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +k8s:optional
+	// +k8s:eachVal=+k8s:opaqueType
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// pods is the number of the workload's pods.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	Pods int32 `json:"pods,omitempty"`
 	// recordingPods is the number of the workload's pods that run the recording proxy.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	RecordingPods int32 `json:"recordingPods,omitempty"`
 	// completeness of what has been recorded so far.
 	// +optional
+	// +k8s:optional
 	Completeness *Completeness `json:"completeness,omitempty"`
 	// lastRecordTime is when the newest record was taken.
 	// +optional
+	// +k8s:optional
+	// +k8s:opaqueType
 	LastRecordTime *metav1.Time `json:"lastRecordTime,omitempty"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // TrafficCaptureList is a list of TrafficCaptures.
 type TrafficCaptureList struct {

@@ -10,13 +10,17 @@ import (
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
+// +k8s:supportsSubresource="/status"
 
 // Environment is an isolated environment around a copy of one or more workloads. Its dependencies
 // are played from a snapshot, and nothing else gets out.
 type Environment struct {
+	// +k8s:opaqueType
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec says what the environment is made of. Immutable.
@@ -30,11 +34,20 @@ type Environment struct {
 type EnvironmentSpec struct {
 	// className names the EnvironmentClass. The default class is taken when it is empty.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-long-name
 	ClassName string `json:"className,omitempty"`
 	// snapshotName names the TrafficSnapshot, in the same namespace, that dependencies are played from.
+	// +k8s:required
+	// +k8s:format=k8s-long-name
 	SnapshotName string `json:"snapshotName"`
 	// workloads are copied into the environment.
 	// +listType=atomic
+	// +k8s:required
+	// +k8s:listType=atomic
+	// +k8s:unique=map
+	// +k8s:listMapKey=name
+	// +k8s:maxItems=32
 	Workloads []EnvironmentWorkload `json:"workloads"`
 	// responder says how the dependencies are played.
 	// +optional
@@ -43,6 +56,7 @@ type EnvironmentSpec struct {
 
 // WorkloadStrategy says how a workload gets into an environment.
 // +enum
+// +k8s:enum
 type WorkloadStrategy string
 
 const (
@@ -54,31 +68,51 @@ const (
 type EnvironmentWorkload struct {
 	// name of the workload within the environment. Defaults to ref.name.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
 	Name string `json:"name,omitempty"`
 	// ref names the live workload, in the namespace of the environment.
 	Ref WorkloadReference `json:"ref"`
 	// strategy says how the workload gets into the environment. Clone, the default and in this version the
 	// only one, runs a copy of the workload and leaves the live one alone.
 	// +optional
+	// +k8s:optional
 	Strategy WorkloadStrategy `json:"strategy,omitempty"`
 	// containers overrides settings of the copied containers.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:listType=atomic
+	// +k8s:unique=map
+	// +k8s:listMapKey=name
+	// +k8s:maxItems=64
 	Containers []ContainerOverride `json:"containers,omitempty"`
 	// tests are the keys of the inbound slices that are replayed: a unique part of
 	// a key is enough, * is all. Default is all.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:listType=atomic
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:minLength=1
+	// +k8s:eachVal=+k8s:maxLength=512
 	Tests []string `json:"tests,omitempty"`
 	// mocks are the keys of the outbound slices that the responder plays: a unique part of
 	// a key is enough, * is all. Default is all.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:listType=atomic
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:minLength=1
+	// +k8s:eachVal=+k8s:maxLength=512
 	Mocks []string `json:"mocks,omitempty"`
 	// template is the exact pod template that will run. The server compiles it from the live workload, the
 	// overrides and the class when the environment is created (a server-side dry run shows it); what
 	// a user writes here is replaced.
 	// +optional
+	// +k8s:optional
+	// +k8s:opaqueType
 	Template *corev1.PodTemplateSpec `json:"template,omitempty"`
 }
 
@@ -86,24 +120,39 @@ type EnvironmentWorkload struct {
 type ContainerOverride struct {
 	// name of the container. With one container in the workload it may be left empty on input.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
 	Name string `json:"name,omitempty"`
 	// image replaces the container's image.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Image string `json:"image,omitempty"`
 	// env sets environment variables; one of the same name is replaced.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:opaqueType
 	Env []corev1.EnvVar `json:"env,omitempty"`
 }
 
 // EgressCounts counts the connections that workloads of an environment tried to make.
 type EgressCounts struct {
 	// attempted is the number of outbound connections that the workloads opened.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Attempted int64 `json:"attempted"`
 	// answered is the number of those that the responder took.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Answered int64 `json:"answered"`
 	// refused is the number of those that were refused inside the environment.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Refused int64 `json:"refused"`
 	// escaped is the number of those that left the environment. It is attempted - answered - refused
 	// once all connections have ended, and zero unless isolation is broken.
@@ -114,11 +163,15 @@ type EgressCounts struct {
 type EnvironmentStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when the responder answers and every workload's copy is ready.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +k8s:optional
+	// +k8s:eachVal=+k8s:opaqueType
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// responderAddress is the address, host:port, on which the responder takes the workloads' calls.
 	// +optional
@@ -127,22 +180,34 @@ type EnvironmentStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=workload
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=workload
 	Endpoints []EnvironmentEndpoint `json:"endpoints,omitempty"`
 }
 
 // EnvironmentEndpoint is where one copy takes requests.
 type EnvironmentEndpoint struct {
 	// workload is the name of the workload within the environment.
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	Workload string `json:"workload"`
 	// host is the DNS name of the copy's own Service; its ports are the container's.
+	// +k8s:required
 	Host string `json:"host"`
 	// ports that the copy listens on.
 	// +optional
 	// +listType=set
+	// +k8s:optional
+	// +k8s:listType=set
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:minimum=1
+	// +k8s:eachVal=+k8s:maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentList is a list of Environments.
 type EnvironmentList struct {
@@ -158,13 +223,16 @@ type EnvironmentList struct {
 // +genclient:nonNamespaced
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentClass holds the platform team's defaults and limits for environments. The class with the annotation
 // environmentclass.replay.restage.dev/is-default-class: "true" is taken where none is named.
 type EnvironmentClass struct {
+	// +k8s:opaqueType
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec holds the defaults and limits.
@@ -176,21 +244,29 @@ type EnvironmentClass struct {
 type EnvironmentClassSpec struct {
 	// proxyResources are the resources of the proxy in each copied pod.
 	// +optional
+	// +k8s:opaqueType
 	ProxyResources corev1.ResourceRequirements `json:"proxyResources,omitempty"`
 	// responderResources are the resources of the responder.
 	// +optional
+	// +k8s:opaqueType
 	ResponderResources corev1.ResourceRequirements `json:"responderResources,omitempty"`
 	// generatorResources are the resources of the generator.
 	// +optional
+	// +k8s:opaqueType
 	GeneratorResources corev1.ResourceRequirements `json:"generatorResources,omitempty"`
 	// imagePullPolicy of the images that Restage adds. Default IfNotPresent.
 	// +optional
+	// +k8s:opaqueType
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 	// nodeSelector is added to every pod of an environment.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxProperties=64
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// maxTimeout is the longest timeout that a replay in this class may ask for. No limit when absent.
 	// +optional
+	// +k8s:optional
+	// +k8s:opaqueType
 	MaxTimeout *metav1.Duration `json:"maxTimeout,omitempty"`
 	// limits bound what replays and environments of this class may ask for. They hold for new objects.
 	// +optional
@@ -214,6 +290,7 @@ type EnvironmentLimits struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentClassList is a list of EnvironmentClasses.
 type EnvironmentClassList struct {

@@ -10,12 +10,15 @@ import (
 // +genclient
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayProfile holds settings of replays for use by many of them.
 type ReplayProfile struct {
+	// +k8s:opaqueType
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec holds the settings.
@@ -41,11 +44,16 @@ type ReplayProfileSpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	// +k8s:maxItems=64
 	Goals []Goal `json:"goals,omitempty"`
 }
 
 // LoadPattern says where arrival times come from.
 // +enum
+// +k8s:enum
 type LoadPattern string
 
 const (
@@ -57,17 +65,21 @@ const (
 type LoadProfile struct {
 	// pattern of the arrival times. Recorded, the default, takes those of the recording.
 	// +optional
+	// +k8s:optional
 	Pattern LoadPattern `json:"pattern,omitempty"`
 	// speed multiplies the recorded pace, as a decimal number from 0.1 to 100. Default "1".
 	// +optional
 	Speed string `json:"speed,omitempty"`
 	// requestTimeout is how long the answer to one request may take. Default 30s.
 	// +optional
+	// +k8s:optional
+	// +k8s:opaqueType
 	RequestTimeout *metav1.Duration `json:"requestTimeout,omitempty"`
 }
 
 // MissPolicy says what happens to an outbound call that the recording does not hold.
 // +enum
+// +k8s:enum
 type MissPolicy string
 
 const (
@@ -79,6 +91,7 @@ const (
 
 // ResponderLatency says how fast recorded answers are given.
 // +enum
+// +k8s:enum
 type ResponderLatency string
 
 const (
@@ -93,12 +106,17 @@ type ResponderProfile struct {
 	// onMiss says what happens to a call that the recording does not hold: Fail, the default,
 	// resets the connection; Status answers with missStatus.
 	// +optional
+	// +k8s:optional
 	OnMiss MissPolicy `json:"onMiss,omitempty"`
 	// missStatus is the HTTP status that answers an unmatched call when onMiss is Status. Default 502.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=100
+	// +k8s:maximum=599
 	MissStatus *int32 `json:"missStatus,omitempty"`
 	// latency of recorded answers: Recorded, the default, or None.
 	// +optional
+	// +k8s:optional
 	Latency ResponderLatency `json:"latency,omitempty"`
 }
 
@@ -107,11 +125,18 @@ type ComparisonProfile struct {
 	// headers are the names of the response headers that are compared. Default Content-Type and Location.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:listType=atomic
+	// +k8s:maxItems=64
 	Headers []string `json:"headers,omitempty"`
 	// ignore lists JSON paths of response bodies that are not compared, such as
 	// $.runtime.num_goroutine or $.items[*].id.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
+	// +k8s:listType=atomic
+	// +k8s:maxItems=256
+	// +k8s:eachVal=+k8s:maxLength=1024
 	Ignore []string `json:"ignore,omitempty"`
 	// learnNoise leaves out fields whose values differ between recorded answers to the same request.
 	// Default true.
@@ -122,14 +147,19 @@ type ComparisonProfile struct {
 // Goal is a condition on the result of a replay.
 type Goal struct {
 	// name of the goal, unique in the list.
+	// +k8s:required
+	// +k8s:format=k8s-label-key
 	Name string `json:"name"`
 	// expression in CEL over the variable summary, with the fields of
 	// TrafficReplay.status.summary; latencies are in seconds. For example
 	// summary.differing == 0 && summary.replayed.p99 < 1.5 * summary.recorded.p99.
+	// +k8s:required
+	// +k8s:maxLength=4096
 	Expression string `json:"expression"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayProfileList is a list of ReplayProfiles.
 type ReplayProfileList struct {

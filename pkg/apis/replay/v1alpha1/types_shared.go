@@ -12,11 +12,14 @@ type WorkloadReference struct {
 	// +optional
 	Kind string `json:"kind,omitempty"`
 	// name of the workload.
+	// +k8s:required
+	// +k8s:format=k8s-long-name
 	Name string `json:"name"`
 }
 
 // Direction tells on which side of the workload a call was seen.
 // +enum
+// +k8s:enum
 type Direction string
 
 const (
@@ -29,24 +32,36 @@ const (
 // Slice is one part of recorded traffic that can be named in tests and mocks.
 type Slice struct {
 	// key names the slice: workload:port for inbound, host:port for outbound traffic.
+	// +k8s:required
 	Key string `json:"key"`
 	// direction of the calls in the slice.
+	// +k8s:required
 	Direction Direction `json:"direction"`
 	// protocol as detected from the bytes, such as http/1.1 or opaque.
 	Protocol string `json:"protocol"`
 	// records is the number of calls in the slice.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Records int64 `json:"records"`
 }
 
 // Completeness states what a recording holds and what it is known to lack.
 type Completeness struct {
 	// records is the number of calls held.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Records int64 `json:"records"`
 	// incomplete is the number of held calls that are marked: cut off, truncated or not understood.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Incomplete int64 `json:"incomplete"`
 	// dropped is the number of calls known to have been lost because the recorder could not keep up.
+	// +k8s:optional
+	// +k8s:minimum=0
 	Dropped int64 `json:"dropped"`
 	// notReplayable is the number of inbound calls whose own outbound calls may have been lost.
+	// +k8s:optional
+	// +k8s:minimum=0
 	NotReplayable int64 `json:"notReplayable"`
 	// percent of all calls seen that are held complete, 0 to 100 with two decimals, as a string.
 	// +optional

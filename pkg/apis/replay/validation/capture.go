@@ -13,8 +13,7 @@ import (
 // ValidateTrafficCapture checks a new capture.
 func ValidateTrafficCapture(capture *replay.TrafficCapture) field.ErrorList {
 	errs := validateName(capture.Name, apivalidation.NameIsDNSSubdomain)
-	errs = append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
-	return append(errs, validatePorts(capture.Spec.Ports, specPath.Child("ports"))...)
+	return append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
 }
 
 // ValidateTrafficCaptureUpdate checks a changed capture.

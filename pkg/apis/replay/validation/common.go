@@ -1,8 +1,9 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package validation checks API objects after their defaults are filled in. What an object refers to is checked by
-// the admission plugin ReferenceValidation.
+// Package validation holds the rules that the tags of the versioned types cannot say: about the name of an object, about
+// fields that depend on each other, and about values of types that are not ours. It sees objects after their defaults are
+// filled in. What an object refers to is checked by the admission plugin ReferenceValidation.
 package validation
 
 import (
@@ -14,7 +15,6 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
@@ -49,7 +49,8 @@ func validateOwnerName(name string) field.ErrorList {
 	return errs
 }
 
-// validateImmutable refuses a change of what is at the path.
+// validateImmutable refuses a change of what is at the path. The tag +k8s:immutable would say "Invalid value: null: field is
+// immutable", which tells nobody what to do instead.
 func validateImmutable(updated, old any, path *field.Path, advice string) field.ErrorList {
 	if equality.Semantic.DeepEqual(updated, old) {
 		return nil
@@ -62,30 +63,10 @@ func ValidateConditions(conditions []metav1.Condition) field.ErrorList {
 	return metav1validation.ValidateConditions(conditions, field.NewPath("status", "conditions"))
 }
 
-// validateWorkloadReference accepts Deployments only.
+// validateWorkloadReference accepts Deployments only. The fields are open strings, so that a kind can be added.
 func validateWorkloadReference(ref replay.WorkloadReference, path *field.Path) field.ErrorList {
 	errs := validateEnum(ref.APIVersion, path.Child("apiVersion"), "apps/v1")
-	errs = append(errs, validateEnum(ref.Kind, path.Child("kind"), "Deployment")...)
-	return append(errs, validateReferredName(ref.Name, path.Child("name"))...)
-}
-
-// validateReferredName checks a required name of another object.
-func validateReferredName(name string, path *field.Path) field.ErrorList {
-	if name == "" {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	return validateOptionalName(name, path)
-}
-
-// validateOptionalName checks the name of another object if there is one.
-func validateOptionalName(name string, path *field.Path) (errs field.ErrorList) {
-	if name == "" {
-		return nil
-	}
-	for _, problem := range apivalidation.NameIsDNSSubdomain(name, false) {
-		errs = append(errs, field.Invalid(path, name, problem))
-	}
-	return errs
+	return append(errs, validateEnum(ref.Kind, path.Child("kind"), "Deployment")...)
 }
 
 func validateEnum[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
@@ -93,14 +74,6 @@ func validateEnum[T ~string](value T, path *field.Path, allowed ...T) field.Erro
 		return nil
 	}
 	return field.ErrorList{field.NotSupported(path, value, allowed)}
-}
-
-// validateOptionalEnum accepts an absent value besides.
-func validateOptionalEnum[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {
-	if value == "" {
-		return nil
-	}
-	return validateEnum(value, path, allowed...)
 }
 
 // validatePositive accepts an absent duration.
@@ -119,32 +92,8 @@ func validateNotNegative(duration *metav1.Duration, path *field.Path) field.Erro
 	return field.ErrorList{field.Invalid(path, duration.Duration.String(), "must not be negative")}
 }
 
-func validatePorts(ports []int32, path *field.Path) (errs field.ErrorList) {
-	seen := map[int32]bool{}
-	for i, port := range ports {
-		if seen[port] {
-			errs = append(errs, field.Duplicate(path.Index(i), port))
-		}
-		seen[port] = true
-		for _, problem := range validation.IsValidPortNum(int(port)) {
-			errs = append(errs, field.Invalid(path.Index(i), port, problem))
-		}
-	}
-	return errs
-}
-
-func validateMaxItems(n, limit int, path *field.Path) field.ErrorList {
-	if n <= limit {
-		return nil
-	}
-	return field.ErrorList{field.TooMany(path, n, limit)}
-}
-
 // validateText checks a value that is taken as it stands, such as an image or a tag.
-func validateText(value string, limit int, path *field.Path) field.ErrorList {
-	if len(value) > limit {
-		return field.ErrorList{field.TooLong(path, value, limit)}
-	}
+func validateText(value string, path *field.Path) field.ErrorList {
 	if value != strings.TrimSpace(value) {
 		return field.ErrorList{field.Invalid(path, value, "must not begin or end with white space")}
 	}

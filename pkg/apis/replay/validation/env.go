@@ -10,17 +10,12 @@ import (
 )
 
 func validateEnv(env []corev1.EnvVar, path *field.Path) (errs field.ErrorList) {
-	seen := map[string]bool{}
 	for i, variable := range env {
 		at := path.Index(i)
 		if variable.Name == "" {
 			errs = append(errs, field.Required(at.Child("name"), ""))
 			continue
 		}
-		if seen[variable.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), variable.Name))
-		}
-		seen[variable.Name] = true
 		for _, problem := range validation.IsRelaxedEnvVarName(variable.Name) {
 			errs = append(errs, field.Invalid(at.Child("name"), variable.Name, problem))
 		}

@@ -19,10 +19,6 @@ import (
 const (
 	minSpeed = 0.1
 	maxSpeed = 100
-
-	maxHeaders = 64
-	maxIgnore  = 256
-	maxGoals   = 64
 )
 
 // ValidateReplayProfile checks a profile.
@@ -40,8 +36,7 @@ func validateProfileSpec(profile *replay.ReplayProfileSpec, path *field.Path) fi
 }
 
 func validateLoad(load *replay.LoadProfile, path *field.Path) field.ErrorList {
-	errs := validateOptionalEnum(load.Pattern, path.Child("pattern"), replay.LoadRecorded)
-	errs = append(errs, validateSpeed(load.Speed, path.Child("speed"))...)
+	errs := validateSpeed(load.Speed, path.Child("speed"))
 	return append(errs, validatePositive(load.RequestTimeout, path.Child("requestTimeout"))...)
 }
 
@@ -57,28 +52,14 @@ func validateSpeed(speed string, path *field.Path) field.ErrorList {
 }
 
 func validateResponder(responder *replay.ResponderProfile, path *field.Path) field.ErrorList {
-	errs := validateOptionalEnum(responder.OnMiss, path.Child("onMiss"), replay.MissFail, replay.MissStatus)
-	errs = append(errs, validateOptionalEnum(responder.Latency, path.Child("latency"), replay.LatencyRecorded, replay.LatencyNone)...)
-	if responder.MissStatus == nil {
-		return errs
+	if responder.MissStatus != nil && responder.OnMiss == replay.MissFail {
+		return field.ErrorList{field.Forbidden(path.Child("missStatus"), "may be given only when onMiss is Status")}
 	}
-	status := path.Child("missStatus")
-	if responder.OnMiss == replay.MissFail {
-		errs = append(errs, field.Forbidden(status, "may be given only when onMiss is Status"))
-	}
-	if *responder.MissStatus < 100 || *responder.MissStatus > 599 {
-		errs = append(errs, field.Invalid(status, *responder.MissStatus, "must be an HTTP status from 100 to 599"))
-	}
-	return errs
+	return nil
 }
 
-func validateComparison(comparison *replay.ComparisonProfile, path *field.Path) field.ErrorList {
+func validateComparison(comparison *replay.ComparisonProfile, path *field.Path) (errs field.ErrorList) {
 	headers, ignore := path.Child("headers"), path.Child("ignore")
-	errs := validateMaxItems(len(comparison.Headers), maxHeaders, headers)
-	errs = append(errs, validateMaxItems(len(comparison.Ignore), maxIgnore, ignore)...)
-	if len(errs) > 0 {
-		return errs
-	}
 	for i, name := range comparison.Headers {
 		for _, problem := range validation.IsHTTPHeaderName(name) {
 			errs = append(errs, field.Invalid(headers.Index(i), name, problem))
@@ -92,37 +73,14 @@ func validateComparison(comparison *replay.ComparisonProfile, path *field.Path) 
 	return errs
 }
 
-func validateGoals(goals []replay.Goal, path *field.Path) field.ErrorList {
-	errs := validateMaxItems(len(goals), maxGoals, path)
-	if len(errs) > 0 {
-		return errs
-	}
-	seen := map[string]bool{}
+func validateGoals(goals []replay.Goal, path *field.Path) (errs field.ErrorList) {
 	for i, g := range goals {
-		at := path.Index(i)
-		if seen[g.Name] {
-			errs = append(errs, field.Duplicate(at.Child("name"), g.Name))
+		if g.Expression == "" {
+			continue
 		}
-		seen[g.Name] = true
-		errs = append(errs, validateGoal(g, at)...)
-	}
-	return errs
-}
-
-func validateGoal(g replay.Goal, path *field.Path) (errs field.ErrorList) {
-	name, expression := path.Child("name"), path.Child("expression")
-	if g.Name == "" {
-		errs = append(errs, field.Required(name, ""))
-	} else {
-		for _, problem := range validation.IsQualifiedName(g.Name) {
-			errs = append(errs, field.Invalid(name, g.Name, problem))
+		if _, err := goal.Compile(g.Expression); err != nil {
+			errs = append(errs, field.Invalid(path.Index(i).Child("expression"), g.Expression, err.Error()))
 		}
-	}
-	if g.Expression == "" {
-		return append(errs, field.Required(expression, "a CEL expression over summary, such as summary.differing == 0"))
-	}
-	if _, err := goal.Compile(g.Expression); err != nil {
-		errs = append(errs, field.Invalid(expression, g.Expression, err.Error()))
 	}
 	return errs
 }

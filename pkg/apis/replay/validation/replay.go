@@ -13,23 +13,17 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay"
 )
 
-const maxBuildTag = 253
-
 // ValidateTrafficReplay checks a new replay.
 func ValidateTrafficReplay(r *replay.TrafficReplay) field.ErrorList {
 	spec := &r.Spec
 	errs := validateOwnerName(r.Name)
-	errs = append(errs, validateReferredName(spec.SnapshotName, specPath.Child("snapshotName"))...)
-	errs = append(errs, validateEnum(spec.Mode, specPath.Child("mode"), replay.ModeFull, replay.ModeMocksOnly, replay.ModeLoadOnly)...)
 	errs = append(errs, validatePlace(r)...)
-	errs = append(errs, validateOptionalName(spec.ProfileName, specPath.Child("profileName"))...)
 	if spec.Profile != nil {
 		errs = append(errs, validateProfileSpec(spec.Profile, specPath.Child("profile"))...)
 	}
 	errs = append(errs, validatePositive(spec.Timeout, specPath.Child("timeout"))...)
 	errs = append(errs, validateNotNegative(spec.TTLAfterFinished, specPath.Child("ttlAfterFinished"))...)
-	errs = append(errs, validateEnum(spec.Cleanup, specPath.Child("cleanup"), replay.CleanupRestore, replay.CleanupKeep)...)
-	return append(errs, validateText(spec.BuildTag, maxBuildTag, specPath.Child("buildTag"))...)
+	return append(errs, validateText(spec.BuildTag, specPath.Child("buildTag"))...)
 }
 
 // ValidateTrafficReplayUpdate checks a changed replay.
@@ -63,28 +57,13 @@ func validatePlace(r *replay.TrafficReplay) field.ErrorList {
 	if spec.Environment.Name != "" && len(spec.Workloads) > 0 {
 		errs = append(errs, field.Forbidden(workloads, "may not be given together with a standing environment, which has its own"))
 	}
-	return append(errs, validateReplayEnvironment(spec.Environment, environment)...)
-}
-
-func validateReplayEnvironment(environment *replay.ReplayEnvironment, path *field.Path) field.ErrorList {
-	name, template := path.Child("name"), path.Child("template")
-	errs := validateOptionalName(environment.Name, name)
-	switch {
-	case environment.Name == "" && environment.Template == nil:
-		errs = append(errs, field.Required(path, "either name or template must be given"))
-	case environment.Name != "" && environment.Template != nil:
-		errs = append(errs, field.Forbidden(template, "may not be given together with name"))
-	}
-	if environment.Template != nil {
-		errs = append(errs, validateOptionalName(environment.Template.ClassName, template.Child("className"))...)
-	}
 	return errs
 }
 
 // validateTarget accepts http://host[:port].
 func validateTarget(text string, path *field.Path) field.ErrorList {
 	if text == "" {
-		return field.ErrorList{field.Required(path, "http://host[:port]")}
+		return nil // its tag refuses it
 	}
 	invalid := func(problem string) field.ErrorList {
 		return field.ErrorList{field.Invalid(path, text, problem)}

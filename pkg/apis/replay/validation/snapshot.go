@@ -19,16 +19,10 @@ func ValidateTrafficSnapshot(snapshot *replay.TrafficSnapshot) field.ErrorList {
 	return append(errs, validateRange(&snapshot.Spec)...)
 }
 
-// validateRange checks which time a snapshot covers.
+// validateRange checks which time a snapshot covers. That it is given in one way only is said by tags.
 func validateRange(spec *replay.TrafficSnapshotSpec) field.ErrorList {
-	last, start, end := specPath.Child("last"), specPath.Child("startTime"), specPath.Child("endTime")
-	errs := validatePositive(spec.Last, last)
-	switch {
-	case spec.Last == nil && spec.StartTime == nil:
-		errs = append(errs, field.Required(last, "either last or startTime must be given"))
-	case spec.Last != nil && spec.StartTime != nil:
-		errs = append(errs, field.Forbidden(start, "may not be given together with last"))
-	}
+	end := specPath.Child("endTime")
+	errs := validatePositive(spec.Last, specPath.Child("last"))
 	if spec.EndTime == nil {
 		return errs
 	}

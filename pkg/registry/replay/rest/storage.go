@@ -27,8 +27,8 @@ type StorageProvider struct {
 	Forwarder grpc.ClientConnInterface
 }
 
-// V1alpha1 returns the storage of the version v1alpha1 by resource and subresource.
-func (p StorageProvider) V1alpha1() (map[string]rest.Storage, error) {
+// Storage returns the storage by resource and subresource. It is the same for all versions.
+func (p StorageProvider) Storage() (map[string]rest.Storage, error) {
 	storage := map[string]rest.Storage{}
 	if _, err := add(p, storage, trafficcapture.Kind()); err != nil {
 		return nil, err
