@@ -21,7 +21,7 @@ import (
 // config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
 func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.RecommendedConfig, error) {
 	c := genericapiserver.NewRecommendedConfig(o.codecs)
-	c.Serializer = textSerializer{o.codecs}
+	c.Serializer = newTextSerializer(o.scheme, o.codecs)
 	c.SharedInformerFactory = host.Informers
 	if err := o.ServerRun.ApplyTo(&c.Config); err != nil {
 		return nil, fmt.Errorf("configuring the server: %w", err)

@@ -4,14 +4,13 @@
 package apiserver
 
 import (
-	"slices"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/install"
+	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 )
 
 // newScheme returns a scheme with our API and what every API server answers with.
@@ -24,14 +23,21 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-// textSerializer offers JSON and YAML only. Our types have no protobuf form: were it offered, the namespace controller would ask
-// for it, fail, and leave every namespace of the cluster in Terminating.
+// textSerializer offers JSON and YAML only, with errors that name the field at fault. Our types have no protobuf form: were it
+// offered, the namespace controller would ask for it, fail, and leave every namespace of the cluster in Terminating.
 type textSerializer struct {
 	serializer.CodecFactory
+	mediaTypes []runtime.SerializerInfo
 }
 
-func (s textSerializer) SupportedMediaTypes() []runtime.SerializerInfo {
-	return slices.DeleteFunc(s.CodecFactory.SupportedMediaTypes(), func(info runtime.SerializerInfo) bool {
-		return info.MediaType != runtime.ContentTypeJSON && info.MediaType != runtime.ContentTypeYAML
-	})
+func newTextSerializer(scheme *runtime.Scheme, codecs serializer.CodecFactory) textSerializer {
+	s := textSerializer{CodecFactory: codecs}
+	for _, info := range codecs.SupportedMediaTypes() {
+		if info.MediaType == runtime.ContentTypeJSON || info.MediaType == runtime.ContentTypeYAML {
+			s.mediaTypes = append(s.mediaTypes, decoding.Locating(info, scheme))
+		}
+	}
+	return s
 }
+
+func (s textSerializer) SupportedMediaTypes() []runtime.SerializerInfo { return s.mediaTypes }

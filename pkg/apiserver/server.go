@@ -79,7 +79,7 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 		return err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.GroupName, o.scheme, metav1.ParameterCodec, o.codecs)
-	group.NegotiatedSerializer = textSerializer{o.codecs}
+	group.NegotiatedSerializer = newTextSerializer(o.scheme, o.codecs)
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("installing the API: %w", err)

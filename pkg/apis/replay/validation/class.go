@@ -30,7 +30,8 @@ func ValidateEnvironmentClass(class *replay.EnvironmentClass) field.ErrorList {
 	return errs
 }
 
-// ValidateEnvironmentLimits checks limits of which any may be absent.
+// ValidateEnvironmentLimits checks limits of which any may be absent. The configuration of the plugin ReplayLimits holds the same limits and
+// is no API object, so tags would check only half of them.
 func ValidateEnvironmentLimits(limits *replay.EnvironmentLimits, path *field.Path) field.ErrorList {
 	errs := validateAtLeastOne(limits.MaxConcurrentReplaysPerWorkload, path.Child("maxConcurrentReplaysPerWorkload"))
 	errs = append(errs, validateAtLeastOne(limits.MaxWorkloads, path.Child("maxWorkloads"))...)
