@@ -52,7 +52,8 @@ type recordJSON struct {
 type messageJSON struct {
 	StartLine string      `json:"startLine,omitempty"`
 	Headers   [][2]string `json:"headers,omitempty"` // name and value in the order and case of the wire
-	// HeadBase64 is the raw head, there only when it is not valid UTF-8 and the fields above cannot hold all of it.
+	// HeadBase64 is the raw head, there only when it cannot be told from the fields above: it is not valid UTF-8, or spaced
+	// or ended in an unusual way.
 	HeadBase64 []byte `json:"headBase64,omitempty"`
 	Body       string `json:"body,omitempty"`
 	BodyBase64 []byte `json:"bodyBase64,omitempty"`
@@ -66,7 +67,7 @@ type messageJSON struct {
 // MarshalRecordJSON returns the record as one JSON object on one line, without the line's end.
 func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 	form := recordJSON{
-		ID: r.GetId(), Direction: directionName(r.GetDirection()), Key: SliceKey(r), Protocol: r.GetProtocol(),
+		ID: r.GetId(), Direction: DirectionName(r.GetDirection()), Key: SliceKey(r), Protocol: r.GetProtocol(),
 		Operation: r.GetOperation(), Status: r.GetStatus(), Failure: r.GetFailure(),
 		StartTime: timeText(Start(r)), LatencySeconds: latencySeconds(r),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
@@ -111,7 +112,8 @@ func ParseDefect(name string) (trafficpb.Defect, error) {
 	return 0, fmt.Errorf("unknown defect %q", name)
 }
 
-func directionName(d trafficpb.Direction) string {
+// DirectionName returns Inbound or Outbound.
+func DirectionName(d trafficpb.Direction) string {
 	switch d {
 	case trafficpb.Direction_DIRECTION_INBOUND:
 		return "Inbound"
@@ -134,7 +136,7 @@ func newMessageJSON(m *trafficpb.Message) *messageJSON {
 		LastByte:   timeText(m.GetLastByte()),
 	}
 	form.StartLine, form.Headers = parseHead(m.GetHead())
-	if !utf8.Valid(m.GetHead()) {
+	if !bytes.Equal(joinHead(form.StartLine, form.Headers), m.GetHead()) || !utf8.Valid(m.GetHead()) {
 		form.HeadBase64 = m.GetHead()
 	}
 	if utf8.Valid(m.GetBody()) {
@@ -164,6 +166,21 @@ func parseHead(head []byte) (startLine string, headers [][2]string) {
 		headers = append(headers, [2]string{name, strings.Trim(value, " \t")})
 	}
 	return startLine, headers
+}
+
+// joinHead writes a head in the usual way. It is the inverse of parseHead for a head that is written so.
+func joinHead(startLine string, headers [][2]string) []byte {
+	if startLine == "" && len(headers) == 0 {
+		return nil
+	}
+	head := append([]byte(startLine), "\r\n"...)
+	for _, header := range headers {
+		if header[0] != "" {
+			head = append(append(head, header[0]...), ": "...)
+		}
+		head = append(append(head, header[1]...), "\r\n"...)
+	}
+	return append(head, "\r\n"...)
 }
 
 // latencySeconds is absent when there is no response whose end is known.

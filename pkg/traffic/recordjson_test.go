@@ -48,6 +48,7 @@ func TestRecordJSON(t *testing.T) {
 		"request": {
 			"startLine": "POST /echo HTTP/1.1",
 			"headers": [["Host", "back:9898"], ["X-Twice", "a"], ["X-Twice", "b"], ["", "folded"], ["", "broken"]],
+			"headBase64": "`+base64.StdEncoding.EncodeToString(shopRecord().GetRequest().GetHead())+`",
 			"body": "{\"a\":\"<&>\"}", "bodyLength": 11, "bodySHA256": "01ab",
 			"firstByteTime": "2025-10-09T08:53:20.000000001Z", "lastByteTime": "2025-10-09T08:53:20.000000002Z"
 		},
