@@ -10,7 +10,7 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -78,7 +78,7 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 	if err != nil {
 		return err
 	}
-	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.GroupName, o.scheme, metav1.ParameterCodec, o.codecs)
+	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.GroupName, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
 	group.NegotiatedSerializer = newTextSerializer(o.scheme, o.codecs)
 	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = storage
 	if err := server.InstallAPIGroup(&group); err != nil {

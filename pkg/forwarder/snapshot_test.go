@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -259,23 +260,58 @@ func TestReadPages(t *testing.T) {
 	}{
 		"all":            {&trafficpb.ReadRequest{}, all},
 		"limit":          {&trafficpb.ReadRequest{Limit: 7}, all[:7]},
-		"offset":         {&trafficpb.ReadRequest{Offset: 33}, all[33:]},
-		"page":           {&trafficpb.ReadRequest{Offset: 33, Limit: 9}, all[33:42]},
-		"beyond the end": {&trafficpb.ReadRequest{Offset: 1000}, nil},
+		"start":          {&trafficpb.ReadRequest{Start: 33}, all[33:]},
+		"page":           {&trafficpb.ReadRequest{Start: 33, Limit: 9}, all[33:42]},
+		"beyond the end": {&trafficpb.ReadRequest{Start: 1000}, nil},
 		"direction":      {&trafficpb.ReadRequest{Direction: trafficpb.Direction_DIRECTION_OUTBOUND}, want(isOutbound)},
-		"page of a key":  {&trafficpb.ReadRequest{Keys: []string{"back:9898"}, Offset: 5, Limit: 4}, want(isOutbound)[5:9]},
+		"page of a key":  {&trafficpb.ReadRequest{Keys: []string{"back:9898"}, Start: 15, Limit: 4}, want(isOutbound)[5:9]},
+		"filter":         {&trafficpb.ReadRequest{Filter: &trafficpb.Filter{Key: "back", Until: at(3 * time.Second)}}, want(func(n uint64) bool { return isOutbound(n) && n < 30 })},
 		"keys":           {&trafficpb.ReadRequest{Keys: []string{"back:9898", "front:9898"}}, all},
 		"nothing":        {&trafficpb.ReadRequest{Keys: []string{"back:9898"}, Direction: trafficpb.Direction_DIRECTION_INBOUND}, nil},
 	} {
 		test.request.Snapshot = ref("pages")
 		require.Equal(t, test.want, ids(read(t, user, test.request)), name)
 	}
-	require.Equal(t, body, read(t, user, &trafficpb.ReadRequest{Snapshot: ref("pages"), Offset: 59})[0].GetResponse().GetBody())
+	require.Equal(t, body, read(t, user, &trafficpb.ReadRequest{Snapshot: ref("pages"), Start: 59})[0].GetResponse().GetBody())
 
 	err := dial.EachRecord(t.Context(), user, &trafficpb.ReadRequest{Snapshot: ref("pages"), Keys: []string{"bakc:9898"}}, nil)
 	require.Equal(t, codes.InvalidArgument, status.Code(err))
 	require.ErrorContains(t, err, `keys[0]: "bakc:9898" is not a slice of the snapshot, which has: front:9898, back:9898`)
+	for want, filter := range map[string]*trafficpb.Filter{
+		`key: no slice matches "bakc"`: {Key: "bakc"}, `status: "ok" must be`: {Status: []string{"ok"}},
+	} {
+		err := dial.EachRecord(t.Context(), user, &trafficpb.ReadRequest{Snapshot: ref("pages"), Filter: filter}, nil)
+		require.Equal(t, codes.InvalidArgument, status.Code(err))
+		require.ErrorContains(t, err, want)
+	}
+	for name, request := range map[string]*trafficpb.ReadRequest{
+		"by number": {Limit: 7}, "by bytes": {MaxBytes: 3 * uint64(len(body))}, "by time": {MaxMilliseconds: 1},
+		"of a few": {Limit: 3, Keys: []string{"back:9898"}}, "filtered": {Limit: 4, Filter: &trafficpb.Filter{Key: "front", Since: at(time.Second)}},
+		"up to a time": {Limit: 4, Filter: &trafficpb.Filter{Until: at(2 * time.Second)}},
+	} {
+		request.Snapshot = ref("pages")
+		require.Equal(t, ids(read(t, user, &trafficpb.ReadRequest{Snapshot: request.Snapshot, Keys: request.Keys, Filter: request.Filter})),
+			ids(readPages(t, user, request)), name)
+	}
 	stop := fmt.Errorf("enough")
 	require.ErrorIs(t, dial.EachRecord(t.Context(), user, &trafficpb.ReadRequest{Snapshot: ref("pages")},
 		func(*trafficpb.Record) error { return stop }), stop)
+}
+
+// readPages follows the pages of a request to the end.
+func readPages(t *testing.T, conn *grpc.ClientConn, request *trafficpb.ReadRequest) (records []*trafficpb.Record) {
+	t.Helper()
+	for pages := 0; ; pages++ {
+		require.Less(t, pages, 1000, "the pages have no end")
+		next, err := dial.ReadPage(t.Context(), conn, request, func(record *trafficpb.Record) error {
+			records = append(records, record)
+			return nil
+		})
+		require.NoError(t, err)
+		if next == 0 {
+			require.NotZero(t, pages, "it was one page only")
+			return records
+		}
+		request.Start = next
+	}
 }

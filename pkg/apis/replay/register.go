@@ -33,7 +33,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ReplayProfile{}, &ReplayProfileList{},
 		&Environment{}, &EnvironmentList{},
 		&EnvironmentClass{}, &EnvironmentClassList{},
-		&TrafficReplay{}, &TrafficReplayList{},
+		&TrafficReplay{}, &TrafficReplayList{}, &ReplayCancellation{}, &TrafficRecordsOptions{}, &ReplayLogOptions{},
 	)
 	return nil
 }

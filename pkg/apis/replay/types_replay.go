@@ -83,6 +83,16 @@ const (
 	ReplayPassed = "Passed"
 	// ReplayRestored is true when nothing of the environment is left.
 	ReplayRestored = "Restored"
+	// ReplayCancelRequested is true when somebody asked, through the subresource cancel, that the replay end.
+	ReplayCancelRequested = "CancelRequested"
+)
+
+// Reasons of conditions that clients may rely on.
+const (
+	// ReasonCancelRequested is that of CancelRequested.
+	ReasonCancelRequested = "Requested"
+	// ReasonCancelled is that of Complete and Passed of a replay that was cancelled.
+	ReasonCancelled = "Cancelled"
 )
 
 // ReplayPhase tells in a word how a replay stands.

@@ -24,6 +24,12 @@ type TrafficSnapshotSpec struct {
 	Last        *metav1.Duration
 	StartTime   *metav1.Time
 	EndTime     *metav1.Time
+	Upload      *SnapshotUpload
+}
+
+// SnapshotUpload makes a snapshot wait for its content, which is uploaded.
+type SnapshotUpload struct {
+	Port *int32
 }
 
 // TrafficSnapshotStatus says what the snapshot holds.

@@ -55,6 +55,11 @@ type Server struct {
 // Start runs a server that knows the objects as those of its host; namespaces must be among them.
 // The caller calls Stop. Everyone may do everything.
 func Start(ctx context.Context, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+	return StartWith(ctx, func(*apiserver.Options) {}, forwarder, objects...)
+}
+
+// StartWith is Start with changed options.
+func StartWith(ctx context.Context, change func(*apiserver.Options), forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
 	// Not the test's own directory, whose name may be too long for a socket.
 	dir, err := os.MkdirTemp("", "restage")
 	if err != nil {
@@ -80,6 +85,7 @@ func StartIn(ctx context.Context, dir string, forwarder grpc.ClientConnInterface
 	o.SecureServing.Listener = listener
 	o.Authentication, o.Authorization = nil, nil
 	o.ServerRun.ShutdownDelayDuration = 0
+	change(o)
 	ctx, cancel := context.WithCancel(ctx)
 	s := &Server{Host: host, EtcdURL: "unix://" + filepath.Join(dir, "client.sock"), cancel: cancel, done: make(chan error, 1)}
 	go func() {

@@ -21,6 +21,9 @@ import (
 // conclude clears up after a replay that has ended, and deletes the replay when its time has come.
 func (r *Reconciler) conclude(ctx context.Context, replay *v1alpha1.TrafficReplay) (time.Duration, error) {
 	if replay.Spec.Cleanup == v1alpha1.CleanupKeep {
+		if err := r.stopCancelled(ctx, replay); err != nil {
+			return 0, err
+		}
 		set(replay, v1alpha1.ReplayRestored, metav1.ConditionFalse, reasonKept, "cleanup is Keep: what the replay made stays until the replay is deleted")
 		return r.expire(ctx, replay)
 	}
@@ -34,6 +37,16 @@ func (r *Reconciler) conclude(ctx context.Context, replay *v1alpha1.TrafficRepla
 	}
 	set(replay, v1alpha1.ReplayRestored, metav1.ConditionTrue, reasonRestored, "nothing that the replay made is left")
 	return r.expire(ctx, replay)
+}
+
+// stopCancelled ends the generator of a cancelled replay whose environment stays.
+func (r *Reconciler) stopCancelled(ctx context.Context, replay *v1alpha1.TrafficReplay) error {
+	if cancelled(replay) == nil {
+		return nil
+	}
+	c := clearing{replay: replay}
+	remove(ctx, &c, "Job", GeneratorName(replay.Name), r.Kube.BatchV1().Jobs(replay.Namespace))
+	return c.err
 }
 
 // expire deletes the replay when its time to live has passed.

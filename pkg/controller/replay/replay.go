@@ -100,7 +100,7 @@ func (r *Reconciler) hold(ctx context.Context, replay *v1alpha1.TrafficReplay) e
 	return err
 }
 
-// step does what is due: begin, run, or clear up.
+// step does what is due: begin, run, end because somebody asked for it, or clear up.
 func (r *Reconciler) step(ctx context.Context, replay *v1alpha1.TrafficReplay) (time.Duration, error) {
 	switch {
 	case replay.Status.StartTime == nil:
@@ -108,6 +108,10 @@ func (r *Reconciler) step(ctx context.Context, replay *v1alpha1.TrafficReplay) (
 		return 0, nil // goes on with the event of the status
 	case isComplete(replay):
 		return r.conclude(ctx, replay)
+	}
+	if e := cancelled(replay); e != nil {
+		r.end(replay, e)
+		return 0, nil
 	}
 	ending, again, err := r.run(ctx, replay)
 	if ending == nil {

@@ -54,6 +54,15 @@ func failed(reason, message string) *ending {
 	return &ending{passed: metav1.ConditionFalse, reason: reason, message: message}
 }
 
+// cancelled is the ending of a replay whose end somebody asked for; nil when nobody did.
+func cancelled(replay *v1alpha1.TrafficReplay) *ending {
+	request := meta.FindStatusCondition(replay.Status.Conditions, v1alpha1.ReplayCancelRequested)
+	if request == nil || request.Status != metav1.ConditionTrue {
+		return nil
+	}
+	return failed(v1alpha1.ReasonCancelled, request.Message)
+}
+
 // end writes the ending down. From now on only the clearing up changes the status.
 func (r *Reconciler) end(replay *v1alpha1.TrafficReplay, e *ending) {
 	if e.summary != nil {

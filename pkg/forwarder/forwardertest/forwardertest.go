@@ -77,15 +77,8 @@ type Server struct {
 // Start starts a forwarder that stops with the test. It seals after a minute and keeps what is sealed for a day, unless
 // change sets other options before it starts.
 func Start(t testing.TB, change ...func(*forwarder.Options)) *Server {
-	dir := t.TempDir()
-	s := &Server{Users: &Users{}, CAFile: filepath.Join(dir, "ca.crt")}
-	s.certificate = newCertificate(t, s.CAFile)
-	s.Options = forwarder.Options{
-		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.certificate, nil },
-		Reviewer:    s.Users,
-		DataDir:     filepath.Join(dir, "data"),
-		Retention:   24 * time.Hour, SealInterval: time.Minute, LogLimit: 1 << 30,
-	}
+	s, err := New(t.TempDir())
+	require.NoError(t, err)
 	for _, f := range change {
 		f(&s.Options)
 	}
@@ -94,43 +87,80 @@ func Start(t testing.TB, change ...func(*forwarder.Options)) *Server {
 	return s
 }
 
+// New returns a forwarder that keeps its files in a directory and is not started yet, with the options of Start.
+func New(dir string) (*Server, error) {
+	s := &Server{Users: &Users{}, CAFile: filepath.Join(dir, "ca.crt")}
+	var err error
+	if s.certificate, err = newCertificate(s.CAFile); err != nil {
+		return nil, err
+	}
+	s.Options = forwarder.Options{
+		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &s.certificate, nil },
+		Reviewer:    s.Users,
+		DataDir:     filepath.Join(dir, "data"),
+		Retention:   24 * time.Hour, SealInterval: time.Minute, LogLimit: 1 << 30,
+	}
+	return s, nil
+}
+
 // Restart stops the forwarder when it runs, and starts it on the same files at another address.
 func (s *Server) Restart(t testing.TB) {
 	s.Stop(t)
-	options := s.Options
-	var err error
-	options.Listener, err = net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	options.HealthListener, err = net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	s.Address, s.Health = options.Listener.Addr().String(), "http://"+options.HealthListener.Addr().String()
-	ctx, stop := context.WithCancel(context.Background())
-	f, err := forwarder.New(ctx, options)
-	require.NoError(t, err)
-	s.stop, s.stopped = stop, make(chan error, 1)
-	go func() { s.stopped <- f.Run(ctx) }()
+	require.NoError(t, s.Open())
 }
 
 // Stop stops the forwarder without sealing what it has in its log.
 func (s *Server) Stop(t testing.TB) {
+	require.NoError(t, s.Close())
+}
+
+// Open starts a forwarder that does not run.
+func (s *Server) Open() error {
+	options := s.Options
+	var err error
+	if options.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	if options.HealthListener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	s.Address, s.Health = options.Listener.Addr().String(), "http://"+options.HealthListener.Addr().String()
+	ctx, stop := context.WithCancel(context.Background())
+	f, err := forwarder.New(ctx, options)
+	if err != nil {
+		stop()
+		return err
+	}
+	s.stop, s.stopped = stop, make(chan error, 1)
+	go func() { s.stopped <- f.Run(ctx) }()
+	return nil
+}
+
+// Close stops the forwarder when it runs.
+func (s *Server) Close() error {
 	if s.stop == nil {
-		return
+		return nil
 	}
 	s.stop()
 	s.stop = nil
-	require.NoError(t, <-s.stopped)
+	return <-s.stopped
 }
 
 // Dial connects with a token.
 func (s *Server) Dial(t testing.TB, token string) *grpc.ClientConn {
-	conn, err := dial.New(t.Context(), dial.Options{
+	conn, err := s.Connect(t.Context(), token)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// Connect connects with a token until the context ends.
+func (s *Server) Connect(ctx context.Context, token string) (*grpc.ClientConn, error) {
+	return dial.New(ctx, dial.Options{
 		Address: s.Address,
 		CA:      func() ([]byte, error) { return os.ReadFile(s.CAFile) },
 		Token:   func() (string, error) { return token, nil },
 	})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
 
 // DialPod connects as a pod, whose token it makes valid.
@@ -148,9 +178,11 @@ func (s *Server) DialUser(t testing.TB, name string) *grpc.ClientConn {
 }
 
 // newCertificate makes a certificate for loopback that signs itself, and writes it as the CA.
-func newCertificate(t testing.TB, caFile string) tls.Certificate {
+func newCertificate(caFile string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
@@ -158,7 +190,9 @@ func newCertificate(t testing.TB, caFile string) tls.Certificate {
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	err = os.WriteFile(caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }

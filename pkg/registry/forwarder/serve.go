@@ -5,18 +5,17 @@
 package forwarder
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/munnerz/goautoneg"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/registry/rest"
-	"k8s.io/klog/v2"
+	"k8s.io/apiserver/pkg/endpoints/handlers/negotiation"
 )
 
 // Timeout bounds a request: kube-apiserver cuts it at 60 s, which would look like the end of the content.
@@ -30,60 +29,47 @@ type Subject struct {
 	Missing string
 }
 
-// Serve answers with what fill writes. An error before the first byte becomes the answer; after it the
-// connection is cut off, so that no client takes a part for the whole.
-func Serve(ctx context.Context, w http.ResponseWriter, responder rest.Responder, subject Subject, contentType string,
-	fill func(ctx context.Context, w io.Writer) error,
-) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	body := &lateWriter{ResponseWriter: w, contentType: contentType}
-	err := fill(ctx, body)
-	switch {
-	case err == nil:
-		body.begin()
-	case !body.begun:
-		responder.Error(subject.statusError(err))
-	default:
-		klog.FromContext(ctx).Error(err, "Serving content of the forwarder broke off",
-			"resource", subject.Resource.String(), "name", subject.Name)
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// statusError turns an error of the forwarder into one of the API.
-func (s Subject) statusError(err error) error {
+// Error turns an error of the forwarder into one of the API.
+func (s Subject) Error(err error) error {
 	message := status.Convert(err).Message()
 	switch status.Code(err) {
 	case codes.NotFound:
 		notFound := apierrors.NewNotFound(s.Resource, s.Name)
 		notFound.ErrStatus.Message = s.Missing
 		return notFound
+	case codes.InvalidArgument:
+		return apierrors.NewBadRequest(message)
+	case codes.FailedPrecondition:
+		return apierrors.NewConflict(s.Resource, s.Name, fmt.Errorf("%s", message))
+	case codes.ResourceExhausted:
+		return apierrors.NewRequestEntityTooLargeError(message)
 	case codes.DeadlineExceeded:
 		return apierrors.NewTimeoutError(fmt.Sprintf("the forwarder did not answer within %v", Timeout), 0)
 	case codes.Unavailable, codes.Unauthenticated, codes.PermissionDenied:
-		return apierrors.NewServiceUnavailable("the forwarder cannot be read: " + message)
+		return apierrors.NewServiceUnavailable("the forwarder cannot be reached: " + message)
 	default:
-		return apierrors.NewInternalError(fmt.Errorf("reading from the forwarder: %w", err))
+		return apierrors.NewInternalError(fmt.Errorf("asking the forwarder: %w", err))
 	}
 }
 
-// lateWriter sends the header with the first byte.
-type lateWriter struct {
-	http.ResponseWriter
-	contentType string
-	begun       bool
-}
-
-func (w *lateWriter) begin() {
-	if !w.begun {
-		w.begun = true
-		w.Header().Set("Content-Type", w.contentType)
-		w.WriteHeader(http.StatusOK)
+// Negotiate returns which of the media types the client wants most, the first one when it does not say. The error, 406,
+// names them all.
+func Negotiate(request *http.Request, offered ...string) (string, error) {
+	accept := request.Header.Get("Accept")
+	if accept == "" {
+		return offered[0], nil
 	}
+	if chosen := goautoneg.Negotiate(accept, offered); chosen != "" {
+		return chosen, nil
+	}
+	return "", negotiation.NewNotAcceptableError(offered)
 }
 
-func (w *lateWriter) Write(p []byte) (int, error) {
-	w.begin()
-	return w.ResponseWriter.Write(p)
+// Write answers with a body that is there as a whole, so that no client takes a part for it.
+func Write(w http.ResponseWriter, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // who does not listen any more needs no answer
 }

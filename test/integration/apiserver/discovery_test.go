@@ -28,6 +28,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	subresources := map[string][]string{
 		"trafficsnapshots/records": {"get"}, "trafficreplays/report": {"get"},
+		"trafficreplays/cancel":  {"create"},
 		"trafficcaptures/status": {"get", "patch", "update"}, "trafficsnapshots/status": {"get", "patch", "update"},
 		"environments/status": {"get", "patch", "update"}, "trafficreplays/status": {"get", "patch", "update"},
 	}

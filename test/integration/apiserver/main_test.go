@@ -8,33 +8,48 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"google.golang.org/grpc"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apiserver/testserver"
+	"github.com/restage-dev/restage/pkg/forwarder/forwardertest"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	replayclient "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
 )
 
 const namespace = "shop"
 
-var server *testserver.Server
+var (
+	server    *testserver.Server
+	forwarder *forwardertest.Server
+	auditLog  string // path
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	forwarder, stopForwarder, err := startForwarder()
+	dir, err := os.MkdirTemp("", "restage-forwarder")
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var connection grpc.ClientConnInterface
+	if forwarder, connection, err = startForwarder(ctx, dir); err != nil {
 		fmt.Fprintln(os.Stderr, "starting the forwarder:", err)
 		return 1
 	}
-	defer stopForwarder()
-	server, err = testserver.Start(context.Background(), forwarder,
+	auditLog = filepath.Join(dir, "audit.log")
+	server, err = testserver.StartWith(ctx, auditTo(auditLog, filepath.Join(dir, "policy.yaml")), connection,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		deployment("front", "app"),
 		deployment("pair", "one", "two"),
@@ -47,6 +62,10 @@ func run(m *testing.M) int {
 	code := m.Run()
 	if err := server.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the server did not end in order:", err)
+		return 1
+	}
+	if err := forwarder.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "the forwarder did not end in order:", err)
 		return 1
 	}
 	return code

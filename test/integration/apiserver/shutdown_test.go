@@ -15,12 +15,7 @@ import (
 
 // A pod is given 30 s to end, and controllers watch for ever.
 func TestOpenWatchesDoNotHoldUpTheEnd(t *testing.T) {
-	forwarder, stop, err := startForwarder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
-	second, err := testserver.Start(context.Background(), forwarder)
+	second, err := testserver.Start(context.Background(), forwarder.DialUser(t, "second"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,8 @@
 package apiserver
 
 import (
-	"bufio"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"net/http"
 	"strings"
@@ -13,59 +13,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-const base = "/apis/replay.restage.dev/v1alpha1/namespaces/" + namespace
-
-// readRecords returns the ids and directions of records.
-func readRecords(t *testing.T, path string) (ids, directions []string) {
-	t.Helper()
-	response := get(t, base+path, "")
-	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "application/x-ndjson" {
-		t.Fatalf("%s: %s, type %q", path, response.Status, response.Header.Get("Content-Type"))
-	}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		var record struct{ ID, Direction string }
-		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
-			t.Fatalf("line %q: %v", lines.Text(), err)
-		}
-		ids, directions = append(ids, record.ID), append(directions, record.Direction)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return ids, directions
-}
-
-func TestRecordsComeInPages(t *testing.T) {
-	path := "/trafficsnapshots/" + createSnapshot(t, fullName) + "/records"
-	if ids, _ := readRecords(t, path); len(ids) != 500 || ids[0] != "0" || ids[499] != "499" {
-		t.Errorf("by default there are %d records", len(ids))
-	}
-	if ids, _ := readRecords(t, path+"?offset=1100&limit=10000"); len(ids) != 100 || ids[0] != "1100" {
-		t.Errorf("the last page has %d records", len(ids))
-	}
-	ids, directions := readRecords(t, path+"?direction=Outbound&limit=2")
-	if len(ids) != 2 || ids[1] != "5" || directions[0] != "Outbound" || directions[1] != "Outbound" {
-		t.Errorf("outbound records %v %v", ids, directions)
-	}
-	if ids, _ := readRecords(t, path+"?offset=5000"); len(ids) != 0 {
-		t.Errorf("%d records after the end", len(ids))
-	}
-}
-
-func TestBadQueriesAreRefused(t *testing.T) {
-	path := "/trafficsnapshots/" + createSnapshot(t, fullName) + "/records?"
-	for query, want := range map[string]string{
-		"limit=0":        "limit: 0 must be from 1 to 10000",
-		"limit=10001":    "limit: 10001 must be from 1 to 10000",
-		"limit=many":     `limit: "many" must be a whole number`,
-		"offset=-1":      `offset: "-1" must be a whole number`,
-		"direction=left": `direction: "left" must be Inbound or Outbound`,
-	} {
-		expectStatus(t, base+path+query, http.StatusBadRequest, want)
-	}
-}
 
 func TestMissingContentIsExplained(t *testing.T) {
 	createSnapshot(t, "uncut")
@@ -79,34 +26,69 @@ func TestMissingContentIsExplained(t *testing.T) {
 func expectStatus(t *testing.T, path string, code int, message string) {
 	t.Helper()
 	response := get(t, path, "")
-	var status metav1.Status
-	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
 		t.Fatal(err)
+	}
+	var status metav1.Status
+	if err := json.Unmarshal(body, &status); err != nil {
+		t.Fatalf("%s: %s: %.200s", path, response.Status, body)
 	}
 	if response.StatusCode != code || !strings.Contains(status.Message, message) {
 		t.Errorf("%s: %s: %q lacks %q", path, response.Status, status.Message, message)
 	}
 }
 
-func TestReport(t *testing.T) {
-	createReplay(t, newReplay(fullName, createSnapshot(t, "reported")))
-	response := get(t, base+"/trafficreplays/full/report", "")
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.Header.Get("Content-Type") != "application/json" || string(body) != `{"replay":"shop/full"}` {
-		t.Errorf("report %q of type %q, error %v", body, response.Header.Get("Content-Type"), err)
-	}
-}
+const failedReport = `{"schema":"report.restage.dev/v1","replay":{"namespace":"shop","name":"reported"},"snapshot":{"namespace":"shop","name":"reported"},
+"startTime":"2026-05-04T12:00:00Z","endTime":"2026-05-04T12:00:09Z","reason":"GoalsFailed","message":"1 of 2 responses differ: GET /<b> (1)",
+"summary":{"requests":2,"differing":1,"goals":[{"name":"NoDifferences","expression":"summary.differing == 0","message":"1 of 2 responses differ"}]},
+"endpoints":[{"key":"front:9898","operation":"GET /<b>","requests":2,"differing":1,"statuses":[{"recorded":200,"replayed":500,"count":1}]}],
+"differences":[{"record":"1","key":"front:9898","operation":"GET /<b>","field":"status","kind":"status","recorded":"200","replayed":"500"}],"lateness":{}}`
 
-// A client must not take a part for the whole.
-func TestBrokenContentIsCutOff(t *testing.T) {
-	response := get(t, base+"/trafficsnapshots/"+createSnapshot(t, brokenName)+"/records", "")
-	if _, err := io.ReadAll(response.Body); err == nil {
-		t.Error("the records ended as if they were complete")
+func TestReportFormats(t *testing.T) {
+	createReplay(t, newReplay("reported", createSnapshot(t, "reported")))
+	putReport(t, "reported", []byte(failedReport))
+	path := base + "/trafficreplays/reported/report"
+	for accept, want := range map[string]string{
+		"":                      "application/json",
+		"application/json, */*": "application/json", // kubectl get --raw
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": "text/html; charset=utf-8", // browsers
+		"application/junit+xml": "application/junit+xml",
+		"application/xml":       "application/xml",
+	} {
+		response := get(t, path, accept)
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := response.Header.Get("Content-Type"); got != want || response.StatusCode != http.StatusOK {
+			t.Errorf("Accept %q gives %s, %q, want %q: %.300s", accept, response.Status, got, want, body)
+			continue
+		}
+		switch {
+		case strings.Contains(want, "json") && string(body) != failedReport:
+			t.Errorf("the document is %s", body)
+		case strings.Contains(want, "html") && (!strings.Contains(string(body), "GET /&lt;b&gt;") || strings.Contains(string(body), "<b> (1)")):
+			t.Errorf("the page is %s", body)
+		case strings.Contains(want, "xml"):
+			var suites struct {
+				Tests    int `xml:"tests,attr"`
+				Failures int `xml:"failures,attr"`
+			}
+			if err := xml.Unmarshal(body, &suites); err != nil || suites.Tests != 3 || suites.Failures != 2 {
+				t.Errorf("%+v, error %v: %s", suites, err, body)
+			}
+		}
+	}
+	response := get(t, path, "image/png")
+	body, _ := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusNotAcceptable || !strings.Contains(string(body), "application/json, text/html, application/junit+xml") {
+		t.Errorf("%s: %s", response.Status, body)
 	}
 }
 
 func TestContentIsReadOnly(t *testing.T) {
-	createSnapshot(t, fullName)
+	createSnapshot(t, "full")
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
 		err := server.Client.ReplayV1alpha1().RESTClient().Verb(method).AbsPath(base + "/trafficsnapshots/full/records").Do(t.Context()).Error()
 		if err == nil || !strings.Contains(err.Error(), "not allow this method") {

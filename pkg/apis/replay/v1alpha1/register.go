@@ -35,7 +35,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ReplayProfile{}, &ReplayProfileList{},
 		&Environment{}, &EnvironmentList{},
 		&EnvironmentClass{}, &EnvironmentClassList{},
-		&TrafficReplay{}, &TrafficReplayList{},
+		&TrafficReplay{}, &TrafficReplayList{}, &ReplayCancellation{}, &TrafficRecordsOptions{}, &ReplayLogOptions{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -8,6 +8,7 @@ import (
 )
 
 // +genclient
+// +genclient:method=Cancel,verb=create,subresource=cancel,input=ReplayCancellation,result=ReplayCancellation
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 // +k8s:prerelease-lifecycle-gen:introduced=0.1
 // +k8s:supportsSubresource="/status"
@@ -157,6 +158,16 @@ const (
 	ReplayPassed = "Passed"
 	// ReplayRestored is true when nothing of the environment is left.
 	ReplayRestored = "Restored"
+	// ReplayCancelRequested is true when somebody asked, through the subresource cancel, that the replay end.
+	ReplayCancelRequested = "CancelRequested"
+)
+
+// Reasons of conditions that clients may rely on.
+const (
+	// ReasonCancelRequested is that of CancelRequested.
+	ReasonCancelRequested = "Requested"
+	// ReasonCancelled is that of Complete and Passed of a replay that was cancelled.
+	ReasonCancelled = "Cancelled"
 )
 
 // ReplayPhase tells in a word how a replay stands.
@@ -191,7 +202,7 @@ type TrafficReplayStatus struct {
 	// Cancelled or Error. The server derives it from the conditions; what a client writes here is replaced.
 	// +optional
 	Phase ReplayPhase `json:"phase,omitempty"`
-	// conditions: EnvironmentReady, Running, Complete, Passed and Restored.
+	// conditions: EnvironmentReady, Running, Complete, Passed, Restored and CancelRequested.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -33,7 +33,7 @@ type TrafficSnapshotSpec struct {
 	// workloadRef names the recorded workload, in the namespace of the snapshot.
 	WorkloadRef WorkloadReference `json:"workloadRef"`
 	// last is how far the snapshot reaches back from its creation, such as 15m.
-	// Exclusive with startTime; one of the two is required. Must be positive.
+	// One of last, startTime and upload is required, and only one. Must be positive.
 	// +optional
 	// +k8s:optional
 	// +k8s:unionMember
@@ -51,6 +51,22 @@ type TrafficSnapshotSpec struct {
 	// +k8s:optional
 	// +k8s:opaqueType
 	EndTime *metav1.Time `json:"endTime,omitempty"`
+	// upload says that the content is not cut from what was recorded, but uploaded to the subresource upload.
+	// +optional
+	// +k8s:optional
+	// +k8s:unionMember
+	Upload *SnapshotUpload `json:"upload,omitempty"`
+}
+
+// SnapshotUpload makes a snapshot wait for its content.
+type SnapshotUpload struct {
+	// port is the container port that the requests of a HAR were made to when it does not say so itself, as one of a browser
+	// does not. When absent, it is the port that their URLs name.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
+	// +k8s:maximum=65535
+	Port *int32 `json:"port,omitempty"`
 }
 
 // TrafficSnapshotStatus says what the snapshot holds.
@@ -60,7 +76,7 @@ type TrafficSnapshotStatus struct {
 	// +k8s:optional
 	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when the snapshot is cut and can be replayed.
+	// conditions: Ready is true when the snapshot is cut, or its upload complete, and it can be replayed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/component-base/version"
 
 	"github.com/restage-dev/restage/pkg/registry/replay/environment"
 	"github.com/restage-dev/restage/pkg/registry/replay/environmentclass"
@@ -30,39 +31,40 @@ type StorageProvider struct {
 // Storage returns the storage by resource and subresource. It is the same for all versions.
 func (p StorageProvider) Storage() (map[string]rest.Storage, error) {
 	storage := map[string]rest.Storage{}
-	if _, err := add(p, storage, trafficcapture.Kind()); err != nil {
+	if _, _, err := add(p, storage, trafficcapture.Kind()); err != nil {
 		return nil, err
 	}
-	if _, err := add(p, storage, replayprofile.Kind()); err != nil {
+	if _, _, err := add(p, storage, replayprofile.Kind()); err != nil {
 		return nil, err
 	}
-	if _, err := add(p, storage, environment.Kind()); err != nil {
+	if _, _, err := add(p, storage, environment.Kind()); err != nil {
 		return nil, err
 	}
-	if _, err := add(p, storage, environmentclass.Kind()); err != nil {
+	if _, _, err := add(p, storage, environmentclass.Kind()); err != nil {
 		return nil, err
 	}
-	snapshots, err := add(p, storage, trafficsnapshot.Kind())
+	snapshots, _, err := add(p, storage, trafficsnapshot.Kind())
 	if err != nil {
 		return nil, err
 	}
-	replays, err := add(p, storage, trafficreplay.Kind())
+	replays, replayStatus, err := add(p, storage, trafficreplay.Kind())
 	if err != nil {
 		return nil, err
 	}
-	storage["trafficsnapshots/records"] = trafficsnapshot.NewRecordsREST(snapshots, p.Forwarder)
+	storage["trafficsnapshots/records"] = trafficsnapshot.NewRecordsREST(snapshots, p.Forwarder, version.Get().GitVersion)
 	storage["trafficreplays/report"] = trafficreplay.NewReportREST(replays, p.Forwarder)
+	storage["trafficreplays/cancel"] = trafficreplay.NewCancelREST(replayStatus)
 	return storage, nil
 }
 
-func add[T resource.Object](p StorageProvider, storage map[string]rest.Storage, kind *resource.Kind[T]) (*resource.REST, error) {
+func add[T resource.Object](p StorageProvider, storage map[string]rest.Storage, kind *resource.Kind[T]) (*resource.REST, *resource.StatusREST, error) {
 	main, status, err := resource.NewREST(kind, p.Scheme, p.Getter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	storage[kind.Plural] = main
 	if status != nil {
 		storage[kind.Plural+"/status"] = status
 	}
-	return main, nil
+	return main, status, nil
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/restage-dev/restage/pkg/report"
 )
 
-// reasonCancelled is the reason of the condition Passed when a replay was ended on request.
-const reasonCancelled = "Cancelled"
-
 // phase sums up the conditions. They remain what programs should read: a replay that ended for another reason
 // than its goals is an error, whichever the reason was.
 func phase(conditions []metav1.Condition) replay.ReplayPhase {
@@ -33,7 +30,7 @@ func phase(conditions []metav1.Condition) replay.ReplayPhase {
 		return replay.PhaseEnded
 	case passed.Reason == report.ReasonGoalsFailed:
 		return replay.PhaseFailed
-	case passed.Reason == reasonCancelled:
+	case passed.Reason == replay.ReasonCancelled:
 		return replay.PhaseCancelled
 	default:
 		return replay.PhaseError
