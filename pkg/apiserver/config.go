@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	genericopenapi "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericfilters "k8s.io/apiserver/pkg/server/filters"
 
 	"github.com/restage-dev/restage/pkg/admission"
 	"github.com/restage-dev/restage/pkg/admission/initializer"
@@ -23,6 +25,8 @@ func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.Rec
 	c := genericapiserver.NewRecommendedConfig(o.codecs)
 	c.Serializer = newTextSerializer(o.scheme, o.codecs)
 	c.SharedInformerFactory = host.Informers
+	// What follows something has no time limit; kube-apiserver takes the same subresource for long-running.
+	c.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString("log"))
 	if err := o.ServerRun.ApplyTo(&c.Config); err != nil {
 		return nil, fmt.Errorf("configuring the server: %w", err)
 	}

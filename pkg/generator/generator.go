@@ -49,11 +49,16 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer conn.Close()
+	replays := trafficpb.NewReplaysClient(conn)
+	kept := newRunLog(context.WithoutCancel(ctx), replays, settings.Replay)
+	defer kept.close()
+	o.Log = slog.New(slog.NewMultiHandler(o.Log.Handler(), kept.handler()))
+	o.Log.Info("generator started", "snapshot", settings.Snapshot.Name, "speed", settings.Speed)
 	r := &replay{
 		Options:  o,
 		settings: settings,
 		conn:     conn,
-		replays:  trafficpb.NewReplaysClient(conn),
+		replays:  replays,
 		builder:  report.NewBuilder(settings, time.Now()),
 	}
 	result := r.run(ctx)

@@ -14,20 +14,26 @@ import (
 const (
 	progressInterval = time.Second
 	progressTimeout  = 2 * time.Second
+	// progressLogged is how many reports of progress there are for one in the log.
+	progressLogged = 10
 )
 
 // watchProgress tells the forwarder every second how far the engine is, until the context ends.
 func (r *replay) watchProgress(ctx context.Context, e *engine) {
 	ticker := time.NewTicker(progressInterval)
 	defer ticker.Stop()
-	for before := int64(0); ; {
+	for before, n := int64(0), 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 		sent := e.sent.Load()
-		r.putProgress(ctx, e.progress(sent-before))
+		p := e.progress(sent - before)
+		r.putProgress(ctx, p)
+		if n++; n%progressLogged == 0 {
+			r.Log.Info("replaying", "sent", p.GetSent(), "total", p.GetTotal(), "rate", p.GetRate(), "errors", p.GetErrors())
+		}
 		before = sent
 	}
 }

@@ -24,10 +24,10 @@ func ReadRecords(snapshot string) rbacv1.PolicyRule {
 	}
 }
 
-// WriteReport allows to write the progress and the report of one replay.
+// WriteReport allows to write the progress, the log and the report of one replay.
 func WriteReport(replay string) rbacv1.PolicyRule {
 	return rbacv1.PolicyRule{
-		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"trafficreplays/report"},
+		APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"trafficreplays/report", "trafficreplays/log"},
 		ResourceNames: []string{replay}, Verbs: []string{"update"},
 	}
 }

@@ -180,6 +180,7 @@ func (r *Reconciler) updateStatus(ctx context.Context, cached, replay *v1alpha1.
 		}
 		r.Events.Eventf(replay, kind, condition.Reason, "%s is %s: %s", condition.Type, condition.Status, condition.Message)
 	}
+	r.log(ctx, cached, replay)
 	return nil
 }
 

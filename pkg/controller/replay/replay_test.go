@@ -116,7 +116,7 @@ func (w *world) checkGenerator() {
 	}
 	if diff := cmp.Diff([]rbacv1.PolicyRule{
 		{APIGroups: []string{"replay.restage.dev"}, Resources: []string{"trafficsnapshots/records"}, ResourceNames: []string{"recorded"}, Verbs: []string{"get"}},
-		{APIGroups: []string{"replay.restage.dev"}, Resources: []string{"trafficreplays/report"}, ResourceNames: []string{"run"}, Verbs: []string{"update"}},
+		{APIGroups: []string{"replay.restage.dev"}, Resources: []string{"trafficreplays/report", "trafficreplays/log"}, ResourceNames: []string{"run"}, Verbs: []string{"update"}},
 	}, role.Rules); diff != "" {
 		w.Errorf("rights of the generator: %s", diff)
 	}

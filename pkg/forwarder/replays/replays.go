@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package replays keeps the progress of replays, in memory, and their reports, in storage.
+// Package replays keeps the progress of replays, in memory, their logs, in files, and their reports, in storage.
 package replays
 
 import (
@@ -45,6 +45,7 @@ type Replays struct {
 	bucket   *blob.Bucket
 	guard    *auth.Guard
 	progress *cache.LRUExpireCache // by owner; values are *trafficpb.Progress
+	logs     *logs
 }
 
 // owner says whose report it is. Rights may be bound to the name, so a report is kept with it.
@@ -62,9 +63,9 @@ func (o owner) key(name string) string {
 	return path.Join(store.ReportPrefix(o.Namespace, o.UID), name)
 }
 
-// New returns the service.
-func New(bucket *blob.Bucket, guard *auth.Guard) *Replays {
-	return &Replays{bucket: bucket, guard: guard, progress: cache.NewLRUExpireCache(maxProgress)}
+// New returns the service. The directory is that of the logs.
+func New(bucket *blob.Bucket, guard *auth.Guard, logDir string) *Replays {
+	return &Replays{bucket: bucket, guard: guard, progress: cache.NewLRUExpireCache(maxProgress), logs: newLogs(logDir)}
 }
 
 // PutProgress remembers how far a replay is.
@@ -206,13 +207,16 @@ func (r *Replays) GetReport(ref *trafficpb.ObjectRef, stream trafficpb.Replays_G
 	return nil
 }
 
-// DeleteReport deletes the report and the progress of a replay.
+// DeleteReport deletes the report, the log and the progress of a replay.
 func (r *Replays) DeleteReport(ctx context.Context, ref *trafficpb.ObjectRef) (*trafficpb.DeleteResponse, error) {
 	if err := r.guard.CheckObject(ctx, "update", replayReport, "", ref); err != nil {
 		return nil, err
 	}
 	o := ownerOf(ref)
 	r.progress.Remove(o)
+	if err := r.logs.remove(o); err != nil {
+		return nil, failure.Status(ctx, err, "deleting the log of replay %s/%s", o.Namespace, o.Name)
+	}
 	known, err := r.owner(ctx, o)
 	if err == nil && known != o {
 		return &trafficpb.DeleteResponse{}, nil // it is another one's
