@@ -63,11 +63,12 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Options:           capture.Options{Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
-		Client:    c.replay,
-		Snapshots: group.TrafficSnapshots().Lister(),
-		Forwarder: trafficpb.NewSnapshotsClient(c.forwarder),
-		Events:    events,
-		Clock:     clock.RealClock{},
+		Client:       c.replay,
+		Snapshots:    group.TrafficSnapshots().Lister(),
+		Forwarder:    trafficpb.NewSnapshotsClient(c.forwarder),
+		RedactionKey: secrets.RedactionKey,
+		Events:       events,
+		Clock:        clock.RealClock{},
 	}).Reconcile)
 	environments := loop.New("environment", (&environment.Reconciler{
 		Kube:              c.kube,

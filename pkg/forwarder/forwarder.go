@@ -107,12 +107,12 @@ func New(ctx context.Context, options Options) (*Forwarder, error) {
 // in the log. It may be called once.
 func (f *Forwarder) Run(ctx context.Context) error {
 	guard := auth.NewGuard(f.options.Reviewer)
-	snapshots := snapshot.New(ctx, f.bucket, f.journal, guard)
+	snapshots := snapshot.New(ctx, f.bucket, f.journal, guard, filepath.Join(f.options.DataDir, "uploads"))
 	server := f.newServer(guard)
 	trafficpb.RegisterIngestServer(server, ingest.New(f.journal))
 	trafficpb.RegisterCapturesServer(server, ingest.NewCaptures(f.journal, guard))
 	trafficpb.RegisterSnapshotsServer(server, snapshots)
-	trafficpb.RegisterReplaysServer(server, replays.New(f.bucket, guard))
+	trafficpb.RegisterReplaysServer(server, replays.New(f.bucket, guard, filepath.Join(f.options.DataDir, "replay-logs")))
 	health := &http.Server{
 		Handler: f.health(), ReadHeaderTimeout: healthTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -125,7 +125,7 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	group.Go(func() error { return ignoreClosed(server.Serve(f.options.Listener)) })
 	group.Go(func() error { return ignoreClosed(health.Serve(f.options.HealthListener)) })
 	group.Go(func() error { return f.journal.Run(journalContext) })
-	group.Go(func() error { return f.retain(running) })
+	group.Go(func() error { return f.retain(running, snapshots) })
 	group.Go(func() error {
 		<-running.Done()
 		// Calls first, for they need the journal; streams of proxies do not end by themselves.

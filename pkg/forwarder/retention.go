@@ -13,14 +13,16 @@ import (
 	"gocloud.dev/blob"
 	"k8s.io/klog/v2"
 
+	"github.com/restage-dev/restage/pkg/forwarder/snapshot"
 	"github.com/restage-dev/restage/pkg/traffic/store"
 )
 
 // maxRetentionPause is the longest time between two looks for old files.
 const maxRetentionPause = 10 * time.Minute
 
-// retain deletes sealed traffic and losses that are older than the retention, until the context ends.
-func (f *Forwarder) retain(ctx context.Context) error {
+// retain deletes sealed traffic and losses that are older than the retention, and uploads that were given up, until the
+// context ends.
+func (f *Forwarder) retain(ctx context.Context, snapshots *snapshot.Snapshots) error {
 	ticker := time.NewTicker(min(max(f.options.Retention/10, time.Second), maxRetentionPause))
 	defer ticker.Stop()
 	for {
@@ -29,6 +31,9 @@ func (f *Forwarder) retain(ctx context.Context) error {
 			if err := f.deleteOlder(ctx, prefix, before); err != nil && ctx.Err() == nil {
 				klog.FromContext(ctx).Error(err, "Deleting old traffic failed; it will be tried again")
 			}
+		}
+		if err := snapshots.PruneUploads(before); err != nil {
+			klog.FromContext(ctx).Error(err, "Deleting uploads that were given up failed; it will be tried again")
 		}
 		select {
 		case <-ctx.Done():

@@ -91,6 +91,18 @@ func (r *Reconciler) ensureKey(ctx context.Context, namespace string) error {
 	return err
 }
 
+// RedactionKey returns the key of a namespace, and makes it when there is none.
+func (r *Reconciler) RedactionKey(ctx context.Context, namespace string) ([]byte, error) {
+	if err := r.ensureKey(ctx, namespace); err != nil {
+		return nil, fmt.Errorf("making the redaction key of namespace %q: %w", namespace, err)
+	}
+	secret, err := r.Kube.CoreV1().Secrets(namespace).Get(ctx, wiring.RedactionSecret, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the redaction key of namespace %q: %w", namespace, err)
+	}
+	return secret.Data[redactionKey], nil
+}
+
 func (r *Reconciler) copyCA(ctx context.Context, namespace string) error {
 	if namespace == r.Namespace {
 		return nil // the original is there

@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshot has the forwarder cut snapshots and delete them.
+// Package snapshot has the forwarder cut snapshots, or make them of uploads, and delete them.
 package snapshot
 
 import (
@@ -47,6 +47,8 @@ const (
 	reasonWaiting  = "WaitingForTraffic"
 	reasonBuilding = "Building"
 	reasonFailed   = "BuildFailed"
+	reasonUploaded = "Uploaded"
+	reasonAwaiting = "AwaitingUpload"
 )
 
 // Reconciler cuts snapshots. Its keys are TrafficSnapshots.
@@ -54,8 +56,10 @@ type Reconciler struct {
 	Client    clientset.Interface
 	Snapshots listers.TrafficSnapshotLister
 	Forwarder trafficpb.SnapshotsClient
-	Events    record.EventRecorder
-	Clock     clock.PassiveClock
+	// RedactionKey returns the key of a namespace, with which secrets of uploads are replaced.
+	RedactionKey func(ctx context.Context, namespace string) ([]byte, error)
+	Events       record.EventRecorder
+	Clock        clock.PassiveClock
 }
 
 // Reconcile cuts the snapshot once its window is over. A snapshot that was cut never changes.
@@ -76,6 +80,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	}
 	if !finalize.Has(snapshot, Finalizer) {
 		return 0, r.hold(ctx, snapshot) // goes on with the event of the update
+	}
+	if snapshot.Spec.Upload != nil {
+		return r.takeUpload(ctx, cached, snapshot)
 	}
 	from, to := Window(snapshot)
 	if wait := to.Add(settle).Sub(r.Clock.Now()); wait > 0 {
@@ -118,15 +125,7 @@ func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.Traff
 		To:       to.UnixNano(),
 	})
 	if err != nil {
-		reason := reasonFailed
-		if status.Code(err) == codes.Unavailable {
-			reason = reasonBuilding
-		}
-		failed := condition(metav1.ConditionFalse, reason, fmt.Sprintf("cutting the snapshot: %s", status.Convert(err).Message()))
-		if err := r.updateStatus(ctx, cached, snapshot, failed); err != nil {
-			klog.FromContext(ctx).Error(err, "The status of the snapshot was not written")
-		}
-		return fmt.Errorf("cutting the snapshot: %w", err)
+		return r.fail(ctx, cached, snapshot, "cutting the snapshot", err)
 	}
 	fillStatus(&snapshot.Status, manifest)
 	built := condition(metav1.ConditionTrue, reasonBuilt,
@@ -136,6 +135,19 @@ func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.Traff
 			snapshot.Spec.WorkloadRef.Name, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)))
 	}
 	return r.updateStatus(ctx, cached, snapshot, built)
+}
+
+// fail writes down why there is no snapshot, and returns the error so that it is tried again.
+func (r *Reconciler) fail(ctx context.Context, cached, snapshot *v1alpha1.TrafficSnapshot, doing string, err error) error {
+	reason := reasonFailed
+	if status.Code(err) == codes.Unavailable {
+		reason = reasonBuilding
+	}
+	failed := condition(metav1.ConditionFalse, reason, fmt.Sprintf("%s: %s", doing, status.Convert(err).Message()))
+	if err := r.updateStatus(ctx, cached, snapshot, failed); err != nil {
+		klog.FromContext(ctx).Error(err, "The status of the snapshot was not written")
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // finish has the traffic of a deleted snapshot deleted and lets the snapshot go.
@@ -170,7 +182,7 @@ func (r *Reconciler) updateStatus(ctx context.Context, cached, snapshot *v1alpha
 		return nil
 	}
 	_, err := r.Client.ReplayV1alpha1().TrafficSnapshots(snapshot.Namespace).UpdateStatus(ctx, snapshot, metav1.UpdateOptions{})
-	if err == nil && changed && c.Reason != reasonWaiting {
+	if err == nil && changed && c.Reason != reasonWaiting && c.Reason != reasonAwaiting {
 		kind := corev1.EventTypeNormal
 		if c.Status == metav1.ConditionFalse || c.Reason == reasonEmpty {
 			kind = corev1.EventTypeWarning

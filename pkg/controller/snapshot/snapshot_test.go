@@ -20,6 +20,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/controller/credentials"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -53,11 +54,12 @@ func newWorld(t *testing.T, spec v1alpha1.TrafficSnapshotSpec) *world {
 func (w *world) step() (again time.Duration, err error) {
 	w.Helper()
 	r := &Reconciler{
-		Client:    w.cluster.Replay,
-		Snapshots: w.cluster.Caches(w.T).Replay.TrafficSnapshots().Lister(),
-		Forwarder: trafficpb.NewSnapshotsClient(w.conn),
-		Events:    record.NewFakeRecorder(100),
-		Clock:     w.clock,
+		Client:       w.cluster.Replay,
+		Snapshots:    w.cluster.Caches(w.T).Replay.TrafficSnapshots().Lister(),
+		Forwarder:    trafficpb.NewSnapshotsClient(w.conn),
+		RedactionKey: (&credentials.Reconciler{Kube: w.cluster.Kube}).RedactionKey,
+		Events:       record.NewFakeRecorder(100),
+		Clock:        w.clock,
 	}
 	w.cluster.Acting(w.T, func() {
 		again, err = r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "monday"})

@@ -39,7 +39,7 @@ func accept(pod auth.Pod, request *trafficpb.PushRequest, now time.Time) (*journ
 		record.Namespace, record.Pod, record.PodUid, record.ProxyInstance = pod.Namespace, pod.Name, pod.UID, instance
 		record.Parent, record.NotReplayable = "", false // set when a snapshot is cut
 		var err error
-		if reason := refusal(record); reason != "" {
+		if reason := Refusal(record); reason != "" {
 			err = batch.AddRefused(record.GetSequence(), refused(pod, record, reason, now))
 		} else {
 			err = batch.AddRecord(record)
@@ -74,8 +74,8 @@ func checkOrigin(field, instance string, r *trafficpb.Record) error {
 	return auth.ValidName(field+".workload", r.GetWorkload())
 }
 
-// refusal says why a record cannot be kept, "" when it can. Defects that a newer proxy knows are kept without their name.
-func refusal(r *trafficpb.Record) string {
+// Refusal says why a record cannot be kept, "" when it can. Defects that a newer proxy knows are kept without their name.
+func Refusal(r *trafficpb.Record) string {
 	for n, defect := range r.GetDefects() {
 		if _, known := trafficpb.Defect_name[int32(defect)]; !known {
 			r.Defects[n] = trafficpb.Defect_DEFECT_UNSPECIFIED

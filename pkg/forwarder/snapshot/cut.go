@@ -31,10 +31,6 @@ const fileBytes = 512 << 20
 // cut writes a snapshot of what is sealed. The manifest comes last: without it the snapshot is not there.
 func cut(ctx context.Context, bucket *blob.Bucket, request *trafficpb.BuildRequest, fileBytes int) (*trafficpb.Manifest, error) {
 	ref := request.GetSnapshot()
-	prefix := store.SnapshotPrefix(ref.GetNamespace(), ref.GetUid())
-	if err := store.DeletePrefix(ctx, bucket, prefix); err != nil { // what an interrupted cut left
-		return nil, err
-	}
 	w := window{request.GetFrom(), request.GetTo()}
 	around := window{w.from - int64(margin), saturatingAdd(w.to, margin)}
 	losses, err := readLosses(ctx, bucket, ref.GetNamespace(), request.GetWorkload(), around)
@@ -45,16 +41,23 @@ func cut(ctx context.Context, bucket *blob.Bucket, request *trafficpb.BuildReque
 	if err != nil {
 		return nil, err
 	}
-	records := newLinker(w, losses).link(merge(ctx, bucket, files, around.from, around.to))
-	next, stop := iter.Pull2(records)
-	defer stop()
-
-	s := newSummary(request)
+	s := newSummary(ref, request.GetWorkload(), w)
 	for _, loss := range losses {
 		if loss.From < w.to && loss.To >= w.from {
 			s.manifest.Dropped += loss.Count
 		}
 	}
+	return write(ctx, bucket, s, newLinker(w, losses).link(merge(ctx, bucket, files, around.from, around.to)), fileBytes)
+}
+
+// write writes records, which come in the order of their starts, and the manifest.
+func write(ctx context.Context, bucket *blob.Bucket, s *summary, records iter.Seq2[*trafficpb.Record, error], fileBytes int) (*trafficpb.Manifest, error) {
+	prefix := store.SnapshotPrefix(s.manifest.GetSnapshot().GetNamespace(), s.manifest.GetSnapshot().GetUid())
+	if err := store.DeletePrefix(ctx, bucket, prefix); err != nil { // what an interrupted cut left
+		return nil, err
+	}
+	next, stop := iter.Pull2(records)
+	defer stop()
 	record, readErr, ok := next()
 	for number := 0; ok; number++ {
 		name := store.SnapshotFile(number)
@@ -124,11 +127,10 @@ type sliceKey struct {
 	protocol  string
 }
 
-func newSummary(request *trafficpb.BuildRequest) *summary {
+func newSummary(ref *trafficpb.ObjectRef, workload string, w window) *summary {
 	return &summary{
 		manifest: &trafficpb.Manifest{
-			Snapshot: request.GetSnapshot(), SchemaVersion: store.SchemaVersion, Workload: request.GetWorkload(),
-			From: request.GetFrom(), To: request.GetTo(),
+			Snapshot: ref, SchemaVersion: store.SchemaVersion, Workload: workload, From: w.from, To: w.to,
 		},
 		slices: make(map[sliceKey]*trafficpb.SliceInfo), pods: make(map[string]bool), content: sha256.New(),
 	}

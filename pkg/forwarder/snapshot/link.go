@@ -86,7 +86,7 @@ func (l *linker) belongs(record *trafficpb.Record, start int64) bool {
 		calls = append(calls, inboundCall{id: record.GetId(), traceID: record.GetTraceId(), end: end, inside: inside})
 		if inside {
 			l.lastEnd = max(l.lastEnd, end)
-			record.NotReplayable = l.lost[pod].touch(start, end)
+			record.NotReplayable = record.NotReplayable || l.lost[pod].touch(start, end)
 		}
 		l.inProgress[pod] = calls
 		return inside
@@ -96,7 +96,9 @@ func (l *linker) belongs(record *trafficpb.Record, start int64) bool {
 	if parent == nil || !parent.inside {
 		return inside
 	}
-	record.Parent = parent.id
+	if record.GetParent() == "" { // one that was uploaded may know
+		record.Parent = parent.id
+	}
 	return true
 }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshot cuts snapshots from what was recorded, and reads and deletes them.
+// Package snapshot cuts snapshots from what was recorded, makes them of uploads, and reads and deletes them.
 package snapshot
 
 import (
@@ -40,10 +40,11 @@ type Sealer interface {
 // Snapshots is the service of that name. Stop ends its work.
 type Snapshots struct {
 	trafficpb.UnimplementedSnapshotsServer
-	bucket *blob.Bucket
-	sealer Sealer
-	guard  *auth.Guard
-	builds *semaphore.Weighted
+	bucket  *blob.Bucket
+	sealer  Sealer
+	guard   *auth.Guard
+	builds  *semaphore.Weighted
+	staging *staging
 
 	ctx  context.Context // of all builds: they outlive the calls that started them
 	stop context.CancelCauseFunc
@@ -60,11 +61,12 @@ type job struct {
 	err      error
 }
 
-// New returns the service. The context carries values, such as the logger, but its end does not end the service.
-func New(ctx context.Context, bucket *blob.Bucket, sealer Sealer, guard *auth.Guard) *Snapshots {
+// New returns the service. The context carries values, such as the logger, but its end does not end the service. The
+// directory is that of uploads.
+func New(ctx context.Context, bucket *blob.Bucket, sealer Sealer, guard *auth.Guard, uploadDir string) *Snapshots {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	return &Snapshots{
-		bucket: bucket, sealer: sealer, guard: guard, builds: semaphore.NewWeighted(maxBuilds),
+		bucket: bucket, sealer: sealer, guard: guard, builds: semaphore.NewWeighted(maxBuilds), staging: newStaging(uploadDir),
 		ctx: ctx, stop: stop, jobs: make(map[string]*job),
 	}
 }
@@ -96,21 +98,26 @@ func (s *Snapshots) Build(ctx context.Context, request *trafficpb.BuildRequest) 
 	if request.GetFrom() < 0 || request.GetTo() <= request.GetFrom() {
 		return nil, status.Errorf(codes.InvalidArgument, "to: %d is not after from, which is %d and must not be negative", request.GetTo(), request.GetFrom())
 	}
-	j := s.join(request)
+	j := s.join(ref, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.build(ctx, request) })
+	return j.wait(ctx, "cutting", ref)
+}
+
+// wait returns what came of a job.
+func (j *job) wait(ctx context.Context, doing string, ref *trafficpb.ObjectRef) (*trafficpb.Manifest, error) {
 	select {
 	case <-j.done:
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 	if j.err != nil {
-		return nil, failure.Status(ctx, j.err, "cutting snapshot %s/%s", ref.GetNamespace(), ref.GetName())
+		return nil, failure.Status(ctx, j.err, "%s snapshot %s/%s", doing, ref.GetNamespace(), ref.GetName())
 	}
 	return j.manifest, nil
 }
 
 // join returns the job for a snapshot, begun now unless there is one.
-func (s *Snapshots) join(request *trafficpb.BuildRequest) *job {
-	key := jobKey(request.GetSnapshot())
+func (s *Snapshots) join(ref *trafficpb.ObjectRef, build func(context.Context) (*trafficpb.Manifest, error)) *job {
+	key := jobKey(ref)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j, ok := s.jobs[key]; ok {
@@ -121,9 +128,9 @@ func (s *Snapshots) join(request *trafficpb.BuildRequest) *job {
 	s.jobs[key] = j
 	go func() {
 		defer cancel(nil)
-		j.manifest, j.err = s.build(ctx, request)
+		j.manifest, j.err = build(ctx)
 		if j.err != nil && ctx.Err() != nil {
-			j.err = status.Errorf(codes.Aborted, "cutting snapshot %s: %v", request.GetSnapshot().GetName(), context.Cause(ctx))
+			j.err = status.Errorf(codes.Aborted, "making snapshot %s: %v", ref.GetName(), context.Cause(ctx))
 		}
 		s.mu.Lock()
 		delete(s.jobs, key)
@@ -135,11 +142,7 @@ func (s *Snapshots) join(request *trafficpb.BuildRequest) *job {
 
 func (s *Snapshots) build(ctx context.Context, request *trafficpb.BuildRequest) (*trafficpb.Manifest, error) {
 	ref := request.GetSnapshot()
-	manifest, err := store.ReadManifest(ctx, s.bucket, ref)
-	if err == nil && manifest.GetSnapshot().GetName() != ref.GetName() {
-		return nil, status.Errorf(codes.AlreadyExists, "snapshot.name: %q is not the name of the snapshot with uid %s", ref.GetName(), ref.GetUid())
-	}
-	if err == nil || !store.IsNotFound(err) {
+	if manifest, err := s.built(ctx, ref); manifest != nil || err != nil {
 		return manifest, err
 	}
 	if err := s.builds.Acquire(ctx, 1); err != nil {
@@ -153,6 +156,18 @@ func (s *Snapshots) build(ctx context.Context, request *trafficpb.BuildRequest) 
 		return nil, fmt.Errorf("sealing what is recorded: %w", err)
 	}
 	return cut(ctx, s.bucket, request, fileBytes)
+}
+
+// built returns the manifest of a snapshot that is there already, nil when there is none.
+func (s *Snapshots) built(ctx context.Context, ref *trafficpb.ObjectRef) (*trafficpb.Manifest, error) {
+	manifest, err := store.ReadManifest(ctx, s.bucket, ref)
+	if store.IsNotFound(err) {
+		return nil, nil
+	}
+	if err == nil && manifest.GetSnapshot().GetName() != ref.GetName() {
+		return nil, status.Errorf(codes.AlreadyExists, "snapshot.name: %q is not the name of the snapshot with uid %s", ref.GetName(), ref.GetUid())
+	}
+	return manifest, err
 }
 
 // settle waits when the window has ended just now.
@@ -215,6 +230,9 @@ func (s *Snapshots) Delete(ctx context.Context, ref *trafficpb.ObjectRef) (*traf
 	manifest, err := store.ReadManifest(ctx, s.bucket, ref)
 	if err == nil && manifest.GetSnapshot().GetName() != ref.GetName() {
 		return &trafficpb.DeleteResponse{}, nil // it is another one
+	}
+	if err := s.deleteUpload(ref); err != nil {
+		return nil, failure.Status(ctx, err, "deleting the upload of snapshot %s/%s", ref.GetNamespace(), ref.GetName())
 	}
 	if err == nil || store.IsNotFound(err) {
 		err = store.DeletePrefix(ctx, s.bucket, store.SnapshotPrefix(ref.GetNamespace(), ref.GetUid()))

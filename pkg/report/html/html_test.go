@@ -71,7 +71,7 @@ func TestPage(t *testing.T) {
 	words := text(t, page)
 	for _, want := range []string{
 		"Failed shop/run", "Snapshot shop/monday", "took 1m30s", evil, "12 replayed, 0 without a response, 1 differing",
-		"NoDifferences summary.differing == 0 does not hold", "12.3ms", "1.5s", "789µs", "GET /orders/{} of front:80 : 200 → no response (1)",
+		"NoDifferences summary.differing == 0 does not hold", "12.3ms", "1.5s", "789µs", "GET /orders/{} of front:80: 200 → no response (1)",
 		"GET /orders/7 r1 $.a body 1", "GET /new to back:9898", "5 connections attempted, 4 answered from the recording, 1 refused, 0 let out",
 		"run-front-1 5", "evil.example", "GET /quiet $.now",
 	} {

@@ -44,6 +44,9 @@ func (r *Redactor) whole(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return dst
 	}
+	if r.keepTokens && isToken(value) {
+		return append(dst, value...)
+	}
 	return append(dst, r.Token(value)...)
 }
 

@@ -32,12 +32,29 @@ const (
 // Redactor redacts with one key. It may be used by several goroutines.
 type Redactor struct {
 	macs sync.Pool
+	// keepTokens leaves alone what is a token already.
+	keepTokens bool
 }
 
 // New returns a redactor with a key.
 func New(key []byte) *Redactor {
 	key = slices.Clone(key)
 	return &Redactor{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+// KeepingTokens returns the redactor, which leaves tokens as they are from now on, whatever key they were made with: what is
+// redacted already is redacted.
+func (r *Redactor) KeepingTokens() *Redactor {
+	r.keepTokens = true
+	return r
+}
+
+// CheckKey tells whether a key is long enough, and not too long.
+func CheckKey(key []byte) error {
+	if len(key) < minKey || len(key) > maxKey {
+		return fmt.Errorf("%d bytes, allowed are %d to %d", len(key), minKey, maxKey)
+	}
+	return nil
 }
 
 // NewRandom returns a redactor whose tokens are the same only as long as it lives.
@@ -58,8 +75,8 @@ func FromFile(path string) (*Redactor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the redaction key: %w", err)
 	}
-	if len(key) < minKey || len(key) > maxKey {
-		return nil, fmt.Errorf("redaction key %s: %d bytes, allowed are %d to %d", path, len(key), minKey, maxKey)
+	if err := CheckKey(key); err != nil {
+		return nil, fmt.Errorf("redaction key %s: %w", path, err)
 	}
 	return New(key), nil
 }
@@ -74,6 +91,12 @@ func (r *Redactor) Token(secret []byte) string {
 	return Prefix + hex.EncodeToString(mac.Sum(sum[:0])[:8])
 }
 
+// isToken tells what Token may have returned.
+func isToken(value []byte) bool {
+	digits, ok := bytes.CutPrefix(value, []byte(Prefix))
+	return ok && len(digits) == 16 && len(bytes.Trim(digits, "0123456789abcdef")) == 0
+}
+
 // Record redacts the heads of a record and lists in it what was redacted, as "request.header.authorization".
 func (r *Redactor) Record(record *trafficpb.Record) {
 	for _, half := range []struct {
@@ -86,7 +109,9 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 		var names []string
 		half.message.Head, names = r.Head(half.message.Head)
 		for _, name := range names {
-			record.Redacted = append(record.Redacted, half.name+".header."+name)
+			if name = half.name + ".header." + name; !slices.Contains(record.Redacted, name) {
+				record.Redacted = append(record.Redacted, name)
+			}
 		}
 	}
 }

@@ -27,8 +27,8 @@ func TestDiscovery(t *testing.T) {
 		"environments": {"env", "envs"}, "environmentclasses": {"envclass", "envclasses"}, "trafficreplays": {"replay", "replays"},
 	}
 	subresources := map[string][]string{
-		"trafficsnapshots/records": {"get"}, "trafficreplays/report": {"get"},
-		"trafficreplays/cancel":  {"create"},
+		"trafficsnapshots/records": {"get"}, "trafficsnapshots/upload": {"create", "get", "patch", "update"}, "trafficreplays/report": {"get"},
+		"trafficreplays/cancel": {"create"}, "trafficreplays/log": {"get"},
 		"trafficcaptures/status": {"get", "patch", "update"}, "trafficsnapshots/status": {"get", "patch", "update"},
 		"environments/status": {"get", "patch", "update"}, "trafficreplays/status": {"get", "patch", "update"},
 	}

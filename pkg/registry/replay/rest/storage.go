@@ -26,6 +26,8 @@ type StorageProvider struct {
 	Getter generic.RESTOptionsGetter
 	// Forwarder keeps the content of subresources.
 	Forwarder grpc.ClientConnInterface
+	// Stopping is closed when the server is to end.
+	Stopping <-chan struct{}
 }
 
 // Storage returns the storage by resource and subresource. It is the same for all versions.
@@ -52,7 +54,9 @@ func (p StorageProvider) Storage() (map[string]rest.Storage, error) {
 		return nil, err
 	}
 	storage["trafficsnapshots/records"] = trafficsnapshot.NewRecordsREST(snapshots, p.Forwarder, version.Get().GitVersion)
+	storage["trafficsnapshots/upload"] = trafficsnapshot.NewUploadREST(snapshots, p.Forwarder)
 	storage["trafficreplays/report"] = trafficreplay.NewReportREST(replays, p.Forwarder)
+	storage["trafficreplays/log"] = trafficreplay.NewLogREST(replays, p.Forwarder, p.Stopping)
 	storage["trafficreplays/cancel"] = trafficreplay.NewCancelREST(replayStatus)
 	return storage, nil
 }
