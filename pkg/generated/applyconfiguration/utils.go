@@ -71,6 +71,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &replayv1alpha1.ResponderProfileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Slice"):
 		return &replayv1alpha1.SliceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SnapshotUpload"):
+		return &replayv1alpha1.SnapshotUploadApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TrafficCapture"):
 		return &replayv1alpha1.TrafficCaptureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TrafficCaptureSpec"):

@@ -41,8 +41,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.LatencySummary{}.OpenAPIModelName():               schema_pkg_apis_replay_v1alpha1_LatencySummary(ref),
 		v1alpha1.LoadProfile{}.OpenAPIModelName():                  schema_pkg_apis_replay_v1alpha1_LoadProfile(ref),
 		v1alpha1.MatchSummary{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_MatchSummary(ref),
+		v1alpha1.ReplayCancellation{}.OpenAPIModelName():           schema_pkg_apis_replay_v1alpha1_ReplayCancellation(ref),
 		v1alpha1.ReplayEnvironment{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ReplayEnvironment(ref),
 		v1alpha1.ReplayEnvironmentTemplate{}.OpenAPIModelName():    schema_pkg_apis_replay_v1alpha1_ReplayEnvironmentTemplate(ref),
+		v1alpha1.ReplayLogOptions{}.OpenAPIModelName():             schema_pkg_apis_replay_v1alpha1_ReplayLogOptions(ref),
 		v1alpha1.ReplayProfile{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_ReplayProfile(ref),
 		v1alpha1.ReplayProfileList{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ReplayProfileList(ref),
 		v1alpha1.ReplayProfileSpec{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ReplayProfileSpec(ref),
@@ -51,10 +53,12 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ReplayTarget{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_ReplayTarget(ref),
 		v1alpha1.ResponderProfile{}.OpenAPIModelName():             schema_pkg_apis_replay_v1alpha1_ResponderProfile(ref),
 		v1alpha1.Slice{}.OpenAPIModelName():                        schema_pkg_apis_replay_v1alpha1_Slice(ref),
+		v1alpha1.SnapshotUpload{}.OpenAPIModelName():               schema_pkg_apis_replay_v1alpha1_SnapshotUpload(ref),
 		v1alpha1.TrafficCapture{}.OpenAPIModelName():               schema_pkg_apis_replay_v1alpha1_TrafficCapture(ref),
 		v1alpha1.TrafficCaptureList{}.OpenAPIModelName():           schema_pkg_apis_replay_v1alpha1_TrafficCaptureList(ref),
 		v1alpha1.TrafficCaptureSpec{}.OpenAPIModelName():           schema_pkg_apis_replay_v1alpha1_TrafficCaptureSpec(ref),
 		v1alpha1.TrafficCaptureStatus{}.OpenAPIModelName():         schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref),
+		v1alpha1.TrafficRecordsOptions{}.OpenAPIModelName():        schema_pkg_apis_replay_v1alpha1_TrafficRecordsOptions(ref),
 		v1alpha1.TrafficReplay{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_TrafficReplay(ref),
 		v1alpha1.TrafficReplayList{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_TrafficReplayList(ref),
 		v1alpha1.TrafficReplaySpec{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_TrafficReplaySpec(ref),
@@ -1347,6 +1351,49 @@ func schema_pkg_apis_replay_v1alpha1_MatchSummary(ref common.ReferenceCallback) 
 	}
 }
 
+func schema_pkg_apis_replay_v1alpha1_ReplayCancellation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReplayCancellation ends a TrafficReplay before its time. It is posted to the subresource cancel of the replay and is kept nowhere: what comes of it is the condition CancelRequested of the replay.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "metadata names the replay; it may be left out.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason says why, for people. It becomes part of the replay's conditions. At most 1024 bytes.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_pkg_apis_replay_v1alpha1_ReplayEnvironment(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1385,6 +1432,54 @@ func schema_pkg_apis_replay_v1alpha1_ReplayEnvironmentTemplate(ref common.Refere
 					"className": {
 						SchemaProps: spec.SchemaProps{
 							Description: "className names the EnvironmentClass. The default class is taken when it is empty.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_ReplayLogOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReplayLogOptions are the query parameters of trafficreplays/log.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"follow": {
+						SchemaProps: spec.SchemaProps{
+							Description: "follow is true to get what is written from now on too, until the replay has ended.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tailLines": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tailLines is how many of the lines there are, counted from the end, are sent. Default all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"sinceSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sinceSeconds is how old lines may be, in seconds. Default any.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1801,6 +1896,26 @@ func schema_pkg_apis_replay_v1alpha1_Slice(ref common.ReferenceCallback) common.
 	}
 }
 
+func schema_pkg_apis_replay_v1alpha1_SnapshotUpload(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SnapshotUpload makes a snapshot wait for its content.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"port": {
+						SchemaProps: spec.SchemaProps{
+							Description: "port is the container port that the requests of a HAR were made to when it does not say so itself, as one of a browser does not. When absent, it is the port that their URLs name.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_replay_v1alpha1_TrafficCapture(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2010,6 +2125,103 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref common.ReferenceCa
 		},
 		Dependencies: []string{
 			v1alpha1.Completeness{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_TrafficRecordsOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "TrafficRecordsOptions are the query parameters of trafficsnapshots/records. They are text, so that what is wrong with one can be said together with its name.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"limit": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limit is the greatest number of records in the answer, 1 to 10000. Default 500. There may be fewer although there is more.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"continue": {
+						SchemaProps: spec.SchemaProps{
+							Description: "continue is the token that the answer before came with. All other parameters but the limit must be the same as then.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"direction": {
+						SchemaProps: spec.SchemaProps{
+							Description: "direction is Inbound or Outbound.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"key": {
+						SchemaProps: spec.SchemaProps{
+							Description: "key selects a slice: a part of its key that occurs in one key only, or * for all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"method": {
+						SchemaProps: spec.SchemaProps{
+							Description: "method of the request, such as GET.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path of the request, without query. * stands for any text.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"operation": {
+						SchemaProps: spec.SchemaProps{
+							Description: "operation is method and path, as in \"GET /orders/*\".",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is a status, a class such as 5xx, or none for no response; several are separated by commas.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since selects requests that began at this time, in RFC 3339, or later.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"until": {
+						SchemaProps: spec.SchemaProps{
+							Description: "until selects requests that began before this time, in RFC 3339.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -2248,7 +2460,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficReplayStatus(ref common.ReferenceCal
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: EnvironmentReady, Running, Complete, Passed and Restored.",
+							Description: "conditions: EnvironmentReady, Running, Complete, Passed, Restored and CancelRequested.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2415,7 +2627,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficSnapshotSpec(ref common.ReferenceCal
 					},
 					"last": {
 						SchemaProps: spec.SchemaProps{
-							Description: "last is how far the snapshot reaches back from its creation, such as 15m. Exclusive with startTime; one of the two is required. Must be positive.",
+							Description: "last is how far the snapshot reaches back from its creation, such as 15m. One of last, startTime and upload is required, and only one. Must be positive.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -2431,12 +2643,18 @@ func schema_pkg_apis_replay_v1alpha1_TrafficSnapshotSpec(ref common.ReferenceCal
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
+					"upload": {
+						SchemaProps: spec.SchemaProps{
+							Description: "upload says that the content is not cut from what was recorded, but uploaded to the subresource upload.",
+							Ref:         ref(v1alpha1.SnapshotUpload{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"workloadRef"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.WorkloadReference{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.SnapshotUpload{}.OpenAPIModelName(), v1alpha1.WorkloadReference{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -2464,7 +2682,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficSnapshotStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready is true when the snapshot is cut and can be replayed.",
+							Description: "conditions: Ready is true when the snapshot is cut, or its upload complete, and it can be replayed.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

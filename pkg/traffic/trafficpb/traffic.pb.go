@@ -1206,14 +1206,18 @@ func (x *Manifest) GetFiles() []string {
 }
 
 type ReadRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	Direction     Direction              `protobuf:"varint,2,opt,name=direction,proto3,enum=restage.traffic.v1.Direction" json:"direction,omitempty"` // unspecified: both
-	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`                                         // records to leave out from the start
-	Limit         uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`                                           // 0: no limit
-	Keys          []string               `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys,omitempty"`                                              // slice keys; empty: all
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot  *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Direction Direction              `protobuf:"varint,2,opt,name=direction,proto3,enum=restage.traffic.v1.Direction" json:"direction,omitempty"` // unspecified: both
+	Start     uint64                 `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`                                           // index of the first record to look at: 0, or what a ReadResponse said is next
+	Limit     uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`                                           // records to send; 0: no limit
+	Keys      []string               `protobuf:"bytes,5,rep,name=keys,proto3" json:"keys,omitempty"`                                              // slice keys; empty: all
+	Filter    *Filter                `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
+	// After these a read ends before it is through: bytes of records that were sent, and milliseconds. 0: no limit.
+	MaxBytes        uint64 `protobuf:"varint,7,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	MaxMilliseconds uint64 `protobuf:"varint,8,opt,name=max_milliseconds,json=maxMilliseconds,proto3" json:"max_milliseconds,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ReadRequest) Reset() {
@@ -1260,9 +1264,9 @@ func (x *ReadRequest) GetDirection() Direction {
 	return Direction_DIRECTION_UNSPECIFIED
 }
 
-func (x *ReadRequest) GetOffset() uint64 {
+func (x *ReadRequest) GetStart() uint64 {
 	if x != nil {
-		return x.Offset
+		return x.Start
 	}
 	return 0
 }
@@ -1281,16 +1285,131 @@ func (x *ReadRequest) GetKeys() []string {
 	return nil
 }
 
+func (x *ReadRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ReadRequest) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *ReadRequest) GetMaxMilliseconds() uint64 {
+	if x != nil {
+		return x.MaxMilliseconds
+	}
+	return 0
+}
+
+// Filter selects records. What is empty selects all.
+type Filter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`             // pattern of slice keys: a unique part of one, or *
+	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`       // GET
+	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`           // without query; * stands for any text
+	Operation     string                 `protobuf:"bytes,4,opt,name=operation,proto3" json:"operation,omitempty"` // method and path; * stands for any text
+	Status        []string               `protobuf:"bytes,5,rep,name=status,proto3" json:"status,omitempty"`       // 404, 5xx, or none for no response
+	Since         int64                  `protobuf:"varint,6,opt,name=since,proto3" json:"since,omitempty"`        // Unix nanoseconds of the start of the request, inclusive
+	Until         int64                  `protobuf:"varint,7,opt,name=until,proto3" json:"until,omitempty"`        // exclusive
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Filter) Reset() {
+	*x = Filter{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Filter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Filter) ProtoMessage() {}
+
+func (x *Filter) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Filter.ProtoReflect.Descriptor instead.
+func (*Filter) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Filter) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Filter) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Filter) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Filter) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *Filter) GetStatus() []string {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *Filter) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Filter) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 type ReadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	Next          uint64                 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"` // in the last message of a read that is not through: where the next one starts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1421,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1434,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1323,6 +1442,250 @@ func (x *ReadResponse) GetRecords() []*Record {
 		return x.Records
 	}
 	return nil
+}
+
+func (x *ReadResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+// UploadChunk is a piece of an upload. All but the data is in the first one only.
+type UploadChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`  // the snapshot's
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`     // where the bytes go; OutOfRange with the right offset in an UploadState detail otherwise
+	Restart       bool                   `protobuf:"varint,4,opt,name=restart,proto3" json:"restart,omitempty"`   // drop what came before; offset is 0
+	Complete      bool                   `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"` // the upload ends with the last chunk of this call
+	Length        uint64                 `protobuf:"varint,6,opt,name=length,proto3" json:"length,omitempty"`     // of the whole upload; 0 when it is not known
+	Data          []byte                 `protobuf:"bytes,7,opt,name=data,proto3" json:"data,omitempty"`          // at most 1 MiB
+	Port          uint32                 `protobuf:"varint,8,opt,name=port,proto3" json:"port,omitempty"`         // of inbound requests that do not say which; 0: what their URLs name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadChunk) Reset() {
+	*x = UploadChunk{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadChunk) ProtoMessage() {}
+
+func (x *UploadChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadChunk.ProtoReflect.Descriptor instead.
+func (*UploadChunk) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *UploadChunk) GetSnapshot() *ObjectRef {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *UploadChunk) GetWorkload() string {
+	if x != nil {
+		return x.Workload
+	}
+	return ""
+}
+
+func (x *UploadChunk) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *UploadChunk) GetRestart() bool {
+	if x != nil {
+		return x.Restart
+	}
+	return false
+}
+
+func (x *UploadChunk) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *UploadChunk) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *UploadChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *UploadChunk) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+type UploadState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // bytes that are kept
+	Length        uint64                 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"` // 0 when it is not known
+	Complete      bool                   `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	MaxLength     uint64                 `protobuf:"varint,4,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadState) Reset() {
+	*x = UploadState{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadState) ProtoMessage() {}
+
+func (x *UploadState) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadState.ProtoReflect.Descriptor instead.
+func (*UploadState) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *UploadState) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *UploadState) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *UploadState) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *UploadState) GetMaxLength() uint64 {
+	if x != nil {
+		return x.MaxLength
+	}
+	return 0
+}
+
+type BuildUploadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`
+	RedactionKey  []byte                 `protobuf:"bytes,3,opt,name=redaction_key,json=redactionKey,proto3" json:"redaction_key,omitempty"` // of the namespace; never kept
+	Port          uint32                 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildUploadRequest) Reset() {
+	*x = BuildUploadRequest{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildUploadRequest) ProtoMessage() {}
+
+func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildUploadRequest.ProtoReflect.Descriptor instead.
+func (*BuildUploadRequest) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *BuildUploadRequest) GetSnapshot() *ObjectRef {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *BuildUploadRequest) GetWorkload() string {
+	if x != nil {
+		return x.Workload
+	}
+	return ""
+}
+
+func (x *BuildUploadRequest) GetRedactionKey() []byte {
+	if x != nil {
+		return x.RedactionKey
+	}
+	return nil
+}
+
+func (x *BuildUploadRequest) GetPort() uint32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
 }
 
 type Progress struct {
@@ -1338,7 +1701,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1713,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1726,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Progress) GetSent() uint64 {
@@ -1411,7 +1774,7 @@ type PutProgressRequest struct {
 
 func (x *PutProgressRequest) Reset() {
 	*x = PutProgressRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1786,7 @@ func (x *PutProgressRequest) String() string {
 func (*PutProgressRequest) ProtoMessage() {}
 
 func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1799,7 @@ func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressRequest.ProtoReflect.Descriptor instead.
 func (*PutProgressRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PutProgressRequest) GetReplay() *ObjectRef {
@@ -1461,7 +1824,7 @@ type PutProgressResponse struct {
 
 func (x *PutProgressResponse) Reset() {
 	*x = PutProgressResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1836,7 @@ func (x *PutProgressResponse) String() string {
 func (*PutProgressResponse) ProtoMessage() {}
 
 func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1849,7 @@ func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressResponse.ProtoReflect.Descriptor instead.
 func (*PutProgressResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
 }
 
 type ReportChunk struct {
@@ -1499,7 +1862,7 @@ type ReportChunk struct {
 
 func (x *ReportChunk) Reset() {
 	*x = ReportChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1874,7 @@ func (x *ReportChunk) String() string {
 func (*ReportChunk) ProtoMessage() {}
 
 func (x *ReportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1524,7 +1887,7 @@ func (x *ReportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportChunk.ProtoReflect.Descriptor instead.
 func (*ReportChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReportChunk) GetReplay() *ObjectRef {
@@ -1549,7 +1912,7 @@ type PutReportResponse struct {
 
 func (x *PutReportResponse) Reset() {
 	*x = PutReportResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1924,7 @@ func (x *PutReportResponse) String() string {
 func (*PutReportResponse) ProtoMessage() {}
 
 func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1937,276 @@ func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutReportResponse.ProtoReflect.Descriptor instead.
 func (*PutReportResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
+}
+
+// LogLine is one line of the log of a replay.
+type LogLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Time          int64                  `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`    // Unix nanoseconds
+	Source        string                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"` // "controller" or "generator"
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`     // without line ends; cut at 8 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogLine) Reset() {
+	*x = LogLine{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogLine) ProtoMessage() {}
+
+func (x *LogLine) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
+func (*LogLine) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *LogLine) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *LogLine) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *LogLine) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type AppendLogRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replay        *ObjectRef             `protobuf:"bytes,1,opt,name=replay,proto3" json:"replay,omitempty"`
+	Lines         []*LogLine             `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"` // nothing more will come: those who follow are done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendLogRequest) Reset() {
+	*x = AppendLogRequest{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendLogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendLogRequest) ProtoMessage() {}
+
+func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendLogRequest.ProtoReflect.Descriptor instead.
+func (*AppendLogRequest) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *AppendLogRequest) GetReplay() *ObjectRef {
+	if x != nil {
+		return x.Replay
+	}
+	return nil
+}
+
+func (x *AppendLogRequest) GetLines() []*LogLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *AppendLogRequest) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+type AppendLogResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendLogResponse) Reset() {
+	*x = AppendLogResponse{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendLogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendLogResponse) ProtoMessage() {}
+
+func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendLogResponse.ProtoReflect.Descriptor instead.
+func (*AppendLogResponse) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
+}
+
+type GetLogRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replay        *ObjectRef             `protobuf:"bytes,1,opt,name=replay,proto3" json:"replay,omitempty"`
+	Follow        bool                   `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"` // until the last line
+	Tail          int64                  `protobuf:"varint,3,opt,name=tail,proto3" json:"tail,omitempty"`     // only so many of the lines there are; negative: all
+	Since         int64                  `protobuf:"varint,4,opt,name=since,proto3" json:"since,omitempty"`   // Unix nanoseconds; only lines from then on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLogRequest) Reset() {
+	*x = GetLogRequest{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLogRequest) ProtoMessage() {}
+
+func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
+func (*GetLogRequest) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetLogRequest) GetReplay() *ObjectRef {
+	if x != nil {
+		return x.Replay
+	}
+	return nil
+}
+
+func (x *GetLogRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+func (x *GetLogRequest) GetTail() int64 {
+	if x != nil {
+		return x.Tail
+	}
+	return 0
+}
+
+func (x *GetLogRequest) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+type GetLogResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lines         []*LogLine             `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLogResponse) Reset() {
+	*x = GetLogResponse{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLogResponse) ProtoMessage() {}
+
+func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
+func (*GetLogResponse) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetLogResponse) GetLines() []*LogLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
 }
 
 // TunnelHello opens a connection from an isolated workload's proxy to the responder. It is sent as an unsigned 16-bit
@@ -1594,7 +2226,7 @@ type TunnelHello struct {
 
 func (x *TunnelHello) Reset() {
 	*x = TunnelHello{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +2238,7 @@ func (x *TunnelHello) String() string {
 func (*TunnelHello) ProtoMessage() {}
 
 func (x *TunnelHello) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +2251,7 @@ func (x *TunnelHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelHello.ProtoReflect.Descriptor instead.
 func (*TunnelHello) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TunnelHello) GetToken() string {
@@ -1779,15 +2411,47 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\x0f \x01(\x03R\tsizeBytes\x12!\n" +
 	"\fcontent_hash\x18\x10 \x01(\tR\vcontentHash\x12\x14\n" +
-	"\x05files\x18\x11 \x03(\tR\x05files\"\xc7\x01\n" +
+	"\x05files\x18\x11 \x03(\tR\x05files\"\xc1\x02\n" +
 	"\vReadRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12;\n" +
-	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x16\n" +
-	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x14\n" +
+	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x14\n" +
+	"\x05start\x18\x03 \x01(\x04R\x05start\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\x04R\x05limit\x12\x12\n" +
-	"\x04keys\x18\x05 \x03(\tR\x04keys\"D\n" +
+	"\x04keys\x18\x05 \x03(\tR\x04keys\x122\n" +
+	"\x06filter\x18\x06 \x01(\v2\x1a.restage.traffic.v1.FilterR\x06filter\x12\x1b\n" +
+	"\tmax_bytes\x18\a \x01(\x04R\bmaxBytes\x12)\n" +
+	"\x10max_milliseconds\x18\b \x01(\x04R\x0fmaxMilliseconds\"\xa8\x01\n" +
+	"\x06Filter\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x1c\n" +
+	"\toperation\x18\x04 \x01(\tR\toperation\x12\x16\n" +
+	"\x06status\x18\x05 \x03(\tR\x06status\x12\x14\n" +
+	"\x05since\x18\x06 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\a \x01(\x03R\x05until\"X\n" +
 	"\fReadResponse\x124\n" +
-	"\arecords\x18\x01 \x03(\v2\x1a.restage.traffic.v1.RecordR\arecords\"t\n" +
+	"\arecords\x18\x01 \x03(\v2\x1a.restage.traffic.v1.RecordR\arecords\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\"\xf2\x01\n" +
+	"\vUploadChunk\x129\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
+	"\bworkload\x18\x02 \x01(\tR\bworkload\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x18\n" +
+	"\arestart\x18\x04 \x01(\bR\arestart\x12\x1a\n" +
+	"\bcomplete\x18\x05 \x01(\bR\bcomplete\x12\x16\n" +
+	"\x06length\x18\x06 \x01(\x04R\x06length\x12\x12\n" +
+	"\x04data\x18\a \x01(\fR\x04data\x12\x12\n" +
+	"\x04port\x18\b \x01(\rR\x04port\"x\n" +
+	"\vUploadState\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x16\n" +
+	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x1d\n" +
+	"\n" +
+	"max_length\x18\x04 \x01(\x04R\tmaxLength\"\xa4\x01\n" +
+	"\x12BuildUploadRequest\x129\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
+	"\bworkload\x18\x02 \x01(\tR\bworkload\x12#\n" +
+	"\rredaction_key\x18\x03 \x01(\fR\fredactionKey\x12\x12\n" +
+	"\x04port\x18\x04 \x01(\rR\x04port\"t\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04sent\x18\x01 \x01(\x04R\x04sent\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x04R\x05total\x12\x12\n" +
@@ -1801,7 +2465,23 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\vReportChunk\x125\n" +
 	"\x06replay\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\x06replay\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\"\x13\n" +
-	"\x11PutReportResponse\"\xb3\x01\n" +
+	"\x11PutReportResponse\"I\n" +
+	"\aLogLine\x12\x12\n" +
+	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x90\x01\n" +
+	"\x10AppendLogRequest\x125\n" +
+	"\x06replay\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\x06replay\x121\n" +
+	"\x05lines\x18\x02 \x03(\v2\x1b.restage.traffic.v1.LogLineR\x05lines\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\"\x13\n" +
+	"\x11AppendLogResponse\"\x88\x01\n" +
+	"\rGetLogRequest\x125\n" +
+	"\x06replay\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\x06replay\x12\x16\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x12\n" +
+	"\x04tail\x18\x03 \x01(\x03R\x04tail\x12\x14\n" +
+	"\x05since\x18\x04 \x01(\x03R\x05since\"C\n" +
+	"\x0eGetLogResponse\x121\n" +
+	"\x05lines\x18\x01 \x03(\v2\x1b.restage.traffic.v1.LogLineR\x05lines\"\xb3\x01\n" +
 	"\vTunnelHello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x10\n" +
 	"\x03pod\x18\x02 \x01(\tR\x03pod\x12\x1a\n" +
@@ -1826,18 +2506,23 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06Ingest\x12M\n" +
 	"\x04Push\x12\x1f.restage.traffic.v1.PushRequest\x1a .restage.traffic.v1.PushResponse(\x010\x012X\n" +
 	"\bCaptures\x12L\n" +
-	"\x05Stats\x12 .restage.traffic.v1.StatsRequest\x1a!.restage.traffic.v1.StatsResponse2\xba\x02\n" +
+	"\x05Stats\x12 .restage.traffic.v1.StatsRequest\x1a!.restage.traffic.v1.StatsResponse2\xb0\x04\n" +
 	"\tSnapshots\x12G\n" +
 	"\x05Build\x12 .restage.traffic.v1.BuildRequest\x1a\x1c.restage.traffic.v1.Manifest\x12K\n" +
-	"\x06Delete\x12\x1d.restage.traffic.v1.ObjectRef\x1a\".restage.traffic.v1.DeleteResponse\x12J\n" +
+	"\x06Delete\x12\x1d.restage.traffic.v1.ObjectRef\x1a\".restage.traffic.v1.DeleteResponse\x12K\n" +
+	"\tGetUpload\x12\x1d.restage.traffic.v1.ObjectRef\x1a\x1f.restage.traffic.v1.UploadState\x12R\n" +
+	"\fAppendUpload\x12\x1f.restage.traffic.v1.UploadChunk\x1a\x1f.restage.traffic.v1.UploadState(\x01\x12S\n" +
+	"\vBuildUpload\x12&.restage.traffic.v1.BuildUploadRequest\x1a\x1c.restage.traffic.v1.Manifest\x12J\n" +
 	"\vGetManifest\x12\x1d.restage.traffic.v1.ObjectRef\x1a\x1c.restage.traffic.v1.Manifest\x12K\n" +
-	"\x04Read\x12\x1f.restage.traffic.v1.ReadRequest\x1a .restage.traffic.v1.ReadResponse0\x012\xae\x03\n" +
+	"\x04Read\x12\x1f.restage.traffic.v1.ReadRequest\x1a .restage.traffic.v1.ReadResponse0\x012\xdb\x04\n" +
 	"\aReplays\x12^\n" +
 	"\vPutProgress\x12&.restage.traffic.v1.PutProgressRequest\x1a'.restage.traffic.v1.PutProgressResponse\x12J\n" +
 	"\vGetProgress\x12\x1d.restage.traffic.v1.ObjectRef\x1a\x1c.restage.traffic.v1.Progress\x12U\n" +
 	"\tPutReport\x12\x1f.restage.traffic.v1.ReportChunk\x1a%.restage.traffic.v1.PutReportResponse(\x01\x12M\n" +
 	"\tGetReport\x12\x1d.restage.traffic.v1.ObjectRef\x1a\x1f.restage.traffic.v1.ReportChunk0\x01\x12Q\n" +
-	"\fDeleteReport\x12\x1d.restage.traffic.v1.ObjectRef\x1a\".restage.traffic.v1.DeleteResponseB6Z4github.com/restage-dev/restage/pkg/traffic/trafficpbb\x06proto3"
+	"\fDeleteReport\x12\x1d.restage.traffic.v1.ObjectRef\x1a\".restage.traffic.v1.DeleteResponse\x12X\n" +
+	"\tAppendLog\x12$.restage.traffic.v1.AppendLogRequest\x1a%.restage.traffic.v1.AppendLogResponse\x12Q\n" +
+	"\x06GetLog\x12!.restage.traffic.v1.GetLogRequest\x1a\".restage.traffic.v1.GetLogResponse0\x01B6Z4github.com/restage-dev/restage/pkg/traffic/trafficpbb\x06proto3"
 
 var (
 	file_pkg_traffic_traffic_proto_rawDescOnce sync.Once
@@ -1852,7 +2537,7 @@ func file_pkg_traffic_traffic_proto_rawDescGZIP() []byte {
 }
 
 var file_pkg_traffic_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(Direction)(0),              // 0: restage.traffic.v1.Direction
 	(Defect)(0),                 // 1: restage.traffic.v1.Defect
@@ -1869,13 +2554,22 @@ var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(*SliceInfo)(nil),           // 12: restage.traffic.v1.SliceInfo
 	(*Manifest)(nil),            // 13: restage.traffic.v1.Manifest
 	(*ReadRequest)(nil),         // 14: restage.traffic.v1.ReadRequest
-	(*ReadResponse)(nil),        // 15: restage.traffic.v1.ReadResponse
-	(*Progress)(nil),            // 16: restage.traffic.v1.Progress
-	(*PutProgressRequest)(nil),  // 17: restage.traffic.v1.PutProgressRequest
-	(*PutProgressResponse)(nil), // 18: restage.traffic.v1.PutProgressResponse
-	(*ReportChunk)(nil),         // 19: restage.traffic.v1.ReportChunk
-	(*PutReportResponse)(nil),   // 20: restage.traffic.v1.PutReportResponse
-	(*TunnelHello)(nil),         // 21: restage.traffic.v1.TunnelHello
+	(*Filter)(nil),              // 15: restage.traffic.v1.Filter
+	(*ReadResponse)(nil),        // 16: restage.traffic.v1.ReadResponse
+	(*UploadChunk)(nil),         // 17: restage.traffic.v1.UploadChunk
+	(*UploadState)(nil),         // 18: restage.traffic.v1.UploadState
+	(*BuildUploadRequest)(nil),  // 19: restage.traffic.v1.BuildUploadRequest
+	(*Progress)(nil),            // 20: restage.traffic.v1.Progress
+	(*PutProgressRequest)(nil),  // 21: restage.traffic.v1.PutProgressRequest
+	(*PutProgressResponse)(nil), // 22: restage.traffic.v1.PutProgressResponse
+	(*ReportChunk)(nil),         // 23: restage.traffic.v1.ReportChunk
+	(*PutReportResponse)(nil),   // 24: restage.traffic.v1.PutReportResponse
+	(*LogLine)(nil),             // 25: restage.traffic.v1.LogLine
+	(*AppendLogRequest)(nil),    // 26: restage.traffic.v1.AppendLogRequest
+	(*AppendLogResponse)(nil),   // 27: restage.traffic.v1.AppendLogResponse
+	(*GetLogRequest)(nil),       // 28: restage.traffic.v1.GetLogRequest
+	(*GetLogResponse)(nil),      // 29: restage.traffic.v1.GetLogResponse
+	(*TunnelHello)(nil),         // 30: restage.traffic.v1.TunnelHello
 }
 var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	0,  // 0: restage.traffic.v1.Record.direction:type_name -> restage.traffic.v1.Direction
@@ -1891,37 +2585,54 @@ var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	12, // 10: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
 	7,  // 11: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
 	0,  // 12: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
-	2,  // 13: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
-	7,  // 14: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	16, // 15: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
-	7,  // 16: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
-	5,  // 17: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
-	8,  // 18: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
-	10, // 19: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
-	7,  // 20: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
-	7,  // 21: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
-	14, // 22: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
-	17, // 23: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
-	7,  // 24: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
-	19, // 25: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
-	7,  // 26: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
-	7,  // 27: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
-	6,  // 28: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
-	9,  // 29: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
-	13, // 30: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
-	11, // 31: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
-	13, // 32: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
-	15, // 33: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
-	18, // 34: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
-	16, // 35: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
-	20, // 36: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
-	19, // 37: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
-	11, // 38: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
-	28, // [28:39] is the sub-list for method output_type
-	17, // [17:28] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	15, // 13: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
+	2,  // 14: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
+	7,  // 15: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	7,  // 16: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	7,  // 17: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	20, // 18: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
+	7,  // 19: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
+	7,  // 20: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	25, // 21: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
+	7,  // 22: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	25, // 23: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
+	5,  // 24: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
+	8,  // 25: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
+	10, // 26: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
+	7,  // 27: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
+	7,  // 28: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
+	17, // 29: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
+	19, // 30: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
+	7,  // 31: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
+	14, // 32: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
+	21, // 33: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
+	7,  // 34: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
+	23, // 35: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
+	7,  // 36: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
+	7,  // 37: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
+	26, // 38: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
+	28, // 39: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
+	6,  // 40: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
+	9,  // 41: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
+	13, // 42: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
+	11, // 43: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
+	18, // 44: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
+	18, // 45: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
+	13, // 46: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
+	13, // 47: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
+	16, // 48: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
+	22, // 49: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
+	20, // 50: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
+	24, // 51: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
+	23, // 52: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
+	11, // 53: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
+	27, // 54: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
+	29, // 55: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
+	40, // [40:56] is the sub-list for method output_type
+	24, // [24:40] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_pkg_traffic_traffic_proto_init() }
@@ -1935,7 +2646,7 @@ func file_pkg_traffic_traffic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

@@ -235,20 +235,30 @@ var Captures_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	Snapshots_Build_FullMethodName       = "/restage.traffic.v1.Snapshots/Build"
-	Snapshots_Delete_FullMethodName      = "/restage.traffic.v1.Snapshots/Delete"
-	Snapshots_GetManifest_FullMethodName = "/restage.traffic.v1.Snapshots/GetManifest"
-	Snapshots_Read_FullMethodName        = "/restage.traffic.v1.Snapshots/Read"
+	Snapshots_Build_FullMethodName        = "/restage.traffic.v1.Snapshots/Build"
+	Snapshots_Delete_FullMethodName       = "/restage.traffic.v1.Snapshots/Delete"
+	Snapshots_GetUpload_FullMethodName    = "/restage.traffic.v1.Snapshots/GetUpload"
+	Snapshots_AppendUpload_FullMethodName = "/restage.traffic.v1.Snapshots/AppendUpload"
+	Snapshots_BuildUpload_FullMethodName  = "/restage.traffic.v1.Snapshots/BuildUpload"
+	Snapshots_GetManifest_FullMethodName  = "/restage.traffic.v1.Snapshots/GetManifest"
+	Snapshots_Read_FullMethodName         = "/restage.traffic.v1.Snapshots/Read"
 )
 
 // SnapshotsClient is the client API for Snapshots service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Snapshots cuts, reads and deletes snapshots.
+// Snapshots cuts, takes in, reads and deletes snapshots.
 type SnapshotsClient interface {
 	Build(ctx context.Context, in *BuildRequest, opts ...grpc.CallOption) (*Manifest, error)
 	Delete(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*DeleteResponse, error)
+	GetUpload(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*UploadState, error)
+	// AppendUpload keeps bytes of an upload. What came before a failure is kept. With complete, it also checks the whole:
+	// content that cannot be read is dropped, and the InvalidArgument status names the line. Needs: update trafficsnapshots/upload
+	AppendUpload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadChunk, UploadState], error)
+	// BuildUpload makes the snapshot of a complete upload. Needs: update trafficsnapshots/status; idempotent by uid;
+	// FailedPrecondition while the upload is not complete
+	BuildUpload(ctx context.Context, in *BuildUploadRequest, opts ...grpc.CallOption) (*Manifest, error)
 	GetManifest(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*Manifest, error)
 	Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error)
 }
@@ -281,6 +291,39 @@ func (c *snapshotsClient) Delete(ctx context.Context, in *ObjectRef, opts ...grp
 	return out, nil
 }
 
+func (c *snapshotsClient) GetUpload(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*UploadState, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UploadState)
+	err := c.cc.Invoke(ctx, Snapshots_GetUpload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *snapshotsClient) AppendUpload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadChunk, UploadState], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Snapshots_ServiceDesc.Streams[0], Snapshots_AppendUpload_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadChunk, UploadState]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Snapshots_AppendUploadClient = grpc.ClientStreamingClient[UploadChunk, UploadState]
+
+func (c *snapshotsClient) BuildUpload(ctx context.Context, in *BuildUploadRequest, opts ...grpc.CallOption) (*Manifest, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Manifest)
+	err := c.cc.Invoke(ctx, Snapshots_BuildUpload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *snapshotsClient) GetManifest(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*Manifest, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Manifest)
@@ -293,7 +336,7 @@ func (c *snapshotsClient) GetManifest(ctx context.Context, in *ObjectRef, opts .
 
 func (c *snapshotsClient) Read(ctx context.Context, in *ReadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReadResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Snapshots_ServiceDesc.Streams[0], Snapshots_Read_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Snapshots_ServiceDesc.Streams[1], Snapshots_Read_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -314,10 +357,17 @@ type Snapshots_ReadClient = grpc.ServerStreamingClient[ReadResponse]
 // All implementations must embed UnimplementedSnapshotsServer
 // for forward compatibility.
 //
-// Snapshots cuts, reads and deletes snapshots.
+// Snapshots cuts, takes in, reads and deletes snapshots.
 type SnapshotsServer interface {
 	Build(context.Context, *BuildRequest) (*Manifest, error)
 	Delete(context.Context, *ObjectRef) (*DeleteResponse, error)
+	GetUpload(context.Context, *ObjectRef) (*UploadState, error)
+	// AppendUpload keeps bytes of an upload. What came before a failure is kept. With complete, it also checks the whole:
+	// content that cannot be read is dropped, and the InvalidArgument status names the line. Needs: update trafficsnapshots/upload
+	AppendUpload(grpc.ClientStreamingServer[UploadChunk, UploadState]) error
+	// BuildUpload makes the snapshot of a complete upload. Needs: update trafficsnapshots/status; idempotent by uid;
+	// FailedPrecondition while the upload is not complete
+	BuildUpload(context.Context, *BuildUploadRequest) (*Manifest, error)
 	GetManifest(context.Context, *ObjectRef) (*Manifest, error)
 	Read(*ReadRequest, grpc.ServerStreamingServer[ReadResponse]) error
 	mustEmbedUnimplementedSnapshotsServer()
@@ -335,6 +385,15 @@ func (UnimplementedSnapshotsServer) Build(context.Context, *BuildRequest) (*Mani
 }
 func (UnimplementedSnapshotsServer) Delete(context.Context, *ObjectRef) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Delete not implemented")
+}
+func (UnimplementedSnapshotsServer) GetUpload(context.Context, *ObjectRef) (*UploadState, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUpload not implemented")
+}
+func (UnimplementedSnapshotsServer) AppendUpload(grpc.ClientStreamingServer[UploadChunk, UploadState]) error {
+	return status.Error(codes.Unimplemented, "method AppendUpload not implemented")
+}
+func (UnimplementedSnapshotsServer) BuildUpload(context.Context, *BuildUploadRequest) (*Manifest, error) {
+	return nil, status.Error(codes.Unimplemented, "method BuildUpload not implemented")
 }
 func (UnimplementedSnapshotsServer) GetManifest(context.Context, *ObjectRef) (*Manifest, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetManifest not implemented")
@@ -399,6 +458,49 @@ func _Snapshots_Delete_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Snapshots_GetUpload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ObjectRef)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SnapshotsServer).GetUpload(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Snapshots_GetUpload_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SnapshotsServer).GetUpload(ctx, req.(*ObjectRef))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Snapshots_AppendUpload_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(SnapshotsServer).AppendUpload(&grpc.GenericServerStream[UploadChunk, UploadState]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Snapshots_AppendUploadServer = grpc.ClientStreamingServer[UploadChunk, UploadState]
+
+func _Snapshots_BuildUpload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BuildUploadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SnapshotsServer).BuildUpload(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Snapshots_BuildUpload_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SnapshotsServer).BuildUpload(ctx, req.(*BuildUploadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Snapshots_GetManifest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ObjectRef)
 	if err := dec(in); err != nil {
@@ -444,11 +546,24 @@ var Snapshots_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Snapshots_Delete_Handler,
 		},
 		{
+			MethodName: "GetUpload",
+			Handler:    _Snapshots_GetUpload_Handler,
+		},
+		{
+			MethodName: "BuildUpload",
+			Handler:    _Snapshots_BuildUpload_Handler,
+		},
+		{
 			MethodName: "GetManifest",
 			Handler:    _Snapshots_GetManifest_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "AppendUpload",
+			Handler:       _Snapshots_AppendUpload_Handler,
+			ClientStreams: true,
+		},
 		{
 			StreamName:    "Read",
 			Handler:       _Snapshots_Read_Handler,
@@ -464,19 +579,23 @@ const (
 	Replays_PutReport_FullMethodName    = "/restage.traffic.v1.Replays/PutReport"
 	Replays_GetReport_FullMethodName    = "/restage.traffic.v1.Replays/GetReport"
 	Replays_DeleteReport_FullMethodName = "/restage.traffic.v1.Replays/DeleteReport"
+	Replays_AppendLog_FullMethodName    = "/restage.traffic.v1.Replays/AppendLog"
+	Replays_GetLog_FullMethodName       = "/restage.traffic.v1.Replays/GetLog"
 )
 
 // ReplaysClient is the client API for Replays service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Replays keeps the progress and the report of replays.
+// Replays keeps the progress, the log and the report of replays.
 type ReplaysClient interface {
 	PutProgress(ctx context.Context, in *PutProgressRequest, opts ...grpc.CallOption) (*PutProgressResponse, error)
 	GetProgress(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*Progress, error)
 	PutReport(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ReportChunk, PutReportResponse], error)
 	GetReport(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReportChunk], error)
 	DeleteReport(ctx context.Context, in *ObjectRef, opts ...grpc.CallOption) (*DeleteResponse, error)
+	AppendLog(ctx context.Context, in *AppendLogRequest, opts ...grpc.CallOption) (*AppendLogResponse, error)
+	GetLog(ctx context.Context, in *GetLogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetLogResponse], error)
 }
 
 type replaysClient struct {
@@ -549,17 +668,48 @@ func (c *replaysClient) DeleteReport(ctx context.Context, in *ObjectRef, opts ..
 	return out, nil
 }
 
+func (c *replaysClient) AppendLog(ctx context.Context, in *AppendLogRequest, opts ...grpc.CallOption) (*AppendLogResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AppendLogResponse)
+	err := c.cc.Invoke(ctx, Replays_AppendLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *replaysClient) GetLog(ctx context.Context, in *GetLogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetLogResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Replays_ServiceDesc.Streams[2], Replays_GetLog_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetLogRequest, GetLogResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Replays_GetLogClient = grpc.ServerStreamingClient[GetLogResponse]
+
 // ReplaysServer is the server API for Replays service.
 // All implementations must embed UnimplementedReplaysServer
 // for forward compatibility.
 //
-// Replays keeps the progress and the report of replays.
+// Replays keeps the progress, the log and the report of replays.
 type ReplaysServer interface {
 	PutProgress(context.Context, *PutProgressRequest) (*PutProgressResponse, error)
 	GetProgress(context.Context, *ObjectRef) (*Progress, error)
 	PutReport(grpc.ClientStreamingServer[ReportChunk, PutReportResponse]) error
 	GetReport(*ObjectRef, grpc.ServerStreamingServer[ReportChunk]) error
 	DeleteReport(context.Context, *ObjectRef) (*DeleteResponse, error)
+	AppendLog(context.Context, *AppendLogRequest) (*AppendLogResponse, error)
+	GetLog(*GetLogRequest, grpc.ServerStreamingServer[GetLogResponse]) error
 	mustEmbedUnimplementedReplaysServer()
 }
 
@@ -584,6 +734,12 @@ func (UnimplementedReplaysServer) GetReport(*ObjectRef, grpc.ServerStreamingServ
 }
 func (UnimplementedReplaysServer) DeleteReport(context.Context, *ObjectRef) (*DeleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteReport not implemented")
+}
+func (UnimplementedReplaysServer) AppendLog(context.Context, *AppendLogRequest) (*AppendLogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AppendLog not implemented")
+}
+func (UnimplementedReplaysServer) GetLog(*GetLogRequest, grpc.ServerStreamingServer[GetLogResponse]) error {
+	return status.Error(codes.Unimplemented, "method GetLog not implemented")
 }
 func (UnimplementedReplaysServer) mustEmbedUnimplementedReplaysServer() {}
 func (UnimplementedReplaysServer) testEmbeddedByValue()                 {}
@@ -678,6 +834,35 @@ func _Replays_DeleteReport_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Replays_AppendLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AppendLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReplaysServer).AppendLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Replays_AppendLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReplaysServer).AppendLog(ctx, req.(*AppendLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Replays_GetLog_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetLogRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ReplaysServer).GetLog(m, &grpc.GenericServerStream[GetLogRequest, GetLogResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Replays_GetLogServer = grpc.ServerStreamingServer[GetLogResponse]
+
 // Replays_ServiceDesc is the grpc.ServiceDesc for Replays service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -697,6 +882,10 @@ var Replays_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "DeleteReport",
 			Handler:    _Replays_DeleteReport_Handler,
 		},
+		{
+			MethodName: "AppendLog",
+			Handler:    _Replays_AppendLog_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -707,6 +896,11 @@ var Replays_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "GetReport",
 			Handler:       _Replays_GetReport_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "GetLog",
+			Handler:       _Replays_GetLog_Handler,
 			ServerStreams: true,
 		},
 	},

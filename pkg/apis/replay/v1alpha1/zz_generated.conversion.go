@@ -9,6 +9,7 @@
 package v1alpha1
 
 import (
+	url "net/url"
 	unsafe "unsafe"
 
 	replay "github.com/restage-dev/restage/pkg/apis/replay"
@@ -213,6 +214,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*ReplayCancellation)(nil), (*replay.ReplayCancellation)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReplayCancellation_To_replay_ReplayCancellation(a.(*ReplayCancellation), b.(*replay.ReplayCancellation), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*replay.ReplayCancellation)(nil), (*ReplayCancellation)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_replay_ReplayCancellation_To_v1alpha1_ReplayCancellation(a.(*replay.ReplayCancellation), b.(*ReplayCancellation), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*ReplayEnvironment)(nil), (*replay.ReplayEnvironment)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_ReplayEnvironment_To_replay_ReplayEnvironment(a.(*ReplayEnvironment), b.(*replay.ReplayEnvironment), scope)
 	}); err != nil {
@@ -230,6 +241,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*replay.ReplayEnvironmentTemplate)(nil), (*ReplayEnvironmentTemplate)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_replay_ReplayEnvironmentTemplate_To_v1alpha1_ReplayEnvironmentTemplate(a.(*replay.ReplayEnvironmentTemplate), b.(*ReplayEnvironmentTemplate), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*ReplayLogOptions)(nil), (*replay.ReplayLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_ReplayLogOptions_To_replay_ReplayLogOptions(a.(*ReplayLogOptions), b.(*replay.ReplayLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*replay.ReplayLogOptions)(nil), (*ReplayLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_replay_ReplayLogOptions_To_v1alpha1_ReplayLogOptions(a.(*replay.ReplayLogOptions), b.(*ReplayLogOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -313,6 +334,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.AddGeneratedConversionFunc((*SnapshotUpload)(nil), (*replay.SnapshotUpload)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_SnapshotUpload_To_replay_SnapshotUpload(a.(*SnapshotUpload), b.(*replay.SnapshotUpload), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*replay.SnapshotUpload)(nil), (*SnapshotUpload)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_replay_SnapshotUpload_To_v1alpha1_SnapshotUpload(a.(*replay.SnapshotUpload), b.(*SnapshotUpload), scope)
+	}); err != nil {
+		return err
+	}
 	if err := s.AddGeneratedConversionFunc((*TrafficCapture)(nil), (*replay.TrafficCapture)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_v1alpha1_TrafficCapture_To_replay_TrafficCapture(a.(*TrafficCapture), b.(*replay.TrafficCapture), scope)
 	}); err != nil {
@@ -350,6 +381,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*replay.TrafficCaptureStatus)(nil), (*TrafficCaptureStatus)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_replay_TrafficCaptureStatus_To_v1alpha1_TrafficCaptureStatus(a.(*replay.TrafficCaptureStatus), b.(*TrafficCaptureStatus), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*TrafficRecordsOptions)(nil), (*replay.TrafficRecordsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_v1alpha1_TrafficRecordsOptions_To_replay_TrafficRecordsOptions(a.(*TrafficRecordsOptions), b.(*replay.TrafficRecordsOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*replay.TrafficRecordsOptions)(nil), (*TrafficRecordsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_replay_TrafficRecordsOptions_To_v1alpha1_TrafficRecordsOptions(a.(*replay.TrafficRecordsOptions), b.(*TrafficRecordsOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -440,6 +481,16 @@ func RegisterConversions(s *runtime.Scheme) error {
 	}
 	if err := s.AddGeneratedConversionFunc((*replay.WorkloadReference)(nil), (*WorkloadReference)(nil), func(a, b interface{}, scope conversion.Scope) error {
 		return Convert_replay_WorkloadReference_To_v1alpha1_WorkloadReference(a.(*replay.WorkloadReference), b.(*WorkloadReference), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*ReplayLogOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_ReplayLogOptions(a.(*url.Values), b.(*ReplayLogOptions), scope)
+	}); err != nil {
+		return err
+	}
+	if err := s.AddGeneratedConversionFunc((*url.Values)(nil), (*TrafficRecordsOptions)(nil), func(a, b interface{}, scope conversion.Scope) error {
+		return Convert_url_Values_To_v1alpha1_TrafficRecordsOptions(a.(*url.Values), b.(*TrafficRecordsOptions), scope)
 	}); err != nil {
 		return err
 	}
@@ -848,6 +899,28 @@ func Convert_replay_MatchSummary_To_v1alpha1_MatchSummary(in *replay.MatchSummar
 	return autoConvert_replay_MatchSummary_To_v1alpha1_MatchSummary(in, out, s)
 }
 
+func autoConvert_v1alpha1_ReplayCancellation_To_replay_ReplayCancellation(in *ReplayCancellation, out *replay.ReplayCancellation, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Reason = in.Reason
+	return nil
+}
+
+// Convert_v1alpha1_ReplayCancellation_To_replay_ReplayCancellation is an autogenerated conversion function.
+func Convert_v1alpha1_ReplayCancellation_To_replay_ReplayCancellation(in *ReplayCancellation, out *replay.ReplayCancellation, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReplayCancellation_To_replay_ReplayCancellation(in, out, s)
+}
+
+func autoConvert_replay_ReplayCancellation_To_v1alpha1_ReplayCancellation(in *replay.ReplayCancellation, out *ReplayCancellation, s conversion.Scope) error {
+	out.ObjectMeta = in.ObjectMeta
+	out.Reason = in.Reason
+	return nil
+}
+
+// Convert_replay_ReplayCancellation_To_v1alpha1_ReplayCancellation is an autogenerated conversion function.
+func Convert_replay_ReplayCancellation_To_v1alpha1_ReplayCancellation(in *replay.ReplayCancellation, out *ReplayCancellation, s conversion.Scope) error {
+	return autoConvert_replay_ReplayCancellation_To_v1alpha1_ReplayCancellation(in, out, s)
+}
+
 func autoConvert_v1alpha1_ReplayEnvironment_To_replay_ReplayEnvironment(in *ReplayEnvironment, out *replay.ReplayEnvironment, s conversion.Scope) error {
 	*out = *(*replay.ReplayEnvironment)(unsafe.Pointer(in))
 	return nil
@@ -886,6 +959,62 @@ func autoConvert_replay_ReplayEnvironmentTemplate_To_v1alpha1_ReplayEnvironmentT
 // Convert_replay_ReplayEnvironmentTemplate_To_v1alpha1_ReplayEnvironmentTemplate is an autogenerated conversion function.
 func Convert_replay_ReplayEnvironmentTemplate_To_v1alpha1_ReplayEnvironmentTemplate(in *replay.ReplayEnvironmentTemplate, out *ReplayEnvironmentTemplate, s conversion.Scope) error {
 	return autoConvert_replay_ReplayEnvironmentTemplate_To_v1alpha1_ReplayEnvironmentTemplate(in, out, s)
+}
+
+func autoConvert_v1alpha1_ReplayLogOptions_To_replay_ReplayLogOptions(in *ReplayLogOptions, out *replay.ReplayLogOptions, s conversion.Scope) error {
+	out.Follow = in.Follow
+	out.TailLines = in.TailLines
+	out.SinceSeconds = in.SinceSeconds
+	return nil
+}
+
+// Convert_v1alpha1_ReplayLogOptions_To_replay_ReplayLogOptions is an autogenerated conversion function.
+func Convert_v1alpha1_ReplayLogOptions_To_replay_ReplayLogOptions(in *ReplayLogOptions, out *replay.ReplayLogOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_ReplayLogOptions_To_replay_ReplayLogOptions(in, out, s)
+}
+
+func autoConvert_replay_ReplayLogOptions_To_v1alpha1_ReplayLogOptions(in *replay.ReplayLogOptions, out *ReplayLogOptions, s conversion.Scope) error {
+	out.Follow = in.Follow
+	out.TailLines = in.TailLines
+	out.SinceSeconds = in.SinceSeconds
+	return nil
+}
+
+// Convert_replay_ReplayLogOptions_To_v1alpha1_ReplayLogOptions is an autogenerated conversion function.
+func Convert_replay_ReplayLogOptions_To_v1alpha1_ReplayLogOptions(in *replay.ReplayLogOptions, out *ReplayLogOptions, s conversion.Scope) error {
+	return autoConvert_replay_ReplayLogOptions_To_v1alpha1_ReplayLogOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_ReplayLogOptions(in *url.Values, out *ReplayLogOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["follow"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Follow, s); err != nil {
+			return err
+		}
+	} else {
+		out.Follow = ""
+	}
+	if values, ok := map[string][]string(*in)["tailLines"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.TailLines, s); err != nil {
+			return err
+		}
+	} else {
+		out.TailLines = ""
+	}
+	if values, ok := map[string][]string(*in)["sinceSeconds"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.SinceSeconds, s); err != nil {
+			return err
+		}
+	} else {
+		out.SinceSeconds = ""
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_ReplayLogOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_ReplayLogOptions(in *url.Values, out *ReplayLogOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_ReplayLogOptions(in, out, s)
 }
 
 func autoConvert_v1alpha1_ReplayProfile_To_replay_ReplayProfile(in *ReplayProfile, out *replay.ReplayProfile, s conversion.Scope) error {
@@ -1056,6 +1185,26 @@ func Convert_replay_Slice_To_v1alpha1_Slice(in *replay.Slice, out *Slice, s conv
 	return autoConvert_replay_Slice_To_v1alpha1_Slice(in, out, s)
 }
 
+func autoConvert_v1alpha1_SnapshotUpload_To_replay_SnapshotUpload(in *SnapshotUpload, out *replay.SnapshotUpload, s conversion.Scope) error {
+	*out = *(*replay.SnapshotUpload)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_v1alpha1_SnapshotUpload_To_replay_SnapshotUpload is an autogenerated conversion function.
+func Convert_v1alpha1_SnapshotUpload_To_replay_SnapshotUpload(in *SnapshotUpload, out *replay.SnapshotUpload, s conversion.Scope) error {
+	return autoConvert_v1alpha1_SnapshotUpload_To_replay_SnapshotUpload(in, out, s)
+}
+
+func autoConvert_replay_SnapshotUpload_To_v1alpha1_SnapshotUpload(in *replay.SnapshotUpload, out *SnapshotUpload, s conversion.Scope) error {
+	*out = *(*SnapshotUpload)(unsafe.Pointer(in))
+	return nil
+}
+
+// Convert_replay_SnapshotUpload_To_v1alpha1_SnapshotUpload is an autogenerated conversion function.
+func Convert_replay_SnapshotUpload_To_v1alpha1_SnapshotUpload(in *replay.SnapshotUpload, out *SnapshotUpload, s conversion.Scope) error {
+	return autoConvert_replay_SnapshotUpload_To_v1alpha1_SnapshotUpload(in, out, s)
+}
+
 func autoConvert_v1alpha1_TrafficCapture_To_replay_TrafficCapture(in *TrafficCapture, out *replay.TrafficCapture, s conversion.Scope) error {
 	out.ObjectMeta = in.ObjectMeta
 	if err := Convert_v1alpha1_TrafficCaptureSpec_To_replay_TrafficCaptureSpec(&in.Spec, &out.Spec, s); err != nil {
@@ -1148,6 +1297,125 @@ func autoConvert_replay_TrafficCaptureStatus_To_v1alpha1_TrafficCaptureStatus(in
 // Convert_replay_TrafficCaptureStatus_To_v1alpha1_TrafficCaptureStatus is an autogenerated conversion function.
 func Convert_replay_TrafficCaptureStatus_To_v1alpha1_TrafficCaptureStatus(in *replay.TrafficCaptureStatus, out *TrafficCaptureStatus, s conversion.Scope) error {
 	return autoConvert_replay_TrafficCaptureStatus_To_v1alpha1_TrafficCaptureStatus(in, out, s)
+}
+
+func autoConvert_v1alpha1_TrafficRecordsOptions_To_replay_TrafficRecordsOptions(in *TrafficRecordsOptions, out *replay.TrafficRecordsOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.Direction = in.Direction
+	out.Key = in.Key
+	out.Method = in.Method
+	out.Path = in.Path
+	out.Operation = in.Operation
+	out.Status = in.Status
+	out.Since = in.Since
+	out.Until = in.Until
+	return nil
+}
+
+// Convert_v1alpha1_TrafficRecordsOptions_To_replay_TrafficRecordsOptions is an autogenerated conversion function.
+func Convert_v1alpha1_TrafficRecordsOptions_To_replay_TrafficRecordsOptions(in *TrafficRecordsOptions, out *replay.TrafficRecordsOptions, s conversion.Scope) error {
+	return autoConvert_v1alpha1_TrafficRecordsOptions_To_replay_TrafficRecordsOptions(in, out, s)
+}
+
+func autoConvert_replay_TrafficRecordsOptions_To_v1alpha1_TrafficRecordsOptions(in *replay.TrafficRecordsOptions, out *TrafficRecordsOptions, s conversion.Scope) error {
+	out.Limit = in.Limit
+	out.Continue = in.Continue
+	out.Direction = in.Direction
+	out.Key = in.Key
+	out.Method = in.Method
+	out.Path = in.Path
+	out.Operation = in.Operation
+	out.Status = in.Status
+	out.Since = in.Since
+	out.Until = in.Until
+	return nil
+}
+
+// Convert_replay_TrafficRecordsOptions_To_v1alpha1_TrafficRecordsOptions is an autogenerated conversion function.
+func Convert_replay_TrafficRecordsOptions_To_v1alpha1_TrafficRecordsOptions(in *replay.TrafficRecordsOptions, out *TrafficRecordsOptions, s conversion.Scope) error {
+	return autoConvert_replay_TrafficRecordsOptions_To_v1alpha1_TrafficRecordsOptions(in, out, s)
+}
+
+func autoConvert_url_Values_To_v1alpha1_TrafficRecordsOptions(in *url.Values, out *TrafficRecordsOptions, s conversion.Scope) error {
+	// WARNING: Field TypeMeta does not have json tag, skipping.
+
+	if values, ok := map[string][]string(*in)["limit"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Limit, s); err != nil {
+			return err
+		}
+	} else {
+		out.Limit = ""
+	}
+	if values, ok := map[string][]string(*in)["continue"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Continue, s); err != nil {
+			return err
+		}
+	} else {
+		out.Continue = ""
+	}
+	if values, ok := map[string][]string(*in)["direction"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Direction, s); err != nil {
+			return err
+		}
+	} else {
+		out.Direction = ""
+	}
+	if values, ok := map[string][]string(*in)["key"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Key, s); err != nil {
+			return err
+		}
+	} else {
+		out.Key = ""
+	}
+	if values, ok := map[string][]string(*in)["method"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Method, s); err != nil {
+			return err
+		}
+	} else {
+		out.Method = ""
+	}
+	if values, ok := map[string][]string(*in)["path"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Path, s); err != nil {
+			return err
+		}
+	} else {
+		out.Path = ""
+	}
+	if values, ok := map[string][]string(*in)["operation"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Operation, s); err != nil {
+			return err
+		}
+	} else {
+		out.Operation = ""
+	}
+	if values, ok := map[string][]string(*in)["status"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Status, s); err != nil {
+			return err
+		}
+	} else {
+		out.Status = ""
+	}
+	if values, ok := map[string][]string(*in)["since"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Since, s); err != nil {
+			return err
+		}
+	} else {
+		out.Since = ""
+	}
+	if values, ok := map[string][]string(*in)["until"]; ok && len(values) > 0 {
+		if err := runtime.Convert_Slice_string_To_string(&values, &out.Until, s); err != nil {
+			return err
+		}
+	} else {
+		out.Until = ""
+	}
+	return nil
+}
+
+// Convert_url_Values_To_v1alpha1_TrafficRecordsOptions is an autogenerated conversion function.
+func Convert_url_Values_To_v1alpha1_TrafficRecordsOptions(in *url.Values, out *TrafficRecordsOptions, s conversion.Scope) error {
+	return autoConvert_url_Values_To_v1alpha1_TrafficRecordsOptions(in, out, s)
 }
 
 func autoConvert_v1alpha1_TrafficReplay_To_replay_TrafficReplay(in *TrafficReplay, out *replay.TrafficReplay, s conversion.Scope) error {

@@ -104,6 +104,11 @@ func (in MatchSummary) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReplayCancellation) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.ReplayCancellation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ReplayEnvironment) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.ReplayEnvironment"
 }
@@ -111,6 +116,11 @@ func (in ReplayEnvironment) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ReplayEnvironmentTemplate) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.ReplayEnvironmentTemplate"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReplayLogOptions) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.ReplayLogOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
@@ -154,6 +164,11 @@ func (in Slice) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SnapshotUpload) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.SnapshotUpload"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TrafficCapture) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.TrafficCapture"
 }
@@ -171,6 +186,11 @@ func (in TrafficCaptureSpec) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TrafficCaptureStatus) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.TrafficCaptureStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in TrafficRecordsOptions) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.TrafficRecordsOptions"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

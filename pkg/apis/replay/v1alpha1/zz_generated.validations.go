@@ -2644,6 +2644,49 @@ func Validate_Slice(
 	return errs
 }
 
+// Validate_SnapshotUpload validates an instance of SnapshotUpload according
+// to declarative validation rules in the API schema.
+func Validate_SnapshotUpload(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *SnapshotUpload) (errs field.ErrorList) {
+
+	{ // field SnapshotUpload.Port
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 65535); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 1); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *SnapshotUpload) *int32 {
+				return oldObj.Port
+			})
+		errs = append(errs, fn(fldPath.Child("port"), obj.Port, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_TrafficCapture validates an instance of TrafficCapture according
 // to declarative validation rules in the API schema.
 func Validate_TrafficCapture(
@@ -3647,7 +3690,7 @@ func Validate_TrafficSnapshot(
 	return errs
 }
 
-var unionMembershipFor_github_com_restage_dev_restage_pkg_apis_replay_v1alpha1_TrafficSnapshotSpec_ = validate.NewUnionMembership(validate.NewUnionMember("last"), validate.NewUnionMember("startTime"))
+var unionMembershipFor_github_com_restage_dev_restage_pkg_apis_replay_v1alpha1_TrafficSnapshotSpec_ = validate.NewUnionMembership(validate.NewUnionMember("last"), validate.NewUnionMember("startTime"), validate.NewUnionMember("upload"))
 
 // Validate_TrafficSnapshotSpec validates an instance of TrafficSnapshotSpec according
 // to declarative validation rules in the API schema.
@@ -3667,6 +3710,12 @@ func Validate_TrafficSnapshotSpec(
 				return false
 			}
 			return obj.StartTime != nil
+		},
+		func(obj *TrafficSnapshotSpec) bool {
+			if obj == nil {
+				return false
+			}
+			return obj.Upload != nil
 		}); len(e) != 0 {
 		errs = append(errs, e...)
 	}
@@ -3775,6 +3824,36 @@ func Validate_TrafficSnapshotSpec(
 				return oldObj.EndTime
 			})
 		errs = append(errs, fn(fldPath.Child("endTime"), obj.EndTime, oldVal, oldObj != nil)...)
+	}
+
+	{ // field TrafficSnapshotSpec.Upload
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *SnapshotUpload,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_SnapshotUpload(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TrafficSnapshotSpec) *SnapshotUpload {
+				return oldObj.Upload
+			})
+		errs = append(errs, fn(fldPath.Child("upload"), obj.Upload, oldVal, oldObj != nil)...)
 	}
 
 	return errs

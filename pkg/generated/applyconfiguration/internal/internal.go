@@ -510,6 +510,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+- name: dev.restage.replay.v1alpha1.SnapshotUpload
+  map:
+    fields:
+    - name: port
+      type:
+        scalar: numeric
 - name: dev.restage.replay.v1alpha1.TrafficCapture
   map:
     fields:
@@ -696,6 +702,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: upload
+      type:
+        namedType: dev.restage.replay.v1alpha1.SnapshotUpload
     - name: workloadRef
       type:
         namedType: dev.restage.replay.v1alpha1.WorkloadReference

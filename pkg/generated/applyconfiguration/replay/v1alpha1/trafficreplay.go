@@ -74,6 +74,12 @@ func ExtractTrafficReplay(trafficReplay *replayv1alpha1.TrafficReplay, fieldMana
 	return ExtractTrafficReplayFrom(trafficReplay, fieldManager, "")
 }
 
+// ExtractTrafficReplayCancel extracts the applied configuration owned by fieldManager from
+// trafficReplay for the cancel subresource.
+func ExtractTrafficReplayCancel(trafficReplay *replayv1alpha1.TrafficReplay, fieldManager string) (*TrafficReplayApplyConfiguration, error) {
+	return ExtractTrafficReplayFrom(trafficReplay, fieldManager, "cancel")
+}
+
 // ExtractTrafficReplayStatus extracts the applied configuration owned by fieldManager from
 // trafficReplay for the status subresource.
 func ExtractTrafficReplayStatus(trafficReplay *replayv1alpha1.TrafficReplay, fieldManager string) (*TrafficReplayApplyConfiguration, error) {

@@ -21,7 +21,7 @@ type TrafficReplayStatusApplyConfiguration struct {
 	// phase tells in a word how the replay stands: Pending, Running, Passed, Failed, Ended without a verdict (MocksOnly),
 	// Cancelled or Error. The server derives it from the conditions; what a client writes here is replaced.
 	Phase *replayv1alpha1.ReplayPhase `json:"phase,omitempty"`
-	// conditions: EnvironmentReady, Running, Complete, Passed and Restored.
+	// conditions: EnvironmentReady, Running, Complete, Passed, Restored and CancelRequested.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// environmentName names the environment that is used.
 	EnvironmentName *string `json:"environmentName,omitempty"`

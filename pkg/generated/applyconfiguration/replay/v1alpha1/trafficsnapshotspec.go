@@ -17,13 +17,15 @@ type TrafficSnapshotSpecApplyConfiguration struct {
 	// workloadRef names the recorded workload, in the namespace of the snapshot.
 	WorkloadRef *WorkloadReferenceApplyConfiguration `json:"workloadRef,omitempty"`
 	// last is how far the snapshot reaches back from its creation, such as 15m.
-	// Exclusive with startTime; one of the two is required. Must be positive.
+	// One of last, startTime and upload is required, and only one. Must be positive.
 	Last *v1.Duration `json:"last,omitempty"`
 	// startTime is the time of the first request that is in the snapshot.
 	StartTime *v1.Time `json:"startTime,omitempty"`
 	// endTime is the time after the last request that is in the snapshot. Only with startTime;
 	// when absent it is the creation time of the snapshot.
 	EndTime *v1.Time `json:"endTime,omitempty"`
+	// upload says that the content is not cut from what was recorded, but uploaded to the subresource upload.
+	Upload *SnapshotUploadApplyConfiguration `json:"upload,omitempty"`
 }
 
 // TrafficSnapshotSpecApplyConfiguration constructs a declarative configuration of the TrafficSnapshotSpec type for use with
@@ -61,5 +63,13 @@ func (b *TrafficSnapshotSpecApplyConfiguration) WithStartTime(value v1.Time) *Tr
 // If called multiple times, the EndTime field is set to the value of the last call.
 func (b *TrafficSnapshotSpecApplyConfiguration) WithEndTime(value v1.Time) *TrafficSnapshotSpecApplyConfiguration {
 	b.EndTime = &value
+	return b
+}
+
+// WithUpload sets the Upload field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Upload field is set to the value of the last call.
+func (b *TrafficSnapshotSpecApplyConfiguration) WithUpload(value *SnapshotUploadApplyConfiguration) *TrafficSnapshotSpecApplyConfiguration {
+	b.Upload = value
 	return b
 }

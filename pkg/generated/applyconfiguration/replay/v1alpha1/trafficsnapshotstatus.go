@@ -17,7 +17,7 @@ import (
 type TrafficSnapshotStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when the snapshot is cut and can be replayed.
+	// conditions: Ready is true when the snapshot is cut, or its upload complete, and it can be replayed.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// startTime is when the first request of the snapshot began.
 	StartTime *metav1.MicroTime `json:"startTime,omitempty"`

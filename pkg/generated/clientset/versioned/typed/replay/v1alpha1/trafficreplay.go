@@ -38,6 +38,8 @@ type TrafficReplayInterface interface {
 	Apply(ctx context.Context, trafficReplay *applyconfigurationreplayv1alpha1.TrafficReplayApplyConfiguration, opts v1.ApplyOptions) (result *replayv1alpha1.TrafficReplay, err error)
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, trafficReplay *applyconfigurationreplayv1alpha1.TrafficReplayApplyConfiguration, opts v1.ApplyOptions) (result *replayv1alpha1.TrafficReplay, err error)
+	Cancel(ctx context.Context, trafficReplayName string, replayCancellation *replayv1alpha1.ReplayCancellation, opts v1.CreateOptions) (*replayv1alpha1.ReplayCancellation, error)
+
 	TrafficReplayExpansion
 }
 
@@ -58,4 +60,19 @@ func newTrafficReplays(c *ReplayV1alpha1Client, namespace string) *trafficReplay
 			func() *replayv1alpha1.TrafficReplayList { return &replayv1alpha1.TrafficReplayList{} },
 		),
 	}
+}
+
+// Cancel takes the representation of a replayCancellation and creates it.  Returns the server's representation of the replayCancellation, and an error, if there is any.
+func (c *trafficReplays) Cancel(ctx context.Context, trafficReplayName string, replayCancellation *replayv1alpha1.ReplayCancellation, opts v1.CreateOptions) (result *replayv1alpha1.ReplayCancellation, err error) {
+	result = &replayv1alpha1.ReplayCancellation{}
+	err = c.GetClient().Post().
+		Namespace(c.GetNamespace()).
+		Resource("trafficreplays").
+		Name(trafficReplayName).
+		SubResource("cancel").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(replayCancellation).
+		Do(ctx).
+		Into(result)
+	return
 }

@@ -6,10 +6,14 @@
 package fake
 
 import (
+	context "context"
+
 	v1alpha1 "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	replayv1alpha1 "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	typedreplayv1alpha1 "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gentype "k8s.io/client-go/gentype"
+	testing "k8s.io/client-go/testing"
 )
 
 // fakeTrafficReplays implements TrafficReplayInterface
@@ -37,4 +41,16 @@ func newFakeTrafficReplays(fake *FakeReplayV1alpha1, namespace string) typedrepl
 		),
 		fake,
 	}
+}
+
+// Cancel takes the representation of a replayCancellation and creates it.  Returns the server's representation of the replayCancellation, and an error, if there is any.
+func (c *fakeTrafficReplays) Cancel(ctx context.Context, trafficReplayName string, replayCancellation *v1alpha1.ReplayCancellation, opts v1.CreateOptions) (result *v1alpha1.ReplayCancellation, err error) {
+	emptyResult := &v1alpha1.ReplayCancellation{}
+	obj, err := c.Fake.
+		Invokes(testing.NewCreateSubresourceActionWithOptions(c.Resource(), trafficReplayName, "cancel", c.Namespace(), replayCancellation, opts), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*v1alpha1.ReplayCancellation), err
 }
