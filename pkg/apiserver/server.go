@@ -74,7 +74,7 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 		return fmt.Errorf("making the server: %w", err)
 	}
 	provider := rest.StorageProvider{Scheme: o.scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder, Stopping: ctx.Done()}
-	storage, err := provider.V1alpha1()
+	storage, err := provider.Storage()
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,11 @@ import (
 // maxCancelReason bounds what somebody gives as the reason of a cancellation, in bytes.
 const maxCancelReason = 1024
 
-// ValidateReplayCancellation checks the body of a cancellation.
+// ValidateReplayCancellation checks the body of a cancellation. It is stored nowhere, so no tags are checked.
 func ValidateReplayCancellation(cancellation *replay.ReplayCancellation) field.ErrorList {
-	return validateText(cancellation.Reason, maxCancelReason, field.NewPath("reason"))
+	path := field.NewPath("reason")
+	if len(cancellation.Reason) > maxCancelReason {
+		return field.ErrorList{field.TooLong(path, cancellation.Reason, maxCancelReason)}
+	}
+	return validateText(cancellation.Reason, path)
 }
