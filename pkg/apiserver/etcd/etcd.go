@@ -24,6 +24,8 @@ const (
 	startTimeout = time.Minute
 	// maxSocketPath is what the kernel takes.
 	maxSocketPath = 107
+	// bootstrapDefragMegabytes is how much a defragmentation at the start, when nobody waits for it, must free.
+	bootstrapDefragMegabytes = 32
 )
 
 // Options say where the data is and how large it may become.
@@ -42,46 +44,72 @@ type Server struct {
 	logLevel zap.AtomicLevel
 }
 
+// paths are the places in the data directory.
+type paths struct {
+	dir, data, lock, client, peer string
+}
+
+// prepare makes the data directory.
+func prepare(dataDir string) (paths, error) {
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return paths{}, fmt.Errorf("making the data directory: %w", err)
+	}
+	p, err := places(dataDir)
+	if err == nil && len(p.client) > maxSocketPath {
+		err = fmt.Errorf("data directory %q: the path of the socket in it, %q, is longer than %d bytes", dataDir, p.client, maxSocketPath)
+	}
+	return p, err
+}
+
+func places(dataDir string) (paths, error) {
+	dir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return paths{}, fmt.Errorf("finding the data directory: %w", err)
+	}
+	in := func(name string) string { return filepath.Join(dir, name) }
+	return paths{dir: dir, data: in("etcd"), lock: in("lock"), client: in("client.sock"), peer: in("peer.sock")}, nil
+}
+
+// URL is what clients of the etcd in a data directory connect to while it runs.
+func URL(dataDir string) (string, error) {
+	p, err := places(dataDir)
+	return "unix://" + p.client, err
+}
+
 // Start runs etcd until Close. It waits for a moment when another process still uses the data directory.
 func Start(ctx context.Context, opts Options) (*Server, error) {
-	if err := os.MkdirAll(opts.DataDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
-	}
-	dir, err := filepath.Abs(opts.DataDir)
-	if err != nil {
-		return nil, fmt.Errorf("finding the data directory: %w", err)
-	}
-	client, peer := filepath.Join(dir, "client.sock"), filepath.Join(dir, "peer.sock")
-	if len(client) > maxSocketPath {
-		return nil, fmt.Errorf("data directory %q: the path of the socket in it, %q, is longer than %d bytes", opts.DataDir, client, maxSocketPath)
-	}
-	lock, err := acquire(ctx, filepath.Join(dir, "lock"))
+	p, err := prepare(opts.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{lock: lock, socket: client, logLevel: zap.NewAtomicLevelAt(zap.WarnLevel)}
+	lock, err := acquire(ctx, p.lock)
+	if err != nil {
+		return nil, err
+	}
+	server := &Server{lock: lock, socket: p.client, logLevel: zap.NewAtomicLevelAt(zap.WarnLevel)}
 	logger, err := newLogger(server.logLevel)
 	if err == nil {
-		server.etcd, err = run(ctx, config(dir, client, peer, opts.QuotaBytes, logger))
+		server.etcd, err = run(ctx, config(p, opts.QuotaBytes, logger))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the embedded etcd in %s: %w", dir, err), lock.Close())
+		return nil, errors.Join(fmt.Errorf("starting the embedded etcd in %s: %w", p.dir, err), lock.Close())
 	}
-	klog.FromContext(ctx).Info("Embedded etcd is ready", "dataDir", dir, "quotaBytes", opts.QuotaBytes)
+	klog.FromContext(ctx).Info("Embedded etcd is ready", "dataDir", p.dir, "quotaBytes", opts.QuotaBytes)
 	return server, nil
 }
 
-func config(dir, client, peer string, quota int64, logger *zap.Logger) *embed.Config {
+func config(p paths, quota int64, logger *zap.Logger) *embed.Config {
 	cfg := embed.NewConfig()
 	cfg.Name = "restage"
-	cfg.Dir = filepath.Join(dir, "etcd")
-	cfg.ListenClientUrls = []url.URL{{Scheme: "unix", Path: client}}
+	cfg.Dir = p.data
+	cfg.ListenClientUrls = []url.URL{{Scheme: "unix", Path: p.client}}
 	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
 	// Of a peer URL etcd listens on the host alone; with the path it would take an abstract socket, open to the whole pod.
-	cfg.ListenPeerUrls = []url.URL{{Scheme: "unix", Host: peer}}
-	cfg.AdvertisePeerUrls = []url.URL{{Scheme: "unix", Path: peer}}
+	cfg.ListenPeerUrls = []url.URL{{Scheme: "unix", Host: p.peer}}
+	cfg.AdvertisePeerUrls = []url.URL{{Scheme: "unix", Path: p.peer}}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 	cfg.QuotaBackendBytes = quota
+	cfg.BootstrapDefragThresholdMegabytes = bootstrapDefragMegabytes
 	cfg.EnableGRPCGateway = false
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger)
 	return cfg

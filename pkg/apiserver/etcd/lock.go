@@ -17,7 +17,7 @@ import (
 const lockRetry = 500 * time.Millisecond
 
 // lockTimeout is longer than the time that a pod is given to end. A variable, for tests.
-var lockTimeout = 45 * time.Second
+var lockTimeout = 90 * time.Second
 
 // acquire takes the lock of the data directory. Closing the file, or the end of the process, gives it back. etcd has a lock of
 // its own, but waits for it silently and without end.

@@ -1,0 +1,107 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// fill writes until etcd refuses, and returns how many keys there are.
+func fill(t *testing.T, client *clientv3.Client) (keys int) {
+	t.Helper()
+	value := string(bytes.Repeat([]byte("x"), 1<<20))
+	for ; keys < 100; keys++ {
+		_, err := client.Put(t.Context(), fmt.Sprint("key-", keys), value)
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			return keys
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("etcd never refused")
+	return 0
+}
+
+func TestFullEtcdTakesWritesAgainWhenSpaceIsFreed(t *testing.T) {
+	server := start(t, shortDir(t))
+	defer server.Close()
+	client := connect(t, server)
+	upkeep := Upkeep{Client: client, Embedded: true}
+	keys := fill(t, client)
+
+	if err := upkeep.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Put(t.Context(), "small", "x"); !errors.Is(err, rpctypes.ErrNoSpace) {
+		t.Errorf("nothing was freed, and a write gave %v", err)
+	}
+	for n := range keys / 2 {
+		if _, err := client.Delete(t.Context(), fmt.Sprint("key-", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := upkeep.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Put(t.Context(), "small", "x"); err != nil {
+		t.Errorf("half was freed, and a write gave %v", err)
+	}
+	kept, err := client.Get(t.Context(), "key-", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil || kept.Count != int64(keys-keys/2) {
+		t.Errorf("%d keys are left, error %v", kept.Count, err)
+	}
+}
+
+// An etcd of the user's is measured, not repaired.
+func TestOtherEtcdIsLeftAlone(t *testing.T) {
+	server := start(t, shortDir(t))
+	defer server.Close()
+	client := connect(t, server)
+	fill(t, client)
+	if _, err := client.Delete(t.Context(), "key-", clientv3.WithPrefix()); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Upkeep{Client: client}).Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	alarms, err := client.AlarmList(t.Context())
+	if err != nil || len(alarms.Alarms) != 1 {
+		t.Errorf("alarms %v, error %v", alarms, err)
+	}
+}
+
+func TestWastefulDatabaseIsDefragmented(t *testing.T) {
+	server, err := Start(t.Context(), Options{DataDir: shortDir(t), QuotaBytes: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	client := connect(t, server)
+	value := string(bytes.Repeat([]byte("x"), 1<<20))
+	var revision int64
+	for range 80 {
+		put, err := client.Put(t.Context(), "key", value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		revision = put.Header.Revision
+	}
+	if _, err := client.Compact(t.Context(), revision, clientv3.WithCompactPhysical()); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Upkeep{Client: client, Embedded: true}).Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	status, err := client.Status(t.Context(), server.URL())
+	if err != nil || status.DbSize > worthwhile/2 {
+		t.Errorf("the database has %d bytes, error %v", status.DbSize, err)
+	}
+}
