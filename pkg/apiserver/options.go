@@ -31,8 +31,7 @@ const (
 
 	etcdPrefix = "/registry/" + v1alpha1.GroupName
 
-	defaultPort  = 8443
-	defaultQuota = 1 << 30
+	defaultPort = 8443
 	// defaultShutdownDelay lets the endpoints of the Service drop us before the listener closes.
 	defaultShutdownDelay = 5 * time.Second
 	// defaultWatchGrace ends watches at shutdown. Without it the server waits for a minute for clients that watch for ever, and the
@@ -46,6 +45,7 @@ type Options struct {
 	ServerRun *genericoptions.ServerRunOptions
 	// EmbeddedEtcd is used unless --etcd-servers names another.
 	EmbeddedEtcd etcd.Options
+	Backup       BackupOptions
 	// Namespace that the server runs in.
 	Namespace string
 	// ProxyImage is added to the pods of environments.
@@ -70,7 +70,8 @@ func NewOptions() *Options {
 	o := &Options{
 		RecommendedOptions: genericoptions.NewRecommendedOptions(etcdPrefix, codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)),
 		ServerRun:          genericoptions.NewServerRunOptions(),
-		EmbeddedEtcd:       etcd.Options{DataDir: "/var/lib/restage", QuotaBytes: defaultQuota},
+		EmbeddedEtcd:       etcd.Options{DataDir: defaultDataDir, QuotaBytes: defaultQuota},
+		Backup:             defaultBackup(),
 		Namespace:          cmp.Or(os.Getenv("POD_NAMESPACE"), "restage-system"),
 		ProxyImage:         "restage/proxy",
 		Forwarder:          ForwarderOptions{CAFile: wiring.ForwarderCA, TokenFile: wiring.ForwarderToken},
@@ -80,6 +81,8 @@ func NewOptions() *Options {
 	o.SecureServing.BindPort = defaultPort
 	o.ServerRun.ShutdownDelayDuration = defaultShutdownDelay
 	o.ServerRun.ShutdownWatchTerminationGracePeriod = defaultWatchGrace
+	// Clients of a server that ends are told to try again, which client-go does, instead of finding no listener.
+	o.ServerRun.ShutdownSendRetryAfter = true
 	admission.Register(o.Admission.Plugins)
 	o.Admission.RecommendedPluginOrder = admission.Order()
 	return o
@@ -95,12 +98,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 			flags.AddFlag(flag)
 		}
 	})
-	flags.StringVar(&o.EmbeddedEtcd.DataDir, "data-dir", o.EmbeddedEtcd.DataDir,
-		"Directory of the embedded etcd, which runs unless --etcd-servers is given. It must outlive the pod.")
-	flags.Int64Var(&o.EmbeddedEtcd.QuotaBytes, "data-quota-bytes", o.EmbeddedEtcd.QuotaBytes,
-		"Size of the embedded etcd's database, in bytes, at which writes are refused.")
+	o.addStorageFlags(flags)
 	flags.StringVar(&o.Namespace, "namespace", o.Namespace,
-		"Namespace that the server runs in, where its CA is kept. Default is the environment variable POD_NAMESPACE.")
+		"Namespace that the server runs in, where its CA and the ID of its store are kept. Default is the environment variable POD_NAMESPACE.")
 	flags.StringVar(&o.ProxyImage, "proxy-image", o.ProxyImage,
 		"Image of restage-proxy, which is compiled into the pods of environments.")
 	flags.StringVar(&o.Forwarder.Address, "forwarder-address", o.Forwarder.Address,
@@ -152,15 +152,7 @@ func (o *Options) Validate() error {
 	errs = append(errs, o.Admission.Validate()...)
 	errs = append(errs, o.EgressSelector.Validate()...)
 	errs = append(errs, o.Traces.Validate()...)
-	if !o.embedded() {
-		errs = append(errs, o.Etcd.Validate()...)
-	}
-	if o.embedded() && o.EmbeddedEtcd.DataDir == "" {
-		errs = append(errs, errors.New("--data-dir: a directory is required without --etcd-servers"))
-	}
-	if o.EmbeddedEtcd.QuotaBytes <= 0 {
-		errs = append(errs, fmt.Errorf("--data-quota-bytes: %d must be positive", o.EmbeddedEtcd.QuotaBytes))
-	}
+	errs = append(errs, o.validateStorage()...)
 	for flag, value := range map[string]string{"namespace": o.Namespace, "proxy-image": o.ProxyImage} {
 		if value == "" {
 			errs = append(errs, fmt.Errorf("--%s must not be empty", flag))

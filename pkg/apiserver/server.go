@@ -14,7 +14,6 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/apiserver/etcd"
 	"github.com/restage-dev/restage/pkg/registry/replay/rest"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 )
@@ -37,27 +36,22 @@ func (o *Options) Run(ctx context.Context) error {
 }
 
 // Serve is Run with a host and a forwarder that are there already.
-func (o *Options) Serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) (err error) {
-	if !o.embedded() {
-		return o.serve(ctx, host, forwarder)
+func (o *Options) Serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) (served error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	embedded := o.embedded()
+	if embedded {
+		stopEtcd, err := o.startEtcd(ctx, cancel)
+		if err != nil {
+			return err
+		}
+		defer func() { served = errors.Join(served, stopEtcd()) }()
 	}
-	storage, err := etcd.Start(ctx, o.EmbeddedEtcd)
+	stop, err := o.lookAfterStorage(ctx, cancel, host, embedded)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, storage.Close()) }()
-	o.Etcd.StorageConfig.Transport.ServerList = []string{storage.URL()}
-
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case failure := <-storage.Err():
-			cancel(fmt.Errorf("the embedded etcd failed: %w", failure))
-		case <-ctx.Done():
-		}
-	}()
-	err = o.serve(ctx, host, forwarder)
+	err = errors.Join(o.serve(ctx, host, forwarder), stop())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
