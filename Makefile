@@ -21,6 +21,10 @@ test: ## unit and integration tests; no root, no cluster
 	go test -count=1 ./cmd/... ./pkg/... ./test/integration/...
 	cd hack/image && go test -count=1 ./...
 
+.PHONY: soak
+soak: ## kill -9 of the server and of its etcd in the middle of writes, 100 times each
+	go test -count=1 -timeout 30m -v -run Killed ./test/integration/running -kills=100
+
 .PHONY: e2e
 e2e: ## the whole story on a real cluster: KUBECONFIG, kind or hack/localcluster
 	hack/e2e.sh
