@@ -29,17 +29,21 @@ func To(ctx context.Context, from storagebackend.TransportConfig, place string, 
 		size, err = Write(ctx, from, stdout)
 		return "standard output", size, err
 	case strings.Contains(place, "://"):
-		bucket, err := store.OpenBucket(ctx, place)
-		if err != nil {
-			return "", 0, err
-		}
-		defer func() { err = errors.Join(err, bucket.Close()) }()
-		taken, err := Take(ctx, from, bucket, time.Now())
-		return taken.Name, taken.Size, err
+		return toBucket(ctx, from, place)
 	default:
-		size, err := toFile(ctx, from, place)
+		size, err = toFile(ctx, from, place)
 		return place, size, err
 	}
+}
+
+func toBucket(ctx context.Context, from storagebackend.TransportConfig, place string) (name string, size int64, err error) {
+	bucket, err := store.OpenBucket(ctx, place)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, bucket.Close()) }()
+	taken, err := Take(ctx, from, bucket, time.Now())
+	return taken.Name, taken.Size, err
 }
 
 // toFile makes a new file, or none.

@@ -38,39 +38,23 @@ var revisionEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 // that came before it, also those of an earlier restore of the same snapshot. All older ones count as compacted, so that each
 // watch ends with 410 Gone and starts from a new list.
 func Restore(ctx context.Context, dataDir string, from io.Reader, moveAside bool) (revision int64, err error) {
-	paths, err := prepare(dataDir)
+	p, err := prepare(dataDir)
 	if err != nil {
 		return 0, err
 	}
-	lock, err := acquire(ctx, paths.lock)
+	lock, err := acquire(ctx, p.lock)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := paths.vacate(ctx, moveAside); err != nil {
-		return 0, err
+	switch _, err := os.Stat(p.data); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return 0, fmt.Errorf("looking at the data directory: %w", err)
+	case !moveAside:
+		return 0, fmt.Errorf("the data directory %s holds data, which a restore does not overwrite: move %s away first, or have it moved with --move-aside", p.dir, p.data)
 	}
-	return paths.restore(ctx, from, time.Now())
-}
-
-// vacate makes sure that there is no data.
-func (p paths) vacate(ctx context.Context, moveAside bool) error {
-	_, err := os.Stat(p.data)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking at the data directory: %w", err)
-	}
-	if !moveAside {
-		return fmt.Errorf("the data directory %s holds data, which a restore does not overwrite: move %s away first, or have it moved with --move-aside", p.dir, p.data)
-	}
-	aside := p.data + ".aside-" + time.Now().UTC().Format("20060102T150405Z")
-	if err := os.Rename(p.data, aside); err != nil {
-		return fmt.Errorf("moving the old data aside: %w", err)
-	}
-	klog.FromContext(ctx).Info("Moved the old data aside", "directory", aside)
-	return nil
+	return p.restore(ctx, from, time.Now())
 }
 
 // restore builds the directory in another, so that half of one is never taken for a store.
@@ -99,15 +83,30 @@ func (p paths) restore(ctx context.Context, from io.Reader, now time.Time) (revi
 	if err != nil {
 		return 0, fmt.Errorf("restoring the snapshot: %w", err)
 	}
-	if err := os.Rename(built, p.data); err != nil {
-		return 0, fmt.Errorf("putting the restored data in place: %w", err)
-	}
-	if err := store.SyncDir(p.dir); err != nil {
-		return 0, fmt.Errorf("putting the restored data in place: %w", err)
+	if err := p.replace(ctx, built, now); err != nil {
+		return 0, err
 	}
 	klog.FromContext(ctx).Info("Restored the store", "dataDir", p.dir, "keys", status.TotalKey,
 		"snapshotRevision", status.Revision, "revision", status.Revision+bump)
 	return status.Revision + bump, nil
+}
+
+// replace puts what was built in place, and what was there aside.
+func (p paths) replace(ctx context.Context, built string, now time.Time) error {
+	aside := p.data + ".aside-" + now.UTC().Format("20060102T150405Z")
+	switch err := os.Rename(p.data, aside); {
+	case err == nil:
+		klog.FromContext(ctx).Info("Moved the old data aside", "directory", aside)
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("moving the old data aside: %w", err)
+	}
+	if err := os.Rename(built, p.data); err != nil {
+		return fmt.Errorf("putting the restored data in place: %w", err)
+	}
+	if err := store.SyncDir(p.dir); err != nil {
+		return fmt.Errorf("putting the restored data in place: %w", err)
+	}
+	return nil
 }
 
 // download keeps the snapshot in a file, which the library wants. That one would crash on one that is not whole.

@@ -85,31 +85,30 @@ func TestRestoreRefuses(t *testing.T) {
 	damaged[len(damaged)-1] ^= 1 // in the checksum
 	for name, c := range map[string]struct {
 		snapshot []byte
-		prepare  func(t *testing.T, dir string)
+		aside    bool
 		want     string
 	}{
-		"data": {snapshot, func(t *testing.T, dir string) {
-			if err := os.MkdirAll(filepath.Join(dir, "etcd", "member"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-		}, "holds data"},
-		"a damaged snapshot": {damaged, func(*testing.T, string) {}, "damaged or not all"},
-		"half a snapshot":    {snapshot[:len(snapshot)/2], func(*testing.T, string) {}, "damaged or not all"},
-		"no snapshot":        {[]byte("no database"), func(*testing.T, string) {}, "damaged or not all"},
-		"nothing":            {nil, func(*testing.T, string) {}, "has 0 bytes"},
+		"data":               {snapshot, false, "holds data"},
+		"a damaged snapshot": {damaged, true, "damaged or not all"},
+		"half a snapshot":    {snapshot[:len(snapshot)/2], true, "damaged or not all"},
+		"no snapshot":        {[]byte("no database"), true, "damaged or not all"},
+		"nothing":            {nil, true, "has 0 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := shortDir(t)
-			c.prepare(t, dir)
-			_, err := Restore(t.Context(), dir, bytes.NewReader(c.snapshot), false)
+			old := filepath.Join(dir, "etcd", "old")
+			if err := os.MkdirAll(old, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Restore(t.Context(), dir, bytes.NewReader(c.snapshot), c.aside)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v", err)
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, "restoring*")); len(left) > 0 {
 				t.Errorf("%v is left", left)
 			}
-			if _, err := os.Stat(filepath.Join(dir, "etcd", "member", "snap")); err == nil {
-				t.Error("there is a store")
+			if _, err := os.Stat(old); err != nil {
+				t.Errorf("the old data: %v", err)
 			}
 		})
 	}

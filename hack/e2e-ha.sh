@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Restage Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# e2e-ha.sh [FLAG...] : three servers on an etcd of their own are rolled out again under a stream of writes and watches. It needs a
+# cluster without Restage; without one a throwaway cluster "ha" is started, and ended afterwards.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+export CLUSTER_NAME=${CLUSTER_NAME:-ha}
+# shellcheck source=hack/cluster.sh
+. hack/cluster.sh
+if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1 && ! command -v kind >/dev/null; then
+  trap 'hack/localcluster/down.sh' EXIT
+fi
+choose_cluster
+hack/images.sh
+CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/etcd go.etcd.io/etcd/server/v3
+hack/image/mkimage.sh -o bin/etcd.tar -ref localhost/restage/etcd:dev -user 65532:65532 -entrypoint /etcd bin/etcd=/etcd:755 >/dev/null
+load_images bin/etcd.tar
+go test -count=1 -timeout 30m -v -tags e2e ./test/ha "$@"
