@@ -22,12 +22,12 @@ import (
 const (
 	// maxSnapshotBytes is the largest database that etcd recommends.
 	maxSnapshotBytes = 8 << 30
-	// revisionsPerSecond is more than a member writes for any length of time.
-	revisionsPerSecond = 10_000
+	// revisionInterval is less than a write takes on average, over any length of time.
+	revisionInterval = 100 * time.Microsecond
 )
 
-// revisionEpoch is before the first Restage. With a new store that starts at revision 1, and at most revisionsPerSecond, no
-// store is ever ahead of this clock.
+// revisionEpoch is before the first Restage. With a new store that starts at revision 1, and at most one each
+// revisionInterval, no store is ever ahead of this clock.
 var revisionEpoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Restore makes the data directory from a snapshot. It refuses one that a server uses, or that holds data unless that is to be
@@ -136,8 +136,8 @@ func download(name string, from io.Reader) (err error) {
 // bumpTo is by how much the revision is raised: to that of the clock, else, in a store that came from elsewhere and is ahead
 // of it, by a day's worth.
 func bumpTo(revision int64, now time.Time) int64 {
-	if target := int64(now.Sub(revisionEpoch).Seconds()) * revisionsPerSecond; target > revision {
+	if target := int64(now.Sub(revisionEpoch) / revisionInterval); target > revision {
 		return target - revision
 	}
-	return int64((24 * time.Hour).Seconds()) * revisionsPerSecond
+	return int64(24 * time.Hour / revisionInterval)
 }
