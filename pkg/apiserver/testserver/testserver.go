@@ -65,7 +65,7 @@ func StartWith(ctx context.Context, change func(*apiserver.Options), forwarder g
 	if err != nil {
 		return nil, err
 	}
-	s, err := StartIn(ctx, dir, forwarder, objects...)
+	s, err := start(ctx, dir, change, forwarder, objects...)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,10 @@ func StartWith(ctx context.Context, change func(*apiserver.Options), forwarder g
 
 // StartIn is Start with the data in a directory that stays, with what an earlier server left there.
 func StartIn(ctx context.Context, dir string, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+	return start(ctx, dir, func(*apiserver.Options) {}, forwarder, objects...)
+}
+
+func start(ctx context.Context, dir string, change func(*apiserver.Options), forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

@@ -47,8 +47,8 @@ func takeUpload(t *testing.T, name string) {
 	}
 }
 
-// request sends a request with headers in pairs and returns the answer and its body.
-func request(t *testing.T, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
+// send sends a request with headers in pairs and returns the answer and its body.
+func send(t *testing.T, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
 	t.Helper()
 	transport, err := rest.TransportFor(server.Config)
 	if err != nil {
@@ -105,7 +105,7 @@ func TestUploadOfWhatWasRead(t *testing.T) {
 		name := fmt.Sprint("copy-", i)
 		path := createUpload(t, name)
 		data := content(t, base+"/trafficsnapshots/original/records", test.accept)
-		response, body := request(t, test.method, path, bytes.NewReader(data), "Content-Type", test.contentType)
+		response, body := send(t, test.method, path, bytes.NewReader(data), "Content-Type", test.contentType)
 		expectAnswer(t, response, body, http.StatusOK, fmt.Sprintf("the upload of %d bytes is complete", len(data)),
 			"Upload-Offset", strconv.Itoa(len(data)), "Upload-Complete", "?1")
 		takeUpload(t, name)
@@ -113,7 +113,7 @@ func TestUploadOfWhatWasRead(t *testing.T) {
 		if !slices.EqualFunc(original, records, func(a, b *trafficpb.Record) bool { return proto.Equal(a, b) }) {
 			t.Errorf("%+v: the copy is another one", test)
 		}
-		response, body = request(t, http.MethodPost, path, bytes.NewReader(data), "Content-Type", ndjson)
+		response, body = send(t, http.MethodPost, path, bytes.NewReader(data), "Content-Type", ndjson)
 		expectAnswer(t, response, body, http.StatusConflict, "the snapshot has its content already")
 	}
 }
@@ -133,17 +133,17 @@ func TestUploadIsResumed(t *testing.T) {
 	cutSnapshot(t, "whole", recording(11, 2000, 1000))
 	data := content(t, base+"/trafficsnapshots/whole/records?limit=10000", "")
 	path := createUpload(t, "resumed")
-	response, _ := request(t, http.MethodHead, path, nil)
+	response, _ := send(t, http.MethodHead, path, nil)
 	expectAnswer(t, response, "", http.StatusOK, "", "Upload-Offset", "0", "Upload-Complete", "?0", "Cache-Control", "no-store")
-	response, body := request(t, http.MethodPost, path, bytes.NewReader(data[:1000]), "Upload-Complete", "?0", "Upload-Length", strconv.Itoa(len(data)))
+	response, body := send(t, http.MethodPost, path, bytes.NewReader(data[:1000]), "Upload-Complete", "?0", "Upload-Length", strconv.Itoa(len(data)))
 	expectAnswer(t, response, body, http.StatusOK, "1000 bytes have come; the upload is not complete",
 		"Upload-Offset", "1000", "Upload-Complete", "?0", "Upload-Limit", "max-size=268435456")
 
-	response, body = request(t, http.MethodPatch, path, bytes.NewReader(data[500:]), "Upload-Offset", "500", "Upload-Complete", "?1", "Content-Type", "application/partial-upload")
+	response, body = send(t, http.MethodPatch, path, bytes.NewReader(data[500:]), "Upload-Offset", "500", "Upload-Complete", "?1", "Content-Type", "application/partial-upload")
 	expectAnswer(t, response, body, http.StatusConflict, "offset: 500 is not where the upload goes on, 1000", "Upload-Offset", "1000")
 
 	// The client goes away in the middle, asks how far it got, and goes on from there.
-	request(t, http.MethodPatch, path, failing{bytes.NewReader(data[1000 : 1<<20])}, "Upload-Offset", "1000", "Upload-Complete", "?1")
+	send(t, http.MethodPatch, path, failing{bytes.NewReader(data[1000 : 1<<20])}, "Upload-Offset", "1000", "Upload-Complete", "?1")
 	offset := resume(t, path, data)
 	if offset < 1000 || offset > 1<<20 {
 		t.Errorf("it went on from %d", offset)
@@ -158,12 +158,12 @@ func TestUploadIsResumed(t *testing.T) {
 func resume(t *testing.T, path string, data []byte) int {
 	t.Helper()
 	for range 1000 {
-		response, _ := request(t, http.MethodHead, path, nil)
+		response, _ := send(t, http.MethodHead, path, nil)
 		offset, err := strconv.Atoi(response.Header.Get("Upload-Offset"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, body := request(t, http.MethodPatch, path, bytes.NewReader(data[offset:]), "Upload-Offset", strconv.Itoa(offset), "Upload-Complete", "?1")
+		response, body := send(t, http.MethodPatch, path, bytes.NewReader(data[offset:]), "Upload-Offset", strconv.Itoa(offset), "Upload-Complete", "?1")
 		switch {
 		case response.StatusCode == http.StatusOK:
 			return offset
@@ -194,23 +194,23 @@ func TestBadUploadsAreRefused(t *testing.T) {
 		"wrong length":   {http.MethodPost, "abc", []string{"Upload-Length", "4"}, http.StatusBadRequest, "length: the upload ends after 3 bytes of 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			response, body := request(t, test.method, path, strings.NewReader(test.body), test.headers...)
+			response, body := send(t, test.method, path, strings.NewReader(test.body), test.headers...)
 			expectAnswer(t, response, body, test.code, test.want)
 		})
 	}
-	response, body := request(t, http.MethodPost, path+"?dryRun=All", strings.NewReader(""))
+	response, body := send(t, http.MethodPost, path+"?dryRun=All", strings.NewReader(""))
 	expectAnswer(t, response, body, http.StatusBadRequest, "dryRun is not supported")
 	createSnapshot(t, "cut")
-	response, body = request(t, http.MethodPost, base+"/trafficsnapshots/cut/upload", strings.NewReader(""))
+	response, body = send(t, http.MethodPost, base+"/trafficsnapshots/cut/upload", strings.NewReader(""))
 	expectAnswer(t, response, body, http.StatusBadRequest, `spec.upload: TrafficSnapshot \"cut\" has none`)
-	response, body = request(t, http.MethodDelete, path, nil)
+	response, body = send(t, http.MethodDelete, path, nil)
 	expectAnswer(t, response, body, http.StatusMethodNotAllowed, "")
 	expectStatus(t, base+"/trafficsnapshots/bad/records", http.StatusNotFound, "its content is still to be uploaded")
 }
 
 func TestUploadsAreAudited(t *testing.T) {
 	path := createUpload(t, "watched")
-	request(t, http.MethodPost, path, strings.NewReader("{}"), "Upload-Complete", "?0")
+	send(t, http.MethodPost, path, strings.NewReader("{}"), "Upload-Complete", "?0")
 	expectAnnotations(t, path, map[string]string{
 		"snapshot-uid": snapshotRef(t, "watched").GetUid(), "bytes": "2", "upload-offset": "0", "upload-complete": "false",
 	})
