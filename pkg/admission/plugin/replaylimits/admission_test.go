@@ -4,14 +4,17 @@
 package replaylimits
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
 	"github.com/restage-dev/restage/pkg/apis/replay"
@@ -36,11 +39,29 @@ func newPlugin(t *testing.T, config string, objects ...runtime.Object) *Plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.SetReplayClient(fake.NewSimpleClientset(objects...))
+	client := fake.NewSimpleClientset(objects...)
+	client.PrependReactor("list", "trafficreplays", selectByPhase(client.Tracker()))
+	p.SetReplayClient(client)
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// selectByPhase does for the fake, which knows no field selectors, what the server does.
+func selectByPhase(tracker clienttesting.ObjectTracker) clienttesting.ReactionFunc {
+	return func(action clienttesting.Action) (bool, runtime.Object, error) {
+		listed, err := tracker.List(action.GetResource(), v1alpha1.SchemeGroupVersion.WithKind("TrafficReplay"), action.GetNamespace())
+		if err != nil {
+			return true, nil, err
+		}
+		list := listed.(*v1alpha1.TrafficReplayList).DeepCopy()
+		selector := action.(clienttesting.ListAction).GetListRestrictions().Fields
+		list.Items = slices.DeleteFunc(list.Items, func(r v1alpha1.TrafficReplay) bool {
+			return !selector.Matches(fields.Set{v1alpha1.FieldPhase: string(r.Status.Phase)})
+		})
+		return true, list, nil
+	}
 }
 
 const (

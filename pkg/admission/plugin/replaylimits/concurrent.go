@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -67,26 +66,27 @@ func (p *Plugin) used(ctx context.Context, named *names, earlier []place) (map[s
 	for _, other := range earlier {
 		add(other.uid, other.workloads)
 	}
-	options := metav1.ListOptions{Limit: pageSize}
-	for {
-		page, err := p.read.Client.ReplayV1alpha1().TrafficReplays(named.namespace).List(ctx, options)
-		if err != nil {
-			return nil, fmt.Errorf("counting TrafficReplays: %w", err)
-		}
-		for i := range page.Items {
-			if meta.IsStatusConditionTrue(page.Items[i].Status.Conditions, v1alpha1.ReplayComplete) {
-				continue
-			}
-			workloads, err := named.of(ctx, &page.Items[i])
+	// In this order: a replay that goes from one phase to the next in between is found in the second.
+	for _, phase := range []v1alpha1.ReplayPhase{v1alpha1.PhasePending, v1alpha1.PhaseRunning} {
+		options := metav1.ListOptions{Limit: pageSize, FieldSelector: v1alpha1.FieldPhase + "=" + string(phase)}
+		for {
+			page, err := p.read.Client.ReplayV1alpha1().TrafficReplays(named.namespace).List(ctx, options)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("counting TrafficReplays: %w", err)
 			}
-			add(page.Items[i].UID, workloads)
-		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return used, nil
+			for i := range page.Items {
+				workloads, err := named.of(ctx, &page.Items[i])
+				if err != nil {
+					return nil, err
+				}
+				add(page.Items[i].UID, workloads)
+			}
+			if options.Continue = page.Continue; options.Continue == "" {
+				break
+			}
 		}
 	}
+	return used, nil
 }
 
 // names finds the workloads of replays that do not name them themselves, and asks once for each object that does.

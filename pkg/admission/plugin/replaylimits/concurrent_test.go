@@ -29,8 +29,8 @@ func stored(name string, complete bool, workloads ...string) *v1alpha1.TrafficRe
 	for _, workload := range workloads {
 		r.Spec.Workloads = append(r.Spec.Workloads, v1alpha1.EnvironmentWorkload{Ref: v1alpha1.WorkloadReference{Name: workload}})
 	}
-	if complete {
-		r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplayComplete, Status: metav1.ConditionTrue}}
+	if r.Status.Phase = v1alpha1.PhaseRunning; complete {
+		r.Status.Phase = v1alpha1.PhasePassed
 	}
 	return r
 }

@@ -116,7 +116,8 @@ func (p *Plugin) secrets(ctx context.Context, namespace string, copies []lookup.
 		template := wanted.Workload.Template // of an environment, where SidecarInjection has put it
 		if template == nil {                 // of a replay, whose environment is made later
 			// A template that cannot be compiled is the matter of ReferenceValidation.
-			template, _, err = workload.Compile(ctx, p.host, workload.Place{Namespace: namespace, ProxyImage: p.image}, &wanted.Workload, wanted.Path)
+			place := workload.Place{Namespace: namespace, ProxyImage: p.image}
+			template, _, err = workload.Compile(ctx, p.host, place, wanted.Workload.DeepCopy(), wanted.Path)
 			if err != nil {
 				return nil, err
 			}
