@@ -24,7 +24,7 @@ func warnOfSnapshot(ctx context.Context, snapshot *v1alpha1.TrafficSnapshot, sen
 	path := specPath.Child("snapshotName")
 	switch {
 	case !meta.IsStatusConditionTrue(snapshot.Status.Conditions, v1alpha1.ConditionReady):
-		reason := "it is being cut"
+		reason := "it has no content yet"
 		if ready := meta.FindStatusCondition(snapshot.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Message != "" {
 			reason = ready.Message
 		}
