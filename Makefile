@@ -29,9 +29,9 @@ soak: ## kill -9 of the server and of its etcd in the middle of writes, 100 time
 e2e: ## the whole story on a real cluster: KUBECONFIG, kind or hack/localcluster
 	hack/e2e.sh
 
-.PHONY: e2e-ha
-e2e-ha: ## three servers on an etcd of their own, rolled out again under load, on a real cluster without Restage
-	hack/e2e-ha.sh
+.PHONY: e2e-operations
+e2e-operations: ## backup, restore and rollout under load of three servers, on a real cluster without Restage
+	hack/e2e-operations.sh
 
 .PHONY: demo
 demo: ## record, snapshot and replay a real application on a real cluster

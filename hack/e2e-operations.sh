@@ -2,12 +2,13 @@
 # Copyright 2026 The Restage Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# e2e-ha.sh [FLAG...] : three servers on an etcd of their own are rolled out again under a stream of writes and watches. It needs a
-# cluster without Restage; without one a throwaway cluster "ha" is started, and ended afterwards.
+# e2e-operations.sh [FLAG...] : what docs/operations.md says about the server: backup and restore, metrics, and a rollout of three
+# servers under a stream of writes and watches. The tests install and remove Restage, so it must not be on the cluster; without
+# one a throwaway cluster "operations" is started, and ended afterwards.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-export CLUSTER_NAME=${CLUSTER_NAME:-ha}
+export CLUSTER_NAME=${CLUSTER_NAME:-operations}
 # shellcheck source=hack/cluster.sh
 . hack/cluster.sh
 if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1 && ! command -v kind >/dev/null; then
@@ -18,4 +19,4 @@ hack/images.sh
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/etcd go.etcd.io/etcd/server/v3
 hack/image/mkimage.sh -o bin/etcd.tar -ref localhost/restage/etcd:dev -user 65532:65532 -entrypoint /etcd bin/etcd=/etcd:755 >/dev/null
 load_images bin/etcd.tar
-go test -count=1 -timeout 30m -v -tags e2e ./test/ha "$@"
+go test -count=1 -timeout 30m -v -tags e2e ./test/operations "$@"

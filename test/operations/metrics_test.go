@@ -1,0 +1,47 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package operations
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Who has the role, and nobody else, reads the metrics. The levels of the cluster's own priority and fairness are among them.
+func TestMetrics(t *testing.T) {
+	install(t, "../../artifacts/dev")
+	const binding = "e2e-restage-metrics"
+	runs := 0
+	scrape := func() string {
+		runs++
+		pod := fmt.Sprint("scraper-", runs)
+		kubectl(t, "", "-n", namespace, "run", pod, "--restart=Never", "--image-pull-policy=IfNotPresent", "--image=localhost/restage/client:dev",
+			"--command", "--", "/bin/sh", "-c", `curl -sSk -w '\nstatus %{http_code}\n' -H "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" https://restage-apiserver.restage-system.svc/metrics`)
+		kubectl(t, "", "-n", namespace, "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/"+pod, "--timeout=2m")
+		return kubectl(t, "", "-n", namespace, "logs", pod)
+	}
+	if out := scrape(); !strings.Contains(out, "status 403") {
+		t.Errorf("without the role: %.500s", out)
+	}
+	t.Cleanup(func() { cleanUp(t, "delete", "clusterrolebinding", binding) })
+	kubectl(t, "", "create", "clusterrolebinding", binding, "--clusterrole=restage-metrics-reader", "--serviceaccount="+namespace+":default")
+	var missing string
+	defer func() { t.Logf("missing: %q", missing) }()
+	eventually(t, "all metrics", func() bool {
+		out := scrape()
+		for _, missing = range []string{
+			"status 200", "apiserver_flowcontrol_nominal_limit_seats{priority_level=\"workload-low\"}",
+			"restage_apiserver_backup_total{result=\"success\"} 1", "restage_apiserver_etcd_db_quota_bytes{", "restage_apiserver_etcd_alarm{type=\"NOSPACE\"} 0",
+		} {
+			if !strings.Contains(out, missing) {
+				return false
+			}
+		}
+		missing = ""
+		return true
+	})
+}
