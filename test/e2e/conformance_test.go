@@ -52,6 +52,7 @@ func TestConformance(t *testing.T) {
 	restartServer(t)
 	suite := conformance.Suite{Config: config, Namespace: ns, Host: host, Forgotten: forgotten}
 	suite.Run(t)
+	noRefusals(t)
 }
 
 func clusterConfig(t *testing.T) *rest.Config {

@@ -62,7 +62,7 @@ func noRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := regexp.MustCompile(`(?i)\b406\b|not acceptable|NotAcceptable|only the following media types`)
+	refused := regexp.MustCompile(`(?i)status code 406|not acceptable|NotAcceptable|content type that the client supports|following media types`)
 	for line := range strings.Lines(string(log)) {
 		if refused.MatchString(line) {
 			t.Errorf("the controller manager was refused: %s", line)
@@ -98,6 +98,7 @@ func TestQuotaCountsOurObjects(t *testing.T) {
 	}
 	kubectl(t, "-n", ns, "delete", "replayprofile", "p-0")
 	used("2")
+	noRefusals(t)
 }
 
 // TestReplayOwnsAnEnvironment: references within our own group are followed like those to the host's.
