@@ -4,6 +4,7 @@
 package conformance
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -72,8 +73,29 @@ func (c *check) tables(t *testing.T) {
 			t.Errorf("%q: rows hold %q, want %q, error %v", query, object.Kind, want, err)
 		}
 	}
+	c.tableWatch(t)
 	c.send(t, request{query: "includeObject=Some", accept: acceptTable}).want(t, "an unknown object", http.StatusBadRequest, "includeObject")
 	c.send(t, request{accept: "application/json;as=Table;v=v9;g=meta.k8s.io"}).want(t, "an unknown table", http.StatusNotAcceptable)
+}
+
+// tableWatch is kubectl get -w: each event holds a table of one row, the first of them the columns too.
+func (c *check) tableWatch(t *testing.T) {
+	t.Helper()
+	answer := c.send(t, request{query: "watch=1&timeoutSeconds=1&labelSelector=test%3Dtables", accept: acceptTable})
+	answer.want(t, "watch of tables", http.StatusOK)
+	events := json.NewDecoder(bytes.NewReader(answer.body))
+	for i := range 3 {
+		var event struct {
+			Type   string
+			Object metav1.Table
+		}
+		if err := events.Decode(&event); err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+		if event.Type != "ADDED" || event.Object.Kind != "Table" || len(event.Object.Rows) != 1 || (len(event.Object.ColumnDefinitions) > 0) != (i == 0) {
+			t.Errorf("event %d is %s of %+v", i, event.Type, event.Object)
+		}
+	}
 }
 
 // columns are described, and the wide ones come last.
