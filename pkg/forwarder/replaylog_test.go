@@ -100,6 +100,8 @@ func TestLogIsKept(t *testing.T) {
 	_, err = trafficpb.NewReplaysClient(server.DialUser(t, "controller")).DeleteReport(t.Context(), ref("run"))
 	require.NoError(t, err)
 	require.Empty(t, all())
+	appendLog(t, server.DialUser(t, "controller"), "run", false, "late")
+	require.Empty(t, all())
 	require.NoFileExists(t, path)
 }
 

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protodelim"
+	"k8s.io/apimachinery/pkg/util/cache"
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -27,6 +28,8 @@ const (
 	// maxLogBytes bounds the log of a replay, maxLineBytes a line of it.
 	maxLogBytes  = 4 << 20
 	maxLineBytes = 8 << 10
+
+	goneLifetime = time.Hour
 )
 
 // Sources of lines that are not of the log: the first one has the name of the replay, as rights may be bound to it, the last
@@ -43,10 +46,12 @@ type logs struct {
 	dir   string
 	mu    sync.Mutex
 	known map[owner]*runLog
+	// gone are those that were removed a short time ago: a generator that is still ending must not bring one back.
+	gone *cache.LRUExpireCache
 }
 
 func newLogs(dir string) *logs {
-	return &logs{dir: dir, known: make(map[owner]*runLog)}
+	return &logs{dir: dir, known: make(map[owner]*runLog), gone: cache.NewLRUExpireCache(maxProgress)}
 }
 
 func (s *logs) path(o owner) string { return filepath.Join(s.dir, o.Namespace, o.UID+".log") }
@@ -58,6 +63,9 @@ func (s *logs) open(o owner) (*runLog, error) {
 	defer s.mu.Unlock()
 	if l, ok := s.known[o]; ok {
 		return l, nil
+	}
+	if l, ok := s.gone.Get(o); ok {
+		return l.(*runLog), nil
 	}
 	l := &runLog{path: s.path(o), owner: o.Name, changed: make(chan struct{})}
 	if err := l.load(); err != nil {
@@ -76,10 +84,14 @@ func (s *logs) remove(o owner) error {
 	if err != nil {
 		return err
 	}
+	if err := l.remove(); err != nil {
+		return err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.known, o)
-	s.mu.Unlock()
-	return l.remove()
+	s.gone.Add(o, l, goneLifetime)
+	return nil
 }
 
 // runLog is the log of one replay.
@@ -90,6 +102,7 @@ type runLog struct {
 	size    int64
 	dropped int // lines that had no room
 	ended   bool
+	removed bool          // what is appended is dropped
 	changed chan struct{} // closed, and replaced, when there is more or the end
 }
 
@@ -136,6 +149,9 @@ func (l *runLog) load() error {
 func (l *runLog) append(lines []*trafficpb.LogLine, last bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.removed {
+		return nil
+	}
 	var out bytes.Buffer
 	if l.size == 0 {
 		lines = append([]*trafficpb.LogLine{{Source: sourceOwner, Text: l.owner}}, lines...)
@@ -191,7 +207,7 @@ func (l *runLog) write(data []byte) error {
 
 // read returns the lines between two places of the file.
 func (l *runLog) read(from, to int64) (lines []*trafficpb.LogLine, err error) {
-	if from == to {
+	if from >= to {
 		return nil, nil
 	}
 	file, err := os.Open(l.path)
@@ -220,6 +236,7 @@ func (l *runLog) read(from, to int64) (lines []*trafficpb.LogLine, err error) {
 func (l *runLog) remove() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.removed, l.size = true, 0
 	if !l.ended {
 		l.ended = true
 		close(l.changed)

@@ -80,10 +80,11 @@ func (s *Snapshots) appendUpload(ctx context.Context, first *trafficpb.UploadChu
 	if err := u.begin(first); err != nil {
 		return nil, err
 	}
-	if err := u.write(first, stream); err != nil {
+	complete, err := u.write(first, stream)
+	if err != nil {
 		return nil, err
 	}
-	if first.GetComplete() {
+	if complete {
 		if err := u.complete(ctx, ref); err != nil {
 			return nil, err
 		}
@@ -141,34 +142,35 @@ func tooLarge() error {
 	return status.Errorf(codes.ResourceExhausted, "the upload is larger than %d MiB, the most that a snapshot takes", maxUploadBytes>>20)
 }
 
-// write appends the chunks of a call to the content.
-func (u *upload) write(chunk *trafficpb.UploadChunk, stream trafficpb.Snapshots_AppendUploadServer) (err error) {
+// write appends the chunks of a call to the content, and returns whether the upload ends with them.
+func (u *upload) write(chunk *trafficpb.UploadChunk, stream trafficpb.Snapshots_AppendUploadServer) (complete bool, err error) {
 	file, err := os.OpenFile(u.content(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, file.Sync(), file.Close()) }()
 	for size := chunk.GetOffset(); ; {
 		size += uint64(len(chunk.GetData()))
+		complete = complete || chunk.GetComplete()
 		switch {
 		case len(chunk.GetData()) > maxUploadChunk:
-			return status.Errorf(codes.InvalidArgument, "data: a piece has %d bytes, more than %d", len(chunk.GetData()), maxUploadChunk)
+			return false, status.Errorf(codes.InvalidArgument, "data: a piece has %d bytes, more than %d", len(chunk.GetData()), maxUploadChunk)
 		case size > maxUploadBytes:
-			return tooLarge()
+			return false, tooLarge()
 		case u.state.Length != 0 && size > u.state.Length:
-			return status.Errorf(codes.InvalidArgument, "length: there is more than the %d bytes that it says", u.state.Length)
+			return false, status.Errorf(codes.InvalidArgument, "length: there is more than the %d bytes that it says", u.state.Length)
 		}
 		if _, err := file.Write(chunk.GetData()); err != nil {
-			return err
+			return false, err
 		}
 		if chunk, err = stream.Recv(); errors.Is(err, io.EOF) {
-			return nil
+			return complete, nil
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if chunk.GetSnapshot() != nil {
-			return status.Error(codes.InvalidArgument, "snapshot: only the first chunk names it")
+			return false, status.Error(codes.InvalidArgument, "snapshot: only the first chunk names it")
 		}
 	}
 }

@@ -41,7 +41,7 @@ func TestCancelAsksForTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.Name != "cancelled" || answer.Namespace != namespace || answer.Reason != wanted.Reason {
+	if answer.Name != "cancelled" || answer.Namespace != namespace || answer.Reason != wanted.Reason || answer.ManagedFields != nil {
 		t.Errorf("the answer is %+v", answer)
 	}
 	first := cancelRequest(t, "cancelled")

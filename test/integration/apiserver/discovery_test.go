@@ -126,7 +126,32 @@ func TestOpenAPIv3(t *testing.T) {
 	if ours < 30 {
 		t.Errorf("only %d of our models are described", ours)
 	}
-	if document.Paths.Paths["/apis/replay.restage.dev/v1alpha1/namespaces/{namespace}/trafficsnapshots/{name}/records"] == nil {
-		t.Error("the records of a snapshot are not described")
+	path := func(subresource string) *spec3.Path {
+		t.Helper()
+		p := document.Paths.Paths["/apis/replay.restage.dev/v1alpha1/namespaces/{namespace}/"+subresource]
+		if p == nil {
+			t.Fatalf("%s is not described", subresource)
+		}
+		return p
+	}
+	expectParameters(t, path("trafficsnapshots/{name}/records"), "limit", "continue", "direction", "key", "method", "path", "operation", "status", "since", "until")
+	expectParameters(t, path("trafficreplays/{name}/log"), "follow", "tailLines", "sinceSeconds")
+	if p := path("trafficsnapshots/{name}/upload"); p.Post == nil || p.Put == nil || p.Patch == nil || p.Get == nil || p.Head == nil {
+		t.Error("a method of an upload is not described")
+	}
+	body := path("trafficreplays/{name}/cancel").Post.RequestBody.Content["*/*"]
+	if body == nil || !strings.HasSuffix(body.Schema.Ref.String(), "dev.restage.replay.v1alpha1.ReplayCancellation") {
+		t.Errorf("the body of a cancellation is described as %+v", body)
+	}
+}
+
+// expectParameters wants query parameters, each with a description, of the path or its GET.
+func expectParameters(t *testing.T, path *spec3.Path, names ...string) {
+	t.Helper()
+	parameters := slices.Concat(path.Parameters, path.Get.Parameters)
+	for _, name := range names {
+		if !slices.ContainsFunc(parameters, func(p *spec3.Parameter) bool { return p.Name == name && p.In == "query" && p.Description != "" }) {
+			t.Errorf("the parameter %s is not described", name)
+		}
 	}
 }

@@ -41,6 +41,7 @@ func (r *CancelREST) Create(ctx context.Context, name string, obj runtime.Object
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("metadata.name: %q is not the name of the replay, %q", cancellation.Name, name))
 	}
 	cancellation.Name, cancellation.Namespace = name, genericapirequest.NamespaceValue(ctx)
+	cancellation.ManagedFields = nil // nobody owns what is kept nowhere
 	if errs := validation.ValidateReplayCancellation(cancellation); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(replay.Kind("ReplayCancellation"), name, errs)
 	}

@@ -5,6 +5,7 @@ package trafficsnapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -106,7 +107,7 @@ func (r *UploadREST) look(ctx context.Context, snapshot *replay.TrafficSnapshot)
 	return state, uploadError(snapshot, err)
 }
 
-// take hands the body on to the forwarder. With an error comes the state when the offset was wrong.
+// take hands the body on to the forwarder. The state comes also with the error of a wrong offset and of a body that broke off.
 func (r *UploadREST) take(ctx context.Context, w http.ResponseWriter, request *http.Request, snapshot *replay.TrafficSnapshot) (*trafficpb.UploadState, error) {
 	if isReady(snapshot) {
 		return nil, hasContent(snapshot)
@@ -177,6 +178,10 @@ var contentTypes = []string{MediaTypeNDJSON, har.MediaType, "application/json", 
 // uploadError turns an error of the forwarder into one of the API, nil into nil.
 func uploadError(snapshot *replay.TrafficSnapshot, err error) error {
 	resource := replay.Resource("trafficsnapshots/upload")
+	var known apierrors.APIStatus
+	if errors.As(err, &known) {
+		return err
+	}
 	switch status.Code(err) {
 	case codes.OK:
 		return nil

@@ -95,25 +95,28 @@ func answer(snapshot *replay.TrafficSnapshot, state *trafficpb.UploadState) *met
 	}
 }
 
-// send hands a body on, and returns what the forwarder says to it and how many bytes of it there were. When the body breaks
-// off, the call to the forwarder must end with the context: only a body that has come to its end may complete an upload.
-func send(ctx context.Context, client trafficpb.SnapshotsClient, chunk *trafficpb.UploadChunk, body io.Reader) (state *trafficpb.UploadState, sent int64, err error) {
+// send hands a body on, and returns what the forwarder says to it and how many bytes of it there were. Only a body that has
+// come to its end completes an upload. One that breaks off is an error, but what came of it is kept, and the state says how
+// much that is.
+func send(ctx context.Context, client trafficpb.SnapshotsClient, first *trafficpb.UploadChunk, body io.Reader) (state *trafficpb.UploadState, sent int64, err error) {
 	stream, err := client.AppendUpload(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	for ended := false; !ended; {
-		chunk.Data, err = readPiece(body)
-		if ended = errors.Is(err, io.EOF); err != nil && !ended {
-			return nil, sent, broken(err)
-		}
+	complete := first.GetComplete()
+	var readErr error
+	for chunk := first; readErr == nil; chunk = new(trafficpb.UploadChunk) {
+		chunk.Data, readErr = readPiece(body)
+		chunk.Complete = complete && errors.Is(readErr, io.EOF)
 		if stream.Send(chunk) != nil {
 			break // the cause comes with the answer
 		}
 		sent += int64(len(chunk.GetData()))
-		chunk = &trafficpb.UploadChunk{}
 	}
 	state, err = stream.CloseAndRecv()
+	if err == nil && readErr != nil && !errors.Is(readErr, io.EOF) {
+		err = broken(readErr)
+	}
 	return state, sent, err
 }
 
@@ -129,9 +132,9 @@ func readPiece(body io.Reader) ([]byte, error) {
 	}
 }
 
-// broken is the error of a body that ended too early.
+// broken is the error of a body that ended too early, by itself or because its time was over.
 func broken(err error) error {
-	return status.Errorf(codes.Aborted, "the body broke off: %v; what has come is kept, HEAD tells how much", err)
+	return apierrors.NewTimeoutError(fmt.Sprintf("the body broke off: %v; what has come is kept, go on from there with PATCH", err), 1)
 }
 
 // rightOffset returns the state that comes with the error of a wrong offset; nil with others.
