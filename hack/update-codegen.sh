@@ -15,6 +15,10 @@ module=$(go list -m)
 apis=${module}/pkg/apis/replay
 plugin_config=${module}/pkg/admission/plugin/replaylimits/config/v1alpha1
 generated=${module}/pkg/generated
+# v1beta1 is served by a test only: it gets all that a version needs but clients. All known tags must be right, and a version
+# must say of each generator whether it wants it.
+trial=${module}/test/integration/versioning/v1beta1
+lint=(--lint-rules known-tags-only,require-explicit-disablement)
 header=(--go-header-file hack/boilerplate.go.txt)
 models=$(mktemp)
 trap 'rm -f "${models}"' EXIT
@@ -25,15 +29,18 @@ command -v protoc >/dev/null || {
 }
 
 # The generators load packages that do not compile without generated code all the same.
-find pkg/apis -name 'zz_generated.*.go' -delete
+find pkg/apis test/integration/versioning -name 'zz_generated.*.go' -delete
 rm -rf pkg/generated/{applyconfiguration,clientset,informers,listers}
 
-echo "deepcopy, defaults, conversions, validation"
-go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1" "${plugin_config}"
-go tool defaulter-gen "${header[@]}" --output-file zz_generated.defaults.go "${apis}/v1alpha1"
-go tool conversion-gen "${header[@]}" --output-file zz_generated.conversion.go "${apis}/v1alpha1"
-go tool validation-gen "${header[@]}" --output-file zz_generated.validations.go \
-  --lint-rules known-tags-only,require-explicit-disablement "${apis}/v1alpha1"
+echo "deepcopy, defaults, conversions, validation, lifecycle"
+go tool deepcopy-gen "${header[@]}" --output-file zz_generated.deepcopy.go "${apis}" "${apis}/v1alpha1" "${plugin_config}" "${trial}"
+go tool defaulter-gen "${header[@]}" --output-file zz_generated.defaults.go "${apis}/v1alpha1" "${trial}"
+# One at a time, or a version takes up conversions of the other.
+for version in "${apis}/v1alpha1" "${trial}"; do
+  go tool conversion-gen "${header[@]}" --output-file zz_generated.conversion.go "${version}"
+done
+go tool validation-gen "${header[@]}" "${lint[@]}" --output-file zz_generated.validations.go "${apis}/v1alpha1" "${trial}"
+go tool prerelease-lifecycle-gen "${header[@]}" --output-file zz_generated.prerelease-lifecycle.go "${apis}/v1alpha1" "${trial}"
 
 echo "OpenAPI definitions"
 external=(
@@ -48,6 +55,10 @@ go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
   --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
   --output-dir pkg/generated/openapi --output-pkg "${generated}/openapi" \
   "${external[@]/#/--readonly-pkg=}" "${external[@]}" "${apis}/v1alpha1"
+go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
+  --output-model-name-file zz_generated.model_name.go --report-filename /dev/null \
+  --output-dir test/integration/versioning/v1beta1 --output-pkg "${trial}" \
+  "--readonly-pkg=${apis}/v1alpha1" "${external[@]/#/--readonly-pkg=}" "${trial}"
 
 echo "clients, listers, informers, apply configurations"
 # applyconfiguration-gen looks for models under the names of their Go packages, not those of openapi-model-package, under which

@@ -20,7 +20,12 @@ func init() {
 
 // NewCommand returns the command line of restage-apiserver, which serves until the context ends.
 func NewCommand(ctx context.Context) *cobra.Command {
-	o, logging := NewOptions(), logs.NewOptions()
+	return NewCommandFor(ctx, NewOptions())
+}
+
+// NewCommandFor is NewCommand with defaults of one's own.
+func NewCommandFor(ctx context.Context, o *Options) *cobra.Command {
+	logging := logs.NewOptions()
 	command := &cobra.Command{
 		Use:   "restage-apiserver",
 		Short: "Serve the API of Restage, aggregated by kube-apiserver",

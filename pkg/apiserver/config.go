@@ -7,35 +7,45 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	genericopenapi "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
+	"k8s.io/component-base/compatibility"
 
 	"github.com/restage-dev/restage/pkg/admission"
 	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
-	"github.com/restage-dev/restage/pkg/generated/openapi"
 )
 
 // config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
 func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.RecommendedConfig, error) {
 	c := genericapiserver.NewRecommendedConfig(o.codecs)
-	c.Serializer = newTextSerializer(o.scheme, o.codecs)
+	c.Serializer = newTextSerializer(o.api.Scheme, o.codecs)
 	c.SharedInformerFactory = host.Informers
 	// What follows something has no time limit; kube-apiserver takes the same subresource for long-running.
 	c.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString("log"))
 	if err := o.ServerRun.ApplyTo(&c.Config); err != nil {
 		return nil, fmt.Errorf("configuring the server: %w", err)
 	}
+	// What the generic server does by features are those of Kubernetes; which APIs there are is a matter of our release.
+	c.FeatureGate = o.ServerRun.ComponentGlobalsRegistry.FeatureGateFor(compatibility.DefaultKubeComponent)
 	o.describe(c)
+	chain := c.BuildHandlerChainFunc
+	c.BuildHandlerChainFunc = func(handler http.Handler, generic *genericapiserver.Config) http.Handler {
+		return chain(decoding.Appliable{
+			Handler: handler, Creater: o.api.Scheme, Serializer: generic.Serializer, MaxBytes: generic.MaxRequestBodyBytes,
+		}, generic)
+	}
 	for _, part := range []struct {
 		name  string
 		apply func() error
 	}{
-		{"storage", func() error { return o.Etcd.ApplyTo(&c.Config) }},
+		{"storage", func() error { return o.applyStorage(c) }},
 		{"egress", func() error { return o.EgressSelector.ApplyTo(&c.Config) }},
 		{"tracing", func() error { return o.Traces.ApplyTo(c.EgressSelector, &c.Config) }},
 		{"serving", func() error { return o.applyServing(ctx, c, host) }},
@@ -53,10 +63,10 @@ func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.Rec
 
 // describe sets up the OpenAPI documents, on which kubectl explain and server-side apply rest.
 func (o *Options) describe(c *genericapiserver.RecommendedConfig) {
-	namer := genericopenapi.NewDefinitionNamer(o.scheme)
-	c.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openapi.GetOpenAPIDefinitions, namer)
+	namer := genericopenapi.NewDefinitionNamer(o.api.Scheme)
+	c.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(o.api.Definitions, namer)
 	c.OpenAPIConfig.Info.Title = "Restage"
-	c.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(openapi.GetOpenAPIDefinitions, namer)
+	c.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(o.api.Definitions, namer)
 	c.OpenAPIV3Config.Info.Title = "Restage"
 }
 
@@ -98,6 +108,7 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 	if err != nil {
 		return fmt.Errorf("making the client of this server: %w", err)
 	}
-	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate, c.EffectiveVersion,
+	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate,
+		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
 		initializer.Initializer{ReplayClient: client, HostClient: host.Client, ProxyImage: o.ProxyImage})
 }

@@ -13,12 +13,11 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 
 	"github.com/restage-dev/restage/pkg/admission"
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apiserver/etcd"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -29,7 +28,7 @@ const (
 	// CAName is the name of the Secret with the server's CA and of the ConfigMap with its public part.
 	CAName = "restage-apiserver-ca"
 
-	etcdPrefix = "/registry/" + v1alpha1.GroupName
+	etcdPrefix = "/registry/" + replay.GroupName
 
 	defaultPort = 8443
 	// defaultShutdownDelay lets the endpoints of the Service drop us before the listener closes.
@@ -52,7 +51,7 @@ type Options struct {
 	ProxyImage string
 	Forwarder  ForwarderOptions
 
-	scheme *runtime.Scheme
+	api    API
 	codecs serializer.CodecFactory
 }
 
@@ -65,17 +64,21 @@ type ForwarderOptions struct {
 
 // NewOptions returns the defaults.
 func NewOptions() *Options {
-	scheme := newScheme()
-	codecs := serializer.NewCodecFactory(scheme)
+	return NewOptionsFor(restageAPI())
+}
+
+// NewOptionsFor returns the defaults of a server of the API.
+func NewOptionsFor(api API) *Options {
+	codecs := serializer.NewCodecFactory(api.Scheme)
 	o := &Options{
-		RecommendedOptions: genericoptions.NewRecommendedOptions(etcdPrefix, codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)),
-		ServerRun:          genericoptions.NewServerRunOptions(),
+		RecommendedOptions: genericoptions.NewRecommendedOptions(etcdPrefix, codecs.LegacyCodec(api.Scheme.PrioritizedVersionsForGroup(replay.GroupName)...)),
+		ServerRun:          genericoptions.NewServerRunOptionsForComponent(ComponentName, newComponents(api.Release)),
 		EmbeddedEtcd:       etcd.Options{DataDir: defaultDataDir, QuotaBytes: defaultQuota},
 		Backup:             defaultBackup(),
 		Namespace:          cmp.Or(os.Getenv("POD_NAMESPACE"), "restage-system"),
 		ProxyImage:         "restage/proxy",
 		Forwarder:          ForwarderOptions{CAFile: wiring.ForwarderCA, TokenFile: wiring.ForwarderToken},
-		scheme:             scheme,
+		api:                api,
 		codecs:             codecs,
 	}
 	o.SecureServing.BindPort = defaultPort
@@ -118,8 +121,7 @@ var withoutEffect = map[string]bool{
 	"etcd-servers-overrides": true,
 	"storage-media-type":     true, // our types have no form but JSON
 
-	"emulation-forward-compatible":                true,
-	"runtime-config-emulation-forward-compatible": true,
+	"runtime-config-emulation-forward-compatible": true, // there is no --runtime-config
 }
 
 // complete fills in what depends on other settings.

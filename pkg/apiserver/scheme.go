@@ -8,15 +8,32 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/kube-openapi/pkg/common"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/install"
 	"github.com/restage-dev/restage/pkg/apiserver/decoding"
+	"github.com/restage-dev/restage/pkg/generated/openapi"
 )
 
-// newScheme returns a scheme with our API and what every API server answers with.
-func newScheme() *runtime.Scheme {
+// API is what a server serves.
+type API struct {
+	// Scheme knows the types in all their versions.
+	Scheme *runtime.Scheme
+	// Definitions describes them in OpenAPI.
+	Definitions common.GetOpenAPIDefinitions
+	// Release is the release that the server is of.
+	Release string
+}
+
+// restageAPI is the API of this release.
+func restageAPI() API {
+	return API{Scheme: NewScheme(install.Versions()...), Definitions: openapi.GetOpenAPIDefinitions, Release: Release}
+}
+
+// NewScheme returns a scheme with versions of our API and what every API server answers with.
+func NewScheme(versions ...install.Version) *runtime.Scheme {
 	scheme := runtime.NewScheme()
-	install.Install(scheme)
+	install.InstallVersions(scheme, versions...)
 	v1 := schema.GroupVersion{Version: "v1"}
 	metav1.AddToGroupVersion(scheme, v1)
 	scheme.AddUnversionedTypes(v1, &metav1.Status{}, &metav1.APIVersions{}, &metav1.APIGroupList{}, &metav1.APIGroup{}, &metav1.APIResourceList{})

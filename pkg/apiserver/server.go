@@ -8,12 +8,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/registry/replay/rest"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 )
@@ -67,14 +69,21 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 	if err != nil {
 		return fmt.Errorf("making the server: %w", err)
 	}
-	provider := rest.StorageProvider{Scheme: o.scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder, Stopping: ctx.Done()}
+	provider := rest.StorageProvider{Scheme: o.api.Scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder, Stopping: ctx.Done()}
 	storage, err := provider.Storage()
 	if err != nil {
 		return err
 	}
-	group := genericapiserver.NewDefaultAPIGroupInfo(v1alpha1.GroupName, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
-	group.NegotiatedSerializer = newTextSerializer(o.scheme, o.codecs)
-	group.VersionedResourcesStorageMap[v1alpha1.SchemeGroupVersion.Version] = storage
+	group := genericapiserver.NewDefaultAPIGroupInfo(replay.GroupName, o.api.Scheme, runtime.NewParameterCodec(o.api.Scheme), o.codecs)
+	group.NegotiatedSerializer = newTextSerializer(o.api.Scheme, o.codecs)
+	group.VersionedResourcesStorageMap, err = o.servedVersions(storage, config.EffectiveVersion)
+	if err != nil {
+		return fmt.Errorf("finding out which versions of the API to serve: %w", err)
+	}
+	// The first is what discovery calls preferred, so it must be one that is served.
+	group.PrioritizedVersions = slices.DeleteFunc(group.PrioritizedVersions, func(version schema.GroupVersion) bool {
+		return len(group.VersionedResourcesStorageMap[version.Version]) == 0
+	})
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("installing the API: %w", err)
 	}

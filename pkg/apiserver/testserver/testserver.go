@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc"
@@ -44,28 +43,30 @@ type Server struct {
 	// Host is the fake API server of the cluster. Workloads and namespaces go there.
 	Host kubernetes.Interface
 
-	// EtcdURL is where the embedded etcd listens.
-	EtcdURL string
-
-	cancel context.CancelFunc
-	done   chan error
-	remove string // directory that goes with the server
+	options *apiserver.Options
+	cancel  context.CancelFunc
+	done    chan error
+	remove  string // directory that goes with the server
 }
 
 // Start runs a server that knows the objects as those of its host; namespaces must be among them.
 // The caller calls Stop. Everyone may do everything.
 func Start(ctx context.Context, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
-	return StartWith(ctx, func(*apiserver.Options) {}, forwarder, objects...)
+	return StartWith(ctx, apiserver.NewOptions(), forwarder, objects...)
 }
 
-// StartWith is Start with changed options.
-func StartWith(ctx context.Context, change func(*apiserver.Options), forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+// StartWith is Start with options. Where they name a directory for the data, it stays, with what an earlier server left there.
+func StartWith(ctx context.Context, o *apiserver.Options, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+	if o.EmbeddedEtcd.DataDir != apiserver.NewOptions().EmbeddedEtcd.DataDir {
+		return start(ctx, o, forwarder, objects...)
+	}
 	// Not the test's own directory, whose name may be too long for a socket.
 	dir, err := os.MkdirTemp("", "restage")
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(ctx, dir, change, forwarder, objects...)
+	o.EmbeddedEtcd.DataDir = dir
+	s, err := start(ctx, o, forwarder, objects...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,25 +74,23 @@ func StartWith(ctx context.Context, change func(*apiserver.Options), forwarder g
 	return s, nil
 }
 
-// StartIn is Start with the data in a directory that stays, with what an earlier server left there.
-func StartIn(ctx context.Context, dir string, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
-	return start(ctx, dir, func(*apiserver.Options) {}, forwarder, objects...)
+// Etcd returns the addresses of the etcd that holds the objects.
+func (s *Server) Etcd() []string {
+	return s.options.Etcd.StorageConfig.Transport.ServerList
 }
 
-func start(ctx context.Context, dir string, change func(*apiserver.Options), forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
+func start(ctx context.Context, o *apiserver.Options, forwarder grpc.ClientConnInterface, objects ...runtime.Object) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	host := fake.NewClientset(objects...)
-	o := apiserver.NewOptions()
-	o.Namespace, o.ProxyImage, o.EmbeddedEtcd.DataDir = namespace, "restage/proxy:test", dir
+	o.Namespace, o.ProxyImage = namespace, "restage/proxy:test"
 	o.SecureServing.Listener = listener
 	o.Authentication, o.Authorization = nil, nil
 	o.ServerRun.ShutdownDelayDuration = 0
-	change(o)
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{Host: host, EtcdURL: "unix://" + filepath.Join(dir, "client.sock"), cancel: cancel, done: make(chan error, 1)}
+	s := &Server{Host: host, options: o, cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		s.done <- o.Serve(ctx, &apiserver.Host{
 			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),

@@ -1451,14 +1451,14 @@ func (x *ReadResponse) GetNext() uint64 {
 	return 0
 }
 
-// UploadChunk is a piece of an upload. All but the data is in the first one only.
+// UploadChunk is a piece of an upload. All but data and complete are in the first one only.
 type UploadChunk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`  // the snapshot's
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`     // where the bytes go; OutOfRange with the right offset in an UploadState detail otherwise
 	Restart       bool                   `protobuf:"varint,4,opt,name=restart,proto3" json:"restart,omitempty"`   // drop what came before; offset is 0
-	Complete      bool                   `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"` // the upload ends with the last chunk of this call
+	Complete      bool                   `protobuf:"varint,5,opt,name=complete,proto3" json:"complete,omitempty"` // the upload ends with this call; whoever does not know that at first says it at last
 	Length        uint64                 `protobuf:"varint,6,opt,name=length,proto3" json:"length,omitempty"`     // of the whole upload; 0 when it is not known
 	Data          []byte                 `protobuf:"bytes,7,opt,name=data,proto3" json:"data,omitempty"`          // at most 1 MiB
 	Port          uint32                 `protobuf:"varint,8,opt,name=port,proto3" json:"port,omitempty"`         // of inbound requests that do not say which; 0: what their URLs name

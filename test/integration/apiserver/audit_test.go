@@ -27,14 +27,14 @@ rules:
   resources: [{group: replay.restage.dev, resources: [trafficsnapshots/*, trafficreplays/*]}]
 `
 
-// auditTo has the server write an audit log.
-func auditTo(log, policy string) func(*restageapiserver.Options) {
-	return func(o *restageapiserver.Options) {
-		if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-			panic(err) // there is no test yet that could fail
-		}
-		o.Audit.PolicyFile, o.Audit.LogOptions.Path = policy, log
+// auditTo returns options with which the server writes an audit log.
+func auditTo(log, policy string) *restageapiserver.Options {
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		panic(err) // there is no test yet that could fail
 	}
+	o := restageapiserver.NewOptions()
+	o.Audit.PolicyFile, o.Audit.LogOptions.Path = policy, log
+	return o
 }
 
 // auditAnnotations waits for the end of a request in the audit log and returns what is noted there.

@@ -69,7 +69,9 @@ func TestLog(t *testing.T) {
 // Who follows a log gets each line as it comes, for longer than other requests may take, and the end.
 func TestLogIsFollowedForLong(t *testing.T) {
 	const requestTimeout = 3 * time.Second
-	second, err := testserver.StartWith(t.Context(), func(o *restageapiserver.Options) { o.ServerRun.RequestTimeout = requestTimeout },
+	o := restageapiserver.NewOptions()
+	o.ServerRun.RequestTimeout = requestTimeout
+	second, err := testserver.StartWith(t.Context(), o,
 		forwarder.DialUser(t, "second"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, deployment("front", "app"))
 	if err != nil {
 		t.Fatal(err)

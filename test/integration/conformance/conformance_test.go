@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apiserver"
 	"github.com/restage-dev/restage/pkg/apiserver/testserver"
 	"github.com/restage-dev/restage/test/conformance"
 )
@@ -45,7 +46,7 @@ func TestConformance(t *testing.T) {
 	})
 	suite := conformance.Suite{
 		Config: server.Config, Namespace: namespace, Forgotten: forgotten,
-		Compact: func(ctx context.Context) error { return compact(ctx, server.EtcdURL) },
+		Compact: func(ctx context.Context) error { return compact(ctx, server.Etcd()) },
 	}
 	suite.Run(t)
 }
@@ -53,7 +54,9 @@ func TestConformance(t *testing.T) {
 func start(t *testing.T, dir string) *testserver.Server {
 	t.Helper()
 	labels := map[string]string{"app": "front"}
-	server, err := testserver.StartIn(context.Background(), dir, nil,
+	o := apiserver.NewOptions()
+	o.EmbeddedEtcd.DataDir = dir
+	server, err := testserver.StartWith(context.Background(), o, nil,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "front"}, Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
@@ -96,8 +99,8 @@ func formerLife(t *testing.T, dir string) string {
 }
 
 // compact makes etcd forget, and writes down up to where, as the compactor of an API server does.
-func compact(ctx context.Context, url string) error {
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{url}})
+func compact(ctx context.Context, endpoints []string) error {
+	client, err := clientv3.New(clientv3.Config{Endpoints: endpoints})
 	if err != nil {
 		return fmt.Errorf("connecting to etcd: %w", err)
 	}

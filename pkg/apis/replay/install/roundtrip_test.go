@@ -6,17 +6,21 @@ package install
 import (
 	"math/rand"
 	"reflect"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/randfill"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	replayfuzzer "github.com/restage-dev/restage/pkg/apis/replay/fuzzer"
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
 
 // Objects go through JSON and YAML and the versions without a loss. They have no protobuf form.
@@ -33,10 +37,21 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 	scheme := runtime.NewScheme()
 	Install(scheme)
 	f := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(rand.Int63()), serializer.NewCodecFactory(scheme))
-	for kind, typ := range scheme.KnownTypes(v1alpha1.SchemeGroupVersion) {
-		if typ.PkgPath() != reflect.TypeFor[v1alpha1.TrafficReplay]().PkgPath() {
+	for _, version := range Versions() {
+		defaultsAreIdempotent(t, scheme, f, version.GroupVersion)
+	}
+	if _, ok := scheme.KnownTypes(replay.SchemeGroupVersion)["TrafficReplay"]; !ok {
+		t.Error("the internal form is not installed")
+	}
+}
+
+func defaultsAreIdempotent(t *testing.T, scheme *runtime.Scheme, f *randfill.Filler, version schema.GroupVersion) {
+	checked := 0
+	for kind, typ := range scheme.KnownTypes(version) {
+		if !strings.HasSuffix(typ.PkgPath(), "/replay/"+version.Version) {
 			continue
 		}
+		checked++
 		for range 20 {
 			once := reflect.New(typ).Interface().(runtime.Object)
 			f.Fill(once)
@@ -48,7 +63,32 @@ func TestDefaultsAreIdempotent(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := scheme.KnownTypes(replay.SchemeGroupVersion)["TrafficReplay"]; !ok {
-		t.Error("the internal form is not installed")
+	if checked == 0 {
+		t.Errorf("%s has no kinds", version)
+	}
+}
+
+// Every kind of every version is validated by its tags, on its own and together with its status.
+func TestEveryKindIsValidated(t *testing.T) {
+	scheme := runtime.NewScheme()
+	Install(scheme)
+	for _, version := range Versions() {
+		for kind, typ := range scheme.KnownTypes(version.GroupVersion) {
+			object, ok := reflect.New(typ).Interface().(runtime.Object)
+			if _, meta := object.(metav1.Object); !ok || !meta || !strings.HasSuffix(typ.PkgPath(), "/replay/"+version.Version) {
+				continue
+			}
+			if !scheme.HasValidationFunc(object) {
+				t.Errorf("%s of %s has no validation", kind, version)
+			}
+			if _, hasStatus := typ.FieldByName("Status"); !hasStatus {
+				continue
+			}
+			for _, problem := range scheme.Validate(t.Context(), nil, object, "status") {
+				if problem.Type == field.ErrorTypeInternal {
+					t.Errorf("the status of %s: %v", kind, problem)
+				}
+			}
+		}
 	}
 }
