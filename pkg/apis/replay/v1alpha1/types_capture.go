@@ -9,7 +9,6 @@ import (
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 // +k8s:supportsSubresource="/status"
 
 // TrafficCapture records the traffic of one workload. It is made from the annotation
@@ -81,7 +80,6 @@ type TrafficCaptureStatus struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // TrafficCaptureList is a list of TrafficCaptures.
 type TrafficCaptureList struct {

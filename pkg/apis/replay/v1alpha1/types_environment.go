@@ -10,7 +10,6 @@ import (
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 // +k8s:supportsSubresource="/status"
 
 // Environment is an isolated environment around a copy of one or more workloads. Its dependencies
@@ -207,7 +206,6 @@ type EnvironmentEndpoint struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentList is a list of Environments.
 type EnvironmentList struct {
@@ -223,7 +221,6 @@ type EnvironmentList struct {
 // +genclient:nonNamespaced
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentClass holds the platform team's defaults and limits for environments. The class with the annotation
 // environmentclass.replay.restage.dev/is-default-class: "true" is taken where none is named.
@@ -290,7 +287,6 @@ type EnvironmentLimits struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // EnvironmentClassList is a list of EnvironmentClasses.
 type EnvironmentClassList struct {

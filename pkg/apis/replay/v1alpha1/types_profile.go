@@ -10,7 +10,6 @@ import (
 // +genclient
 // +genclient:noStatus
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayProfile holds settings of replays for use by many of them.
 type ReplayProfile struct {
@@ -159,7 +158,6 @@ type Goal struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayProfileList is a list of ReplayProfiles.
 type ReplayProfileList struct {

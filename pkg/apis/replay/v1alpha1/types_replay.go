@@ -10,7 +10,6 @@ import (
 // +genclient
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=ReplayCancellation,result=ReplayCancellation
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 // +k8s:supportsSubresource="/status"
 
 // TrafficReplay runs a snapshot against an environment or a URL and judges the result.
@@ -352,7 +351,6 @@ type GoalResult struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // TrafficReplayList is a list of TrafficReplays.
 type TrafficReplayList struct {

@@ -9,7 +9,6 @@ import (
 
 // +genclient
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 // +k8s:supportsSubresource="/status"
 
 // TrafficSnapshot is an immutable, redacted slice of the recorded traffic of one workload.
@@ -128,7 +127,6 @@ type TrafficSnapshotStatus struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // TrafficSnapshotList is a list of TrafficSnapshots.
 type TrafficSnapshotList struct {

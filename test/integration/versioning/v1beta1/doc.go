@@ -7,7 +7,6 @@
 // +k8s:conversion-gen=github.com/restage-dev/restage/pkg/apis/replay
 // +k8s:defaulter-gen=TypeMeta
 // +k8s:validation-gen=TypesWithField=TypeMeta
-// +k8s:prerelease-lifecycle-gen=true
 // +groupName=replay.restage.dev
 
 // Package v1beta1 is a version of the API that nobody serves but a test. It has one kind, in which a field has another name

@@ -10,7 +10,6 @@ import (
 )
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.2
 // +k8s:supportsSubresource="/status"
 
 // TrafficReplay runs a snapshot against an environment or a URL and judges the result.
@@ -87,7 +86,6 @@ type TrafficReplaySpec struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.2
 
 // TrafficReplayList is a list of TrafficReplays.
 type TrafficReplayList struct {
