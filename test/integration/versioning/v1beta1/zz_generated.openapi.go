@@ -46,7 +46,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplay(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "metadata is the standard object metadata.",
 							Default:     map[string]interface{}{},
-							Ref:         ref("k8s.io/apimachinery/pkg/apis/meta/v1.ObjectMeta"),
+							Ref:         ref("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"),
 						},
 					},
 					"spec": {
@@ -60,7 +60,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplay(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "status says how far the replay is and what came of it.",
 							Default:     map[string]interface{}{},
-							Ref:         ref("github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.TrafficReplayStatus"),
+							Ref:         ref("dev.restage.replay.v1alpha1.TrafficReplayStatus"),
 						},
 					},
 				},
@@ -68,7 +68,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplay(ref common.Referen
 			},
 		},
 		Dependencies: []string{
-			"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.TrafficReplayStatus", TrafficReplaySpec{}.OpenAPIModelName(), "k8s.io/apimachinery/pkg/apis/meta/v1.ObjectMeta"},
+			"dev.restage.replay.v1alpha1.TrafficReplayStatus", TrafficReplaySpec{}.OpenAPIModelName(), "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
 	}
 }
 
@@ -97,7 +97,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplayList(ref common.Ref
 						SchemaProps: spec.SchemaProps{
 							Description: "metadata is the standard list metadata.",
 							Default:     map[string]interface{}{},
-							Ref:         ref("k8s.io/apimachinery/pkg/apis/meta/v1.ListMeta"),
+							Ref:         ref("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"),
 						},
 					},
 					"items": {
@@ -118,7 +118,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplayList(ref common.Ref
 			},
 		},
 		Dependencies: []string{
-			TrafficReplay{}.OpenAPIModelName(), "k8s.io/apimachinery/pkg/apis/meta/v1.ListMeta"},
+			TrafficReplay{}.OpenAPIModelName(), "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"},
 	}
 }
 
@@ -147,13 +147,13 @@ func schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref common.Ref
 					"environment": {
 						SchemaProps: spec.SchemaProps{
 							Description: "environment says where to replay.",
-							Ref:         ref("github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayEnvironment"),
+							Ref:         ref("dev.restage.replay.v1alpha1.ReplayEnvironment"),
 						},
 					},
 					"target": {
 						SchemaProps: spec.SchemaProps{
 							Description: "target is a running system to replay against.",
-							Ref:         ref("github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayTarget"),
+							Ref:         ref("dev.restage.replay.v1alpha1.ReplayTarget"),
 						},
 					},
 					"workloads": {
@@ -168,7 +168,7 @@ func schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref common.Ref
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
-										Ref: ref("github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.EnvironmentWorkload"),
+										Ref: ref("dev.restage.replay.v1alpha1.EnvironmentWorkload"),
 									},
 								},
 							},
@@ -184,19 +184,19 @@ func schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref common.Ref
 					"profile": {
 						SchemaProps: spec.SchemaProps{
 							Description: "profile holds settings that take precedence over those of the named profile.",
-							Ref:         ref("github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayProfileSpec"),
+							Ref:         ref("dev.restage.replay.v1alpha1.ReplayProfileSpec"),
 						},
 					},
 					"timeout": {
 						SchemaProps: spec.SchemaProps{
 							Description: "timeout is how long the replay may take.",
-							Ref:         ref("k8s.io/apimachinery/pkg/apis/meta/v1.Duration"),
+							Ref:         ref("io.k8s.apimachinery.pkg.apis.meta.v1.Duration"),
 						},
 					},
 					"ttlAfterFinished": {
 						SchemaProps: spec.SchemaProps{
 							Description: "ttlAfterFinished deletes the replay this long after it has ended.",
-							Ref:         ref("k8s.io/apimachinery/pkg/apis/meta/v1.Duration"),
+							Ref:         ref("io.k8s.apimachinery.pkg.apis.meta.v1.Duration"),
 						},
 					},
 					"cleanup": {
@@ -218,6 +218,6 @@ func schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref common.Ref
 			},
 		},
 		Dependencies: []string{
-			"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.EnvironmentWorkload", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayEnvironment", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayProfileSpec", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayTarget", "k8s.io/apimachinery/pkg/apis/meta/v1.Duration"},
+			"dev.restage.replay.v1alpha1.EnvironmentWorkload", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayEnvironment", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayProfileSpec", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayTarget", "io.k8s.apimachinery.pkg.apis.meta.v1.Duration"},
 	}
 }
