@@ -174,8 +174,9 @@ func (c *check) resourceVersions(t *testing.T) {
 		want(t, "a version to come", http.StatusGatewayTimeout, "Too large resource version")
 }
 
-// expired: what has been compacted cannot be listed any more, and the answer says how to go on.
-func (c *check) expired(t *testing.T) {
+// firstPage lists the first of three objects and makes a fourth one.
+func (c *check) firstPage(t *testing.T) *unstructured.UnstructuredList {
+	t.Helper()
 	for i := range 3 {
 		c.make(t, fmt.Sprintf("expired-%d", i), labelled("test", "expired"))
 	}
@@ -184,9 +185,11 @@ func (c *check) expired(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.make(t, "expired-3", labelled("test", "expired"))
-	if err := c.Compact(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	return first
+}
+
+// expired: what has been compacted cannot be listed any more, and the answer says how to go on.
+func (c *check) expired(t *testing.T, first *unstructured.UnstructuredList) {
 	// The watch cache keeps old versions until it learns, within seconds, that etcd has forgotten them.
 	next := request{query: "labelSelector=test%3Dexpired&limit=1&continue=" + first.GetContinue()}
 	var answer response

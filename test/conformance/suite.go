@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -58,17 +59,23 @@ func (s *Suite) Run(t *testing.T) {
 			})
 		}
 	})
-	if s.Compact == nil {
-		return
+	if s.Compact != nil {
+		t.Run("compaction", func(t *testing.T) { s.compaction(t, checks) })
 	}
-	t.Run("compaction", func(t *testing.T) {
-		for _, c := range checks {
-			t.Run(c.kind.name, func(t *testing.T) {
-				t.Parallel()
-				c.expired(t)
-			})
-		}
-	})
+}
+
+// compaction looks at old versions after etcd has forgotten them. The watch caches learn of it within seconds, all at once.
+func (s *Suite) compaction(t *testing.T, checks []*check) {
+	pages := make([]*unstructured.UnstructuredList, len(checks))
+	for i, c := range checks {
+		pages[i] = c.firstPage(t)
+	}
+	if err := s.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range checks {
+		t.Run(c.kind.name, func(t *testing.T) { c.expired(t, pages[i]) })
+	}
 }
 
 // check runs the suite for one kind.
