@@ -4,10 +4,8 @@
 package apiserver
 
 import (
-	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -37,19 +35,6 @@ func TestApplyConfigurationsExtractWhatIsOwned(t *testing.T) {
 	extracted, err = apply.ExtractTrafficReplayStatus(replay, "controller")
 	if err != nil || extracted.Status == nil || *extracted.Status.EnvironmentName != "e" || extracted.Status.Phase != nil {
 		t.Errorf("the controller is taken to own %+v, error %v", extracted.Status, err)
-	}
-}
-
-func expectInvalid(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	if !apierrors.IsInvalid(err) {
-		t.Errorf("error %v is not of the reason Invalid", err)
-		return
-	}
-	for _, part := range parts {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q lacks %q", err, part)
-		}
 	}
 }
 
