@@ -69,7 +69,10 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 	if err != nil {
 		return fmt.Errorf("making the server: %w", err)
 	}
-	provider := rest.StorageProvider{Scheme: o.api.Scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder, Stopping: ctx.Done()}
+	provider := rest.StorageProvider{
+		Scheme: o.api.Scheme, Getter: config.RESTOptionsGetter, Forwarder: forwarder,
+		RequestTimeout: config.RequestTimeout, Stopping: ctx.Done(),
+	}
 	storage, err := provider.Storage()
 	if err != nil {
 		return err

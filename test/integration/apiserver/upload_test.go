@@ -13,12 +13,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	restageapiserver "github.com/restage-dev/restage/pkg/apiserver"
+	"github.com/restage-dev/restage/pkg/apiserver/testserver"
 	"github.com/restage-dev/restage/pkg/traffic/har"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -50,11 +54,17 @@ func takeUpload(t *testing.T, name string) {
 // send sends a request with headers in pairs and returns the answer and its body.
 func send(t *testing.T, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
 	t.Helper()
-	transport, err := rest.TransportFor(server.Config)
+	return requestOf(t, server.Config, method, path, body, headers...)
+}
+
+// requestOf is request to another server.
+func requestOf(t *testing.T, config *rest.Config, method, path string, body io.Reader, headers ...string) (*http.Response, string) {
+	t.Helper()
+	transport, err := rest.TransportFor(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, server.Config.Host+path, body)
+	r, err := http.NewRequestWithContext(t.Context(), method, config.Host+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +183,26 @@ func resume(t *testing.T, path string, data []byte) int {
 	}
 	t.Fatal("the upload does not go on")
 	return 0
+}
+
+// A client that is too slow is told how far it got before the server, or kube-apiserver, would cut it off.
+func TestSlowUploadIsStopped(t *testing.T) {
+	second, err := testserver.StartWith(t.Context(), func(o *restageapiserver.Options) { o.ServerRun.RequestTimeout = 6 * time.Second },
+		forwarder.DialUser(t, "second"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, deployment("front", "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Stop()
+	snapshot := newSnapshot("slow")
+	snapshot.Spec.Last, snapshot.Spec.Upload = nil, &v1alpha1.SnapshotUpload{}
+	if _, err := second.Client.ReplayV1alpha1().TrafficSnapshots(namespace).Create(t.Context(), snapshot, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	body, writer := io.Pipe()
+	defer writer.Close()
+	go func() { _, _ = writer.Write(make([]byte, 1000)) }() // and no more
+	response, text := requestOf(t, second.Config, http.MethodPost, base+"/trafficsnapshots/slow/upload", body)
+	expectAnswer(t, response, text, http.StatusGatewayTimeout, "the body broke off", "Upload-Offset", "1000", "Upload-Complete", "?0")
 }
 
 func TestBadUploadsAreRefused(t *testing.T) {

@@ -5,6 +5,8 @@
 package rest
 
 import (
+	"time"
+
 	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -26,6 +28,8 @@ type StorageProvider struct {
 	Getter generic.RESTOptionsGetter
 	// Forwarder keeps the content of subresources.
 	Forwarder grpc.ClientConnInterface
+	// RequestTimeout is that of the server.
+	RequestTimeout time.Duration
 	// Stopping is closed when the server is to end.
 	Stopping <-chan struct{}
 }
@@ -54,7 +58,7 @@ func (p StorageProvider) Storage() (map[string]rest.Storage, error) {
 		return nil, err
 	}
 	storage["trafficsnapshots/records"] = trafficsnapshot.NewRecordsREST(snapshots, p.Forwarder, version.Get().GitVersion)
-	storage["trafficsnapshots/upload"] = trafficsnapshot.NewUploadREST(snapshots, p.Forwarder)
+	storage["trafficsnapshots/upload"] = trafficsnapshot.NewUploadREST(snapshots, p.Forwarder, p.RequestTimeout)
 	storage["trafficreplays/report"] = trafficreplay.NewReportREST(replays, p.Forwarder)
 	storage["trafficreplays/log"] = trafficreplay.NewLogREST(replays, p.Forwarder, p.Stopping)
 	storage["trafficreplays/cancel"] = trafficreplay.NewCancelREST(replayStatus)

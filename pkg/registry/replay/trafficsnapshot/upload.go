@@ -28,8 +28,8 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// bodyTime is how long a request may take to send its body. What has come by then is kept, and can be gone on from.
-const bodyTime = 40 * time.Second
+// maxBodyTime is how long a request may take to send its body, at most. What has come by then is kept, and can be gone on from.
+const maxBodyTime = 40 * time.Second
 
 // UploadREST serves trafficsnapshots/upload: the content of a snapshot whose spec says so, as NDJSON or HAR. POST and PUT take
 // the whole at once, or begin; PATCH goes on; GET and HEAD tell how far it is. The headers Upload-Offset, Upload-Complete and
@@ -37,11 +37,15 @@ const bodyTime = 40 * time.Second
 type UploadREST struct {
 	snapshots rest.Getter
 	forwarder trafficpb.SnapshotsClient
+	bodyTime  time.Duration
 }
 
-// NewUploadREST returns the subresource of the snapshots that the getter knows.
-func NewUploadREST(snapshots rest.Getter, connection grpc.ClientConnInterface) *UploadREST {
-	return &UploadREST{snapshots: snapshots, forwarder: trafficpb.NewSnapshotsClient(connection)}
+// NewUploadREST returns the subresource of the snapshots that the getter knows. The timeout is that of requests to this server:
+// a body that takes too long is stopped before it, so that the client is told how much has come.
+func NewUploadREST(snapshots rest.Getter, connection grpc.ClientConnInterface, timeout time.Duration) *UploadREST {
+	return &UploadREST{
+		snapshots: snapshots, forwarder: trafficpb.NewSnapshotsClient(connection), bodyTime: min(maxBodyTime, timeout*2/3),
+	}
 }
 
 // New returns the object that the subresource is of.
@@ -117,7 +121,7 @@ func (r *UploadREST) take(ctx context.Context, w http.ResponseWriter, request *h
 		return nil, err
 	}
 	// Where it cannot be set, the server's own time limit ends a request that sends nothing.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.bodyTime))
 	state, sent, err := send(ctx, r.forwarder, first, request.Body)
 	audit.AddAuditAnnotations(ctx,
 		"replay.restage.dev/snapshot-uid", string(snapshot.UID),
