@@ -20,6 +20,7 @@ images: ## build all container images (OCI tar files, no Docker needed) and load
 test: ## unit and integration tests; no root, no cluster
 	go test -count=1 ./cmd/... ./pkg/... ./test/integration/...
 	cd hack/image && go test -count=1 ./...
+	cd examples/watch-verdict && go test -count=1 ./...
 
 .PHONY: soak
 soak: ## kill -9 of the server and of its etcd in the middle of writes, 100 times each
@@ -38,8 +39,9 @@ demo: ## record, snapshot and replay a real application on a real cluster
 	hack/demo/demo.sh
 
 .PHONY: bench
-bench: ## Go benchmarks of the hot paths
+bench: ## Go benchmarks of the hot paths, then the API beside CRDs in a real kube-apiserver (BENCH_ARGS=--help)
 	go test -run '^$$' -bench . -benchmem ./pkg/...
+	hack/bench.sh $(BENCH_ARGS)
 
 .PHONY: generate
 generate: ## write all generated code again

@@ -11,6 +11,7 @@ unformatted=$(git ls-files '*.go' | grep -v '^pkg/generated/' | xargs gofmt -l)
 mapfile -t packages < <(go list ./cmd/... ./pkg/... ./test/... | grep -v /pkg/generated/)
 go vet -tags e2e "${packages[@]}"
 go tool staticcheck -tags e2e "${packages[@]}"
+(cd examples/watch-verdict && go mod tidy -diff && go vet ./...)
 
 # arrows point one way: the data plane knows neither client-go nor apiserver
 for part in proxy responder generator; do
