@@ -1,0 +1,110 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apiserver"
+	"github.com/restage-dev/restage/pkg/certs"
+)
+
+const home = "restage-system"
+
+// startRestage runs restage-apiserver with its embedded etcd. There is no forwarder: nothing here reads payloads.
+func (c *ControlPlane) startRestage(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}
+	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("making the namespace: %w", err)
+	}
+	if c.Restage, c.Direct, err = c.serve(ctx, client, "restage-apiserver", c.ports.restage); err != nil {
+		return err
+	}
+	c.Bare, c.DirectBare, err = c.serve(ctx, client, "restage-apiserver-bare", c.ports.bare,
+		"--disable-admission-plugins=DefaultEnvironmentClass,SidecarInjection,ReferenceValidation")
+	return err
+}
+
+// serve runs one restage-apiserver with data of its own and returns how the administrator reaches it directly.
+func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, name string, port int, args ...string) (*Process, *rest.Config, error) {
+	process, err := Run(ctx, c.path("log", name+".log"), name, c.opts.Restage, append(args,
+		"--kubeconfig="+c.Kubeconfig, "--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(port),
+		"--data-dir="+c.path(name), "--namespace="+home, "--forwarder-address=127.0.0.1:1", "--shutdown-delay-duration=0s")...)
+	if err != nil {
+		return nil, nil, err
+	}
+	config := rest.CopyConfig(c.Config)
+	config.Host, config.CAFile = loopback("https", port), ""
+	probe := rest.CopyConfig(config)
+	probe.Insecure = true // its CA is known only when it has started
+	if err := c.ready(ctx, probe, process); err != nil {
+		return nil, nil, err
+	}
+	ca, err := client.CoreV1().ConfigMaps(home).Get(ctx, apiserver.CAName, metav1.GetOptions{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the CA of %s: %w", name, err)
+	}
+	config.CAData, config.ServerName = []byte(ca.Data[certs.CAKey]), apiserver.ServiceName+"."+home+".svc"
+	return process, config, nil
+}
+
+// register has kube-apiserver hand our group on. No EndpointSlice may hold a loopback address, so the Service is a name, which
+// kube-apiserver resolves itself as long as --enable-aggregator-routing is not set.
+func (c *ControlPlane) register(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: apiserver.ServiceName},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost"},
+	}
+	if _, err := client.CoreV1().Services(home).Create(ctx, service, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("making the Service: %w", err)
+	}
+	registrations, err := aggregator.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	port, version := int32(c.ports.restage), v1alpha1.SchemeGroupVersion
+	name := version.Version + "." + version.Group
+	services := registrations.ApiregistrationV1().APIServices()
+	if _, err := services.Create(ctx, &apiregistrationv1.APIService{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: apiregistrationv1.APIServiceSpec{
+			Group: version.Group, Version: version.Version, GroupPriorityMinimum: 1000, VersionPriority: 15, CABundle: c.Direct.CAData,
+			Service: &apiregistrationv1.ServiceReference{Namespace: home, Name: apiserver.ServiceName, Port: &port},
+		},
+	}, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("making the APIService: %w", err)
+	}
+	return wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, startTimeout, true, func(ctx context.Context) (bool, error) {
+		service, err := services.Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		for _, condition := range service.Status.Conditions {
+			if condition.Type == apiregistrationv1.Available && condition.Status == apiregistrationv1.ConditionTrue {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
