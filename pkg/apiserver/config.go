@@ -104,7 +104,9 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 	if err := o.Features.ApplyTo(&c.Config, host.Client, host.Informers); err != nil {
 		return err
 	}
-	client, err := versioned.NewForConfig(c.LoopbackClientConfig)
+	reads := &inProcess{}
+	c.BuildHandlerChainFunc = reads.chain
+	client, err := versioned.NewForConfig(reads.client(c.LoopbackClientConfig))
 	if err != nil {
 		return fmt.Errorf("making the client of this server: %w", err)
 	}
