@@ -71,9 +71,11 @@ func (r Reader) Profile(ctx context.Context, namespace, name string) (*v1alpha1.
 	return lookup(ctx, r.Client.ReplayV1alpha1().ReplayProfiles(namespace).Get, name, specPath.Child("profileName"))
 }
 
-// DefaultClass returns the class that is taken where none is named: the newest when several are marked, nil when none is.
+// DefaultClass returns the class that is taken where none is named: the newest when several are marked, nil when none is. It lists what
+// the server's watch cache holds, which is a moment behind: to be exact the cache would ask etcd how far it is, which it does every
+// 100 ms, and so long would every creation take.
 func (r Reader) DefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
-	list, err := r.Client.ReplayV1alpha1().EnvironmentClasses().List(ctx, metav1.ListOptions{})
+	list, err := r.Client.ReplayV1alpha1().EnvironmentClasses().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 	if err != nil {
 		return nil, fmt.Errorf("listing EnvironmentClasses: %w", err)
 	}
