@@ -14,12 +14,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-const (
-	hostQPS   = 100
-	hostBurst = 200
-	// resync is how often informers hand out everything again. They need it for nothing.
-	resync = time.Hour
-)
+// resync is how often informers hand out everything again. They need it for nothing.
+const resync = time.Hour
 
 // Host is the API server of the cluster that this server extends.
 type Host struct {
@@ -40,7 +36,9 @@ func newHost(kubeconfig string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring the client of the host: %w", err)
 	}
-	config.QPS, config.Burst = hostQPS, hostBurst
+	// Admission asks the host in the middle of a user's request, so a limit here would be one on users. What we ask is bounded by the
+	// requests that we serve at once, and the host has its own priority and fairness.
+	config.QPS = -1
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making the client of the host: %w", err)
