@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -121,19 +120,18 @@ func (b *bench) webhookConfiguration(address string) *admissionregistrationv1.Va
 func (b *bench) webhookAnswers(ctx context.Context, process *controlplane.Process) error {
 	bad := replay("", checked)
 	bad.GenerateName, bad.Spec.SnapshotName = "bad-", "never"
-	body, tries := twin.encode("TrafficReplay", bad), 0
+	body := twin.encode("TrafficReplay", bad)
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-process.Done():
 			return false, errors.New("it ended")
 		default:
 		}
-		tries++
 		err := twin.create(ctx, b.raw, "trafficreplays", body)
 		return err != nil && isRefusal(err), nil
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for the webhook, after %s tries: %w; its log is %s", strconv.Itoa(tries), err, b.log("webhook"))
+		return fmt.Errorf("waiting for the webhook: %w; its log is %s", err, b.log("webhook"))
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ type row struct {
 
 func (b *bench) rows() []row {
 	return []row{
-		{"create ReplayProfile", 1, b.createProfile},
-		{"create ReplayProfile, 8 clients", 8, b.createProfile2},
+		{"create ReplayProfile", 1, b.profiles("single")},
+		{"create ReplayProfile, 8 clients", 8, b.profiles("parallel")},
 		{"get TrafficReplay", 1, b.get},
 		{fmt.Sprintf("list %d TrafficReplays", listed), 1, b.list},
 		{"apply a changed TrafficReplay", 1, b.applyChange},
@@ -31,12 +31,11 @@ func (b *bench) rows() []row {
 	}
 }
 
-func (b *bench) createProfile(s side) operation  { return b.profiles(s, "single") }
-func (b *bench) createProfile2(s side) operation { return b.profiles(s, "parallel") }
-
-func (b *bench) profiles(s side, prefix string) operation {
-	return func(ctx context.Context, i int) error {
-		return s.create(ctx, b.raw, "replayprofiles", s.encode("ReplayProfile", profile(fmt.Sprintf("%s-%d", prefix, i))))
+func (b *bench) profiles(prefix string) func(side) operation {
+	return func(s side) operation {
+		return func(ctx context.Context, i int) error {
+			return s.create(ctx, b.raw, "replayprofiles", s.encode("ReplayProfile", profile(fmt.Sprintf("%s-%d", prefix, i))))
+		}
 	}
 }
 
