@@ -25,7 +25,7 @@ import (
 // checked marks the custom resources that go through the webhook.
 var checked = map[string]string{"checked": "true"}
 
-// compareAdmission creates the same replay in four ways. What the checks cost is the difference: for ours between a server with our
+// compareAdmission creates the same replay in five ways. What the checks cost is the difference: for ours between a server with our
 // plugins and one without, both reached directly; for the CRD between an object that a webhook checks and one that none does.
 func (b *bench) compareAdmission(ctx context.Context) error {
 	if err := b.startWebhook(ctx); err != nil {

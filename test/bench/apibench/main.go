@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string) (err error) {
 func (b *bench) run(ctx context.Context, opts controlplane.Options) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	b.plane = controlplane.New(opts)
-	defer b.plane.Wait()
+	defer b.wait()
 	defer cancel()
 	if err := b.plane.Start(ctx); err != nil {
 		return err
@@ -113,6 +113,14 @@ func (b *bench) run(ctx context.Context, opts controlplane.Options) (err error) 
 	}
 	b.out.line("\nLoad at the end: %s.", load())
 	return nil
+}
+
+// wait returns when everything that was started has ended, after its context has.
+func (b *bench) wait() {
+	b.plane.Wait()
+	for _, process := range b.servers {
+		<-process.Done()
+	}
 }
 
 func (b *bench) log(name string) string {
