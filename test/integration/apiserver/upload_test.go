@@ -187,7 +187,9 @@ func resume(t *testing.T, path string, data []byte) int {
 
 // A client that is too slow is told how far it got before the server, or kube-apiserver, would cut it off.
 func TestSlowUploadIsStopped(t *testing.T) {
-	second, err := testserver.StartWith(t.Context(), func(o *restageapiserver.Options) { o.ServerRun.RequestTimeout = 6 * time.Second },
+	o := restageapiserver.NewOptions()
+	o.ServerRun.RequestTimeout = 6 * time.Second
+	second, err := testserver.StartWith(t.Context(), o,
 		forwarder.DialUser(t, "second"), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, deployment("front", "app"))
 	if err != nil {
 		t.Fatal(err)
