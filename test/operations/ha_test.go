@@ -30,8 +30,11 @@ func TestHighAvailability(t *testing.T) {
 		watchers = append(watchers, objects.Watch(t, client(t)))
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var group sync.WaitGroup
+	defer func() {
+		stop()
+		group.Wait()
+	}()
 	for i := range writers {
 		client := client(t)
 		group.Go(func() { objects.Write(ctx, t, client, i) })

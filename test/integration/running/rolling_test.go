@@ -48,8 +48,11 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 		watchers = append(watchers, objects.Watch(t, b.client(t)))
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var group sync.WaitGroup
+	defer func() {
+		stop()
+		group.Wait()
+	}()
 	for i := range writers {
 		client := b.client(t)
 		group.Go(func() { objects.Write(ctx, t, client, i) })
