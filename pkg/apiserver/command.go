@@ -5,6 +5,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -36,6 +37,9 @@ func NewCommandFor(ctx context.Context, o *Options) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if err := o.ServerRun.ComponentGlobalsRegistry.Set(); err != nil {
+				return err
+			}
+			if err := errors.Join(o.ServerRun.ComponentGlobalsRegistry.Validate()...); err != nil {
 				return err
 			}
 			return logsapi.ValidateAndApply(logging, utilfeature.DefaultFeatureGate)

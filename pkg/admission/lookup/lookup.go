@@ -75,7 +75,16 @@ func (r Reader) Profile(ctx context.Context, namespace, name string) (*v1alpha1.
 // the server's watch cache holds, which is a moment behind: to be exact the cache would ask etcd how far it is, which it does every
 // 100 ms, and so long would every creation take.
 func (r Reader) DefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
-	list, err := r.Client.ReplayV1alpha1().EnvironmentClasses().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	return r.defaultClass(ctx, metav1.ListOptions{ResourceVersion: "0"})
+}
+
+// ExactDefaultClass is DefaultClass as of now, for requests that are rare.
+func (r Reader) ExactDefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
+	return r.defaultClass(ctx, metav1.ListOptions{})
+}
+
+func (r Reader) defaultClass(ctx context.Context, options metav1.ListOptions) (*v1alpha1.EnvironmentClass, error) {
+	list, err := r.Client.ReplayV1alpha1().EnvironmentClasses().List(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("listing EnvironmentClasses: %w", err)
 	}

@@ -35,7 +35,8 @@ const storedDir = "testdata/stored"
 
 // goldenOrder has what others refer to first.
 var goldenOrder = []struct{ file, resource string }{
-	{"trafficsnapshot-last", "trafficsnapshots"}, {"trafficsnapshot-range", "trafficsnapshots"}, {"trafficcapture", "trafficcaptures"},
+	{"trafficsnapshot-last", "trafficsnapshots"}, {"trafficsnapshot-range", "trafficsnapshots"}, {"trafficsnapshot-upload", "trafficsnapshots"},
+	{"trafficcapture", "trafficcaptures"},
 	{"replayprofile", "replayprofiles"}, {"environmentclass", "environmentclasses"}, {"environment", "environments"},
 	{"trafficreplay-template", "trafficreplays"}, {"trafficreplay-standing", "trafficreplays"}, {"trafficreplay-target", "trafficreplays"},
 }

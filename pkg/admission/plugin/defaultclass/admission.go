@@ -73,7 +73,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if old, ok := a.GetOldObject().(*replay.EnvironmentClass); ok && lookup.IsDefault(old) {
 		return nil
 	}
-	other, err := p.read.DefaultClass(ctx)
+	other, err := p.read.ExactDefaultClass(ctx)
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}

@@ -68,7 +68,7 @@ func defaultsAreIdempotent(t *testing.T, scheme *runtime.Scheme, f *randfill.Fil
 	}
 }
 
-// Every kind of every version is validated by its tags, on its own and together with its status.
+// Every kind of every version that is stored is validated by its tags, on its own and together with its status.
 func TestEveryKindIsValidated(t *testing.T) {
 	scheme := runtime.NewScheme()
 	Install(scheme)
@@ -76,6 +76,9 @@ func TestEveryKindIsValidated(t *testing.T) {
 		for kind, typ := range scheme.KnownTypes(version.GroupVersion) {
 			object, ok := reflect.New(typ).Interface().(runtime.Object)
 			if _, meta := object.(metav1.Object); !ok || !meta || !strings.HasSuffix(typ.PkgPath(), "/replay/"+version.Version) {
+				continue
+			}
+			if _, stored := typ.FieldByName("Spec"); !stored {
 				continue
 			}
 			if !scheme.HasValidationFunc(object) {

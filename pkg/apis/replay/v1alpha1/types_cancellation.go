@@ -8,7 +8,6 @@ import (
 )
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayCancellation ends a TrafficReplay before its time. It is posted to the subresource cancel of the replay and is
 // kept nowhere: what comes of it is the condition CancelRequested of the replay.

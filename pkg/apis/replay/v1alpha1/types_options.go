@@ -9,7 +9,6 @@ import (
 
 // +k8s:conversion-gen:explicit-from=net/url.Values
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // TrafficRecordsOptions are the query parameters of trafficsnapshots/records. They are text, so that what is wrong with
 // one can be said together with its name.
@@ -67,7 +66,6 @@ func (TrafficRecordsOptions) SwaggerDoc() map[string]string {
 
 // +k8s:conversion-gen:explicit-from=net/url.Values
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:prerelease-lifecycle-gen:introduced=0.1
 
 // ReplayLogOptions are the query parameters of trafficreplays/log.
 type ReplayLogOptions struct {

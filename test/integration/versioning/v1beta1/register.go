@@ -28,7 +28,7 @@ var (
 const FieldSnapshot = "spec.snapshot"
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(SchemeGroupVersion, &TrafficReplay{}, &TrafficReplayList{})
+	scheme.AddKnownTypes(SchemeGroupVersion, &TrafficReplay{}, &TrafficReplayList{}, &ReplayCancellation{}, &ReplayLogOptions{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }

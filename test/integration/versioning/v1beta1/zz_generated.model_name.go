@@ -9,6 +9,16 @@
 package v1beta1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReplayCancellation) OpenAPIModelName() string {
+	return "dev.restage.replay.v1beta1.ReplayCancellation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReplayLogOptions) OpenAPIModelName() string {
+	return "dev.restage.replay.v1beta1.ReplayLogOptions"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in TrafficReplay) OpenAPIModelName() string {
 	return "dev.restage.replay.v1beta1.TrafficReplay"
 }

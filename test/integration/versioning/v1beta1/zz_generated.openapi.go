@@ -15,9 +15,102 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		TrafficReplay{}.OpenAPIModelName():     schema_test_integration_versioning_v1beta1_TrafficReplay(ref),
-		TrafficReplayList{}.OpenAPIModelName(): schema_test_integration_versioning_v1beta1_TrafficReplayList(ref),
-		TrafficReplaySpec{}.OpenAPIModelName(): schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref),
+		ReplayCancellation{}.OpenAPIModelName(): schema_test_integration_versioning_v1beta1_ReplayCancellation(ref),
+		ReplayLogOptions{}.OpenAPIModelName():   schema_test_integration_versioning_v1beta1_ReplayLogOptions(ref),
+		TrafficReplay{}.OpenAPIModelName():      schema_test_integration_versioning_v1beta1_TrafficReplay(ref),
+		TrafficReplayList{}.OpenAPIModelName():  schema_test_integration_versioning_v1beta1_TrafficReplayList(ref),
+		TrafficReplaySpec{}.OpenAPIModelName():  schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref),
+	}
+}
+
+func schema_test_integration_versioning_v1beta1_ReplayCancellation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReplayCancellation ends a TrafficReplay before its time. It is posted to the subresource cancel of the replay and is kept nowhere: what comes of it is the condition CancelRequested of the replay.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "metadata names the replay; it may be left out.",
+							Default:     map[string]interface{}{},
+							Ref:         ref("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"),
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason says why, for people. It becomes part of the replay's conditions. At most 1024 bytes.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"},
+	}
+}
+
+func schema_test_integration_versioning_v1beta1_ReplayLogOptions(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReplayLogOptions are the query parameters of trafficreplays/log.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"follow": {
+						SchemaProps: spec.SchemaProps{
+							Description: "follow is true to get what is written from now on too, until the replay has ended.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tailLines": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tailLines is how many of the lines there are, counted from the end, are sent. Default all.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"sinceSeconds": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sinceSeconds is how old lines may be, in seconds. Default any.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
