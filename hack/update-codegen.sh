@@ -59,8 +59,8 @@ go tool openapi-gen "${header[@]}" --output-file zz_generated.openapi.go \
   --output-dir test/integration/versioning/v1beta1 --output-pkg "${trial}" \
   "--readonly-pkg=${apis}/v1alpha1" "${external[@]/#/--readonly-pkg=}" "${trial}"
 # Packages that are not generated for are referred to by their Go names, which are not those of their models.
-sed -i -e 's|"k8s.io/apimachinery/pkg/apis/meta/v1\.|"io.k8s.apimachinery.pkg.apis.meta.v1.|' \
-  -e "s|\"${apis}/v1alpha1\\.|\"dev.restage.replay.v1alpha1.|" test/integration/versioning/v1beta1/zz_generated.openapi.go
+sed -i -e 's|"k8s.io/apimachinery/pkg/apis/meta/v1\.|"io.k8s.apimachinery.pkg.apis.meta.v1.|g' \
+  -e "s|\"${apis}/v1alpha1\\.|\"dev.restage.replay.v1alpha1.|g" test/integration/versioning/v1beta1/zz_generated.openapi.go
 
 echo "clients, listers, informers, apply configurations"
 # applyconfiguration-gen looks for models under the names of their Go packages, not those of openapi-model-package, under which

@@ -105,7 +105,7 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 		return err
 	}
 	reads := &inProcess{}
-	c.BuildHandlerChainFunc = reads.chain
+	c.BuildHandlerChainFunc = reads.keep(c.BuildHandlerChainFunc)
 	client, err := versioned.NewForConfig(reads.client(c.LoopbackClientConfig))
 	if err != nil {
 		return fmt.Errorf("making the client of this server: %w", err)

@@ -28,11 +28,16 @@ func (t *inProcess) client(loopback *rest.Config) *rest.Config {
 	return config
 }
 
-// chain is the handler chain of every API server. It is kept when it is built.
-func (t *inProcess) chain(handler http.Handler, c *genericapiserver.Config) http.Handler {
-	full := genericapiserver.DefaultBuildHandlerChain(handler, c)
-	t.handler.Store(&full)
-	return full
+// handlerChain wraps the API in the filters of the server.
+type handlerChain = func(http.Handler, *genericapiserver.Config) http.Handler
+
+// keep returns the chain. When it is built it is kept for us, too.
+func (t *inProcess) keep(chain handlerChain) handlerChain {
+	return func(handler http.Handler, c *genericapiserver.Config) http.Handler {
+		full := chain(handler, c)
+		t.handler.Store(&full)
+		return full
+	}
 }
 
 type inProcessTransport struct {

@@ -311,6 +311,6 @@ func schema_test_integration_versioning_v1beta1_TrafficReplaySpec(ref common.Ref
 			},
 		},
 		Dependencies: []string{
-			"dev.restage.replay.v1alpha1.EnvironmentWorkload", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayEnvironment", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayProfileSpec", "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1.ReplayTarget", "io.k8s.apimachinery.pkg.apis.meta.v1.Duration"},
+			"dev.restage.replay.v1alpha1.EnvironmentWorkload", "dev.restage.replay.v1alpha1.ReplayEnvironment", "dev.restage.replay.v1alpha1.ReplayProfileSpec", "dev.restage.replay.v1alpha1.ReplayTarget", "io.k8s.apimachinery.pkg.apis.meta.v1.Duration"},
 	}
 }
