@@ -17,6 +17,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/admission"
 	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -38,7 +39,7 @@ func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.Rec
 	chain := c.BuildHandlerChainFunc
 	c.BuildHandlerChainFunc = func(handler http.Handler, generic *genericapiserver.Config) http.Handler {
 		return chain(decoding.Appliable{
-			Handler: handler, Creater: o.api.Scheme, Serializer: generic.Serializer, MaxBytes: generic.MaxRequestBodyBytes,
+			Handler: memo.Handler(handler), Creater: o.api.Scheme, Serializer: generic.Serializer, MaxBytes: generic.MaxRequestBodyBytes,
 		}, generic)
 	}
 	for _, part := range []struct {

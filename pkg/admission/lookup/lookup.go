@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package lookup reads what objects refer to, for admission plugins. Everything is read live, because a replay is often made
-// in the same breath as the snapshot and the profile that it names.
+// in the same breath as the snapshot and the profile that it names, and once a request.
 package lookup
 
 import (
@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
@@ -28,8 +29,10 @@ type Reader struct {
 }
 
 // lookup reads an object by its name. When there is none, the error list says so.
-func lookup[T any](ctx context.Context, get func(context.Context, string, metav1.GetOptions) (*T, error), name string, path *field.Path) (*T, field.ErrorList, error) {
-	object, err := get(ctx, name, metav1.GetOptions{})
+func lookup[T any](ctx context.Context, get func(context.Context, string, metav1.GetOptions) (*T, error), namespace, name string, path *field.Path) (*T, field.ErrorList, error) {
+	object, err := memo.Read(ctx, fmt.Sprintf("%T %s/%s", (*T)(nil), namespace, name), func() (*T, error) {
+		return get(ctx, name, metav1.GetOptions{})
+	})
 	if apierrors.IsNotFound(err) {
 		return nil, field.ErrorList{field.NotFound(path, name)}, nil
 	}
@@ -41,12 +44,12 @@ func lookup[T any](ctx context.Context, get func(context.Context, string, metav1
 
 // Snapshot reads what spec.snapshotName names.
 func (r Reader) Snapshot(ctx context.Context, namespace, name string) (*v1alpha1.TrafficSnapshot, field.ErrorList, error) {
-	return lookup(ctx, r.Client.ReplayV1alpha1().TrafficSnapshots(namespace).Get, name, specPath.Child("snapshotName"))
+	return lookup(ctx, r.Client.ReplayV1alpha1().TrafficSnapshots(namespace).Get, namespace, name, specPath.Child("snapshotName"))
 }
 
 // Environment reads a standing environment.
 func (r Reader) Environment(ctx context.Context, namespace, name string, path *field.Path) (*v1alpha1.Environment, field.ErrorList, error) {
-	return lookup(ctx, r.Client.ReplayV1alpha1().Environments(namespace).Get, name, path)
+	return lookup(ctx, r.Client.ReplayV1alpha1().Environments(namespace).Get, namespace, name, path)
 }
 
 // IsName tells whether an object can have the name, so that it can be looked up. Plugins that change objects run before the
@@ -60,7 +63,7 @@ func (r Reader) Class(ctx context.Context, name string, path *field.Path) (*v1al
 	if !IsName(name) {
 		return nil, nil, nil
 	}
-	return lookup(ctx, r.Client.ReplayV1alpha1().EnvironmentClasses().Get, name, path)
+	return lookup(ctx, r.Client.ReplayV1alpha1().EnvironmentClasses().Get, "", name, path)
 }
 
 // Profile reads what spec.profileName names. It accepts an empty name, which stands for none.
@@ -68,14 +71,16 @@ func (r Reader) Profile(ctx context.Context, namespace, name string) (*v1alpha1.
 	if name == "" {
 		return nil, nil, nil
 	}
-	return lookup(ctx, r.Client.ReplayV1alpha1().ReplayProfiles(namespace).Get, name, specPath.Child("profileName"))
+	return lookup(ctx, r.Client.ReplayV1alpha1().ReplayProfiles(namespace).Get, namespace, name, specPath.Child("profileName"))
 }
 
 // DefaultClass returns the class that is taken where none is named: the newest when several are marked, nil when none is. It lists what
 // the server's watch cache holds, which is a moment behind: to be exact the cache would ask etcd how far it is, which it does every
 // 100 ms, and so long would every creation take.
 func (r Reader) DefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
-	return r.defaultClass(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	return memo.Read(ctx, "default class", func() (*v1alpha1.EnvironmentClass, error) {
+		return r.defaultClass(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	})
 }
 
 // ExactDefaultClass is DefaultClass as of now, for requests that are rare.

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
@@ -34,9 +35,11 @@ type Place struct {
 	ProxyImage string
 }
 
-// Find returns a live workload, read from the host. When there is none, the error list says so.
+// Find returns a live workload, read from the host once a request; it must not be changed. When there is none, the error list says so.
 func Find(ctx context.Context, host kubernetes.Interface, namespace string, ref replay.WorkloadReference, path *field.Path) (*appsv1.Deployment, field.ErrorList, error) {
-	deployment, err := host.AppsV1().Deployments(namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	deployment, err := memo.Read(ctx, "Deployment "+namespace+"/"+ref.Name, func() (*appsv1.Deployment, error) {
+		return host.AppsV1().Deployments(namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	})
 	if apierrors.IsNotFound(err) {
 		return nil, field.ErrorList{field.NotFound(path.Child("name"), ref.Name)}, nil
 	}
