@@ -22,7 +22,11 @@ import (
 	"github.com/restage-dev/restage/pkg/certs"
 )
 
-const home = "restage-system"
+// Namespaces of the servers: each keeps there which store is its own.
+const (
+	home     = "restage-system"
+	bareHome = "restage-bare"
+)
 
 // startRestage runs restage-apiserver with its embedded etcd. There is no forwarder: nothing here reads payloads.
 func (c *ControlPlane) startRestage(ctx context.Context) error {
@@ -30,23 +34,23 @@ func (c *ControlPlane) startRestage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}
-	if _, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("making the namespace: %w", err)
-	}
-	if c.Restage, c.Direct, err = c.serve(ctx, client, "restage-apiserver", c.ports.restage); err != nil {
+	if c.Restage, c.Direct, err = c.serve(ctx, client, "restage-apiserver", home, c.ports.restage); err != nil {
 		return err
 	}
-	c.Bare, c.DirectBare, err = c.serve(ctx, client, "restage-apiserver-bare", c.ports.bare,
-		"--disable-admission-plugins=DefaultEnvironmentClass,SidecarInjection,ReferenceValidation")
+	c.Bare, c.DirectBare, err = c.serve(ctx, client, "restage-apiserver-bare", bareHome, c.ports.bare,
+		"--disable-admission-plugins=DefaultEnvironmentClass,WorkloadAccess,SidecarInjection,ReferenceValidation,ReplayLimits")
 	return err
 }
 
 // serve runs one restage-apiserver with data of its own and returns how the administrator reaches it directly.
-func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, name string, port int, args ...string) (*Process, *rest.Config, error) {
+func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, name, namespace string, port int, args ...string) (*Process, *rest.Config, error) {
+	place := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if _, err := client.CoreV1().Namespaces().Create(ctx, place, metav1.CreateOptions{}); err != nil {
+		return nil, nil, fmt.Errorf("making the namespace: %w", err)
+	}
 	process, err := Run(ctx, c.path("log", name+".log"), name, c.opts.Restage, append(args,
 		"--kubeconfig="+c.Kubeconfig, "--bind-address=127.0.0.1", "--secure-port="+strconv.Itoa(port),
-		"--data-dir="+c.path(name), "--namespace="+home, "--forwarder-address=127.0.0.1:1", "--shutdown-delay-duration=0s")...)
+		"--data-dir="+c.path(name), "--namespace="+namespace, "--forwarder-address=127.0.0.1:1", "--shutdown-delay-duration=0s")...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,11 +61,11 @@ func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, n
 	if err := c.ready(ctx, probe, process); err != nil {
 		return nil, nil, err
 	}
-	ca, err := client.CoreV1().ConfigMaps(home).Get(ctx, apiserver.CAName, metav1.GetOptions{})
+	ca, err := client.CoreV1().ConfigMaps(namespace).Get(ctx, apiserver.CAName, metav1.GetOptions{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the CA of %s: %w", name, err)
 	}
-	config.CAData, config.ServerName = []byte(ca.Data[certs.CAKey]), apiserver.ServiceName+"."+home+".svc"
+	config.CAData, config.ServerName = []byte(ca.Data[certs.CAKey]), apiserver.ServiceName+"."+namespace+".svc"
 	return process, config, nil
 }
 
