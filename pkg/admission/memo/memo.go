@@ -30,10 +30,13 @@ func WithMemo(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contextKey{}, &memo{results: map[string]result{}})
 }
 
-// Handler gives each request a memo of its own.
+// Handler gives each request that writes a memo of its own. Of the others none is admitted.
 func Handler(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		handler.ServeHTTP(w, request.WithContext(WithMemo(request.Context())))
+		if request.Method != http.MethodGet {
+			request = request.WithContext(WithMemo(request.Context()))
+		}
+		handler.ServeHTTP(w, request)
 	})
 }
 
