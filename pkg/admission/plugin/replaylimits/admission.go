@@ -9,15 +9,14 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 
 	"github.com/restage-dev/restage/pkg/admission/lookup"
 	configv1alpha1 "github.com/restage-dev/restage/pkg/admission/plugin/replaylimits/config/v1alpha1"
+	"github.com/restage-dev/restage/pkg/admission/refusal"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
@@ -61,7 +60,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if a.GetSubresource() != "" {
 		return nil
 	}
-	var exceeded []excess
+	var exceeded []refusal.Cause
 	var err error
 	switch object := a.GetObject().(type) {
 	case *replay.Environment:
@@ -73,12 +72,12 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 		return apierrors.NewInternalError(err)
 	}
 	if len(exceeded) > 0 {
-		return forbidden(a, exceeded)
+		return refusal.Forbidden(a, exceeded)
 	}
 	return nil
 }
 
-func (p *Plugin) environment(ctx context.Context, e *replay.Environment) ([]excess, error) {
+func (p *Plugin) environment(ctx context.Context, e *replay.Environment) ([]refusal.Cause, error) {
 	class, _, err := p.read.Class(ctx, e.Spec.ClassName, specPath.Child("className"))
 	if err != nil {
 		return nil, err
@@ -87,7 +86,7 @@ func (p *Plugin) environment(ctx context.Context, e *replay.Environment) ([]exce
 }
 
 // replay checks first what the replay asks for, then whether there is a place for it.
-func (p *Plugin) replay(ctx context.Context, r *replay.TrafficReplay, dryRun bool) ([]excess, error) {
+func (p *Plugin) replay(ctx context.Context, r *replay.TrafficReplay, dryRun bool) ([]refusal.Cause, error) {
 	class, _, err := p.read.ReplayClass(ctx, r)
 	if err != nil {
 		return nil, err
@@ -105,19 +104,4 @@ func (p *Plugin) replay(ctx context.Context, r *replay.TrafficReplay, dryRun boo
 		return exceeded, nil
 	}
 	return p.place(ctx, r, concurrent, dryRun)
-}
-
-// forbidden words a refusal as a quota does.
-func forbidden(a admission.Attributes, exceeded []excess) error {
-	var texts []string
-	var causes []metav1.StatusCause
-	for _, e := range exceeded {
-		texts = append(texts, e.path.String()+": "+e.text)
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeForbidden, Field: e.path.String(), Message: e.text})
-	}
-	err := admission.NewForbidden(a, errors.New(strings.Join(texts, "; ")))
-	if status := new(apierrors.StatusError); errors.As(err, &status) {
-		status.ErrStatus.Details.Causes = causes
-	}
-	return err
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/restage-dev/restage/pkg/admission/refusal"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
@@ -23,7 +24,7 @@ const pageSize = 500
 //
 // The count is exact within one server: a replay that was admitted and is not stored yet is counted by all that come after
 // it. Several servers do not know of each other's, so that there two replays of the same moment may both be let through.
-func (p *Plugin) place(ctx context.Context, r *replay.TrafficReplay, limit *concurrency, dryRun bool) ([]excess, error) {
+func (p *Plugin) place(ctx context.Context, r *replay.TrafficReplay, limit *concurrency, dryRun bool) ([]refusal.Cause, error) {
 	named := names{plugin: p, namespace: r.Namespace, known: map[string][]string{}}
 	wanted, err := named.ofNew(ctx, r)
 	if err != nil || len(wanted) == 0 {
@@ -40,7 +41,7 @@ func (p *Plugin) place(ctx context.Context, r *replay.TrafficReplay, limit *conc
 	if err != nil {
 		return nil, err
 	}
-	var exceeded []excess
+	var exceeded []refusal.Cause
 	for _, workload := range wanted {
 		if n := used[workload].Len(); n >= limit.most {
 			exceeded = append(exceeded, limit.full(source(r, workload), workload, n))

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/restage-dev/restage/pkg/admission/refusal"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
 
@@ -24,12 +25,6 @@ type limits struct {
 type settings struct {
 	maxTimeout *metav1.Duration
 	v1alpha1.EnvironmentLimits
-}
-
-// excess is a limit that is exceeded, and the field that does.
-type excess struct {
-	path *field.Path
-	text string
 }
 
 // limits returns those that hold in a class, nil for none.
@@ -57,19 +52,19 @@ func (l limits) by(ofClass bool) string {
 }
 
 // exceeded words it: what, who limits it, and the values as a quota lists them.
-func (l limits) exceeded(path *field.Path, what string, ofClass bool, values string) excess {
-	return excess{path: path, text: fmt.Sprintf("exceeded limit: %s of %s, %s", what, l.by(ofClass), values)}
+func (l limits) exceeded(path *field.Path, what string, ofClass bool, values string) refusal.Cause {
+	return refusal.Cause{Path: path, Text: fmt.Sprintf("exceeded limit: %s of %s, %s", what, l.by(ofClass), values)}
 }
 
-func (l limits) timeout(asked *metav1.Duration) []excess {
+func (l limits) timeout(asked *metav1.Duration) []refusal.Cause {
 	limit := cmp.Or(l.class.maxTimeout, l.fallback.maxTimeout)
 	if limit == nil || asked == nil || asked.Duration <= limit.Duration {
 		return nil
 	}
-	return []excess{l.exceeded(specPath.Child("timeout"), "maxTimeout", l.class.maxTimeout != nil, requested(asked.Duration, limit.Duration))}
+	return []refusal.Cause{l.exceeded(specPath.Child("timeout"), "maxTimeout", l.class.maxTimeout != nil, requested(asked.Duration, limit.Duration))}
 }
 
-func (l limits) speed(asked float64, path *field.Path) []excess {
+func (l limits) speed(asked float64, path *field.Path) []refusal.Cause {
 	limit := cmp.Or(l.class.MaxSpeed, l.fallback.MaxSpeed)
 	if limit == "" {
 		return nil
@@ -78,15 +73,15 @@ func (l limits) speed(asked float64, path *field.Path) []excess {
 	if most, err := strconv.ParseFloat(limit, 64); err == nil && asked <= most {
 		return nil
 	}
-	return []excess{l.exceeded(path, "maxSpeed", l.class.MaxSpeed != "", requested(asked, limit))}
+	return []refusal.Cause{l.exceeded(path, "maxSpeed", l.class.MaxSpeed != "", requested(asked, limit))}
 }
 
-func (l limits) workloads(asked int) []excess {
+func (l limits) workloads(asked int) []refusal.Cause {
 	limit := cmp.Or(l.class.MaxWorkloads, l.fallback.MaxWorkloads)
 	if limit == nil || asked <= int(*limit) {
 		return nil
 	}
-	return []excess{l.exceeded(specPath.Child("workloads"), "maxWorkloads", l.class.MaxWorkloads != nil, requested(asked, *limit))}
+	return []refusal.Cause{l.exceeded(specPath.Child("workloads"), "maxWorkloads", l.class.MaxWorkloads != nil, requested(asked, *limit))}
 }
 
 // concurrency is the limit on replays of one workload.
@@ -104,7 +99,7 @@ func (l limits) concurrent() *concurrency {
 	return &concurrency{limits: l, most: int(*limit)}
 }
 
-func (c *concurrency) full(path *field.Path, workload string, used int) excess {
+func (c *concurrency) full(path *field.Path, workload string, used int) refusal.Cause {
 	return c.exceeded(path, "maxConcurrentReplaysPerWorkload", c.class.MaxConcurrentReplaysPerWorkload != nil,
 		fmt.Sprintf("Deployment %q, requested: 1, used: %d, limited: %d", workload, used, c.most))
 }

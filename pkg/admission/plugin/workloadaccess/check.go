@@ -5,17 +5,15 @@ package workloadaccess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"github.com/restage-dev/restage/pkg/admission/refusal"
 )
 
 const (
@@ -89,16 +87,9 @@ func forbidden(a admission.Attributes, missing []need) error {
 	if info := a.GetUserInfo(); info != nil {
 		caller = info.GetName()
 	}
-	var texts []string
-	var causes []metav1.StatusCause
-	for _, n := range missing {
-		text := n.denied(caller)
-		texts = append(texts, fmt.Sprintf("%s: %s", n.path, text))
-		causes = append(causes, metav1.StatusCause{Type: metav1.CauseTypeForbidden, Field: n.path.String(), Message: text})
+	causes := make([]refusal.Cause, len(missing))
+	for i, n := range missing {
+		causes[i] = refusal.Cause{Path: n.path, Text: n.denied(caller)}
 	}
-	err := admission.NewForbidden(a, errors.New(strings.Join(texts, "; ")))
-	if status := new(apierrors.StatusError); errors.As(err, &status) {
-		status.ErrStatus.Details.Causes = causes
-	}
-	return err
+	return refusal.Forbidden(a, causes)
 }
