@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 SHELL := /bin/bash
-BINARIES := restage-apiserver restage-controller restage-forwarder restage-proxy restage-responder restage-generator
+BINARIES := kubectl-restage restage-apiserver restage-controller restage-forwarder restage-proxy restage-responder restage-generator
 
 .PHONY: help
 help: ## show this list
