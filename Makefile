@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
 SHELL := /bin/bash
+# Of a checkout with a tag of a release; without one the binaries say the release that pkg/release names.
+VERSION := $(shell git describe --tags --dirty --match 'v[0-9]*' 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X github.com/restage-dev/restage/pkg/release.gitVersion=$(VERSION))
 BINARIES := kubectl-restage restage-apiserver restage-controller restage-forwarder restage-proxy restage-responder restage-generator
 
 .PHONY: help
@@ -10,7 +13,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build all binaries into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ $(addprefix ./cmd/,$(BINARIES))
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(BINARIES))
 
 .PHONY: images
 images: ## build all container images (OCI tar files, no Docker needed) and load them into the cluster

@@ -16,8 +16,6 @@ import (
 const (
 	// ComponentName is what flags call this server, as in --emulated-version=restage=0.1.
 	ComponentName = "restage"
-	// Release is the release of Restage that this is, major and minor. The lifecycle tags of the types speak of releases.
-	Release = "0.1"
 	// firstRelease is the oldest that can be emulated.
 	firstRelease = "0.1"
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/install"
 	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 	"github.com/restage-dev/restage/pkg/generated/openapi"
+	"github.com/restage-dev/restage/pkg/release"
 )
 
 // API is what a server serves.
@@ -27,7 +28,7 @@ type API struct {
 
 // restageAPI is the API of this release.
 func restageAPI() API {
-	return API{Scheme: NewScheme(install.Versions()...), Definitions: openapi.GetOpenAPIDefinitions, Release: Release}
+	return API{Scheme: NewScheme(install.Versions()...), Definitions: openapi.GetOpenAPIDefinitions, Release: release.Release}
 }
 
 // NewScheme returns a scheme with versions of our API and what every API server answers with.

@@ -24,8 +24,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/apiserver"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/scheme"
+	"github.com/restage-dev/restage/pkg/release"
 )
 
 // -update writes the golden files of this release again. Those of earlier releases never change.
@@ -69,7 +69,7 @@ func TestStoredObjects(t *testing.T) {
 		for _, part := range variable {
 			written = part.pattern.ReplaceAll(written, []byte(part.fixed))
 		}
-		path := filepath.Join(storedDir, apiserver.Release, golden.file+".json")
+		path := filepath.Join(storedDir, release.Release, golden.file+".json")
 		if *update {
 			if err := os.WriteFile(path, written, 0o644); err != nil {
 				t.Fatal(err)
@@ -174,7 +174,7 @@ func lacking(wanted, got any) string {
 func TestGoldenFilesHaveEveryField(t *testing.T) {
 	wanted, has := map[string]sets.Set[string]{}, map[string]sets.Set[string]{}
 	for _, golden := range goldenOrder {
-		object := &unstructured.Unstructured{Object: decoded(t, read(t, filepath.Join(storedDir, apiserver.Release, golden.file+".json")))}
+		object := &unstructured.Unstructured{Object: decoded(t, read(t, filepath.Join(storedDir, release.Release, golden.file+".json")))}
 		kind := object.GetKind()
 		if wanted[kind] == nil {
 			typed, err := scheme.Scheme.New(v1alpha1.SchemeGroupVersion.WithKind(kind))

@@ -16,11 +16,12 @@ import (
 	"github.com/restage-dev/restage/pkg/apiserver"
 	"github.com/restage-dev/restage/pkg/apiserver/testserver"
 	"github.com/restage-dev/restage/pkg/generated/openapi"
+	"github.com/restage-dev/restage/pkg/release"
 )
 
 // thisAPI is the API of this release.
 func thisAPI() apiserver.API {
-	return apiserver.API{Scheme: apiserver.NewScheme(install.Versions()...), Release: apiserver.Release, Definitions: openapi.GetOpenAPIDefinitions}
+	return apiserver.API{Scheme: apiserver.NewScheme(install.Versions()...), Release: release.Release, Definitions: openapi.GetOpenAPIDefinitions}
 }
 
 // storedVersion returns the version in which a replay lies in etcd.
