@@ -37,6 +37,10 @@ e2e: ## the whole story on a real cluster: KUBECONFIG, kind or hack/localcluster
 e2e-operations: ## backup, restore and rollout under load of three servers, on a real cluster without Restage
 	hack/e2e-operations.sh
 
+.PHONY: e2e-lifecycle
+e2e-lifecycle: ## install, check and remove Restage in every way, on a real cluster without Restage
+	hack/e2e-lifecycle.sh
+
 .PHONY: demo
 demo: ## record, snapshot and replay a real application on a real cluster
 	hack/demo/demo.sh

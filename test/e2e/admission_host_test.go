@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // policyScope restricts the policies of these tests to one namespace.
@@ -40,7 +42,7 @@ kind: ValidatingAdmissionPolicyBinding
 metadata: {name: NS}
 spec: {policyName: NS, validationActions: [Deny]}
 `)
-		eventually(t, time.Minute, "the policy denies", func() (bool, string) {
+		kube.Eventually(t, time.Minute, "the policy denies", func() (bool, string) {
 			_, err := q.create(t, "TrafficReplay", "untagged", ourReplay, "", "--dry-run=server")
 			return err != nil && strings.Contains(err.Error(), "a replay must say which build it tests"), fmt.Sprint(err)
 		})
@@ -49,7 +51,7 @@ spec: {policyName: NS, validationActions: [Deny]}
 		}
 	})
 	t.Run("MutatingAdmissionPolicy", func(t *testing.T) {
-		versions := kubectl(t, "api-resources", "--api-group=admissionregistration.k8s.io", "-o", "name")
+		versions := kube.Kubectl(t, "api-resources", "--api-group=admissionregistration.k8s.io", "-o", "name")
 		if !strings.Contains(versions, "mutatingadmissionpolicies") {
 			t.Fatalf("the host serves %s", versions)
 		}
@@ -69,7 +71,7 @@ kind: MutatingAdmissionPolicyBinding
 metadata: {name: NS}
 spec: {policyName: NS}
 `)
-		eventually(t, time.Minute, "the policy sets the label", func() (bool, string) {
+		kube.Eventually(t, time.Minute, "the policy sets the label", func() (bool, string) {
 			out, err := q.create(t, "TrafficReplay", "labelled", "{snapshotName: monday, buildTag: v1}", "", "--dry-run=server")
 			return err == nil && strings.Contains(out, "team: checkout"), fmt.Sprint(out, err)
 		})
@@ -83,14 +85,14 @@ func TestAdmissionQuota(t *testing.T) {
 	if _, err := q.create(t, "TrafficReplay", "first", ourReplay, ""); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, "the quota is enforced", func() (bool, string) { // the server hears of a quota after the host has
+	kube.Eventually(t, 30*time.Second, "the quota is enforced", func() (bool, string) { // the server hears of a quota after the host has
 		_, err := q.create(t, "TrafficReplay", "second", ourReplay, "", "--dry-run=server")
 		return err != nil && strings.Contains(err.Error(), "exceeded quota: replays, requested: count/trafficreplays.replay.restage.dev=1"), fmt.Sprint(err)
 	})
 	_, err := q.create(t, "TrafficReplay", "second", ourReplay, "")
 	mustName(t, err, "Forbidden", "exceeded quota: replays", "used: count/trafficreplays.replay.restage.dev=1", "limited: count/trafficreplays.replay.restage.dev=1")
 	q.kubectl(t, "delete", "trafficreplay", "first", "--timeout=60s")
-	eventually(t, 90*time.Second, "the place is free again", func() (bool, string) {
+	kube.Eventually(t, 90*time.Second, "the place is free again", func() (bool, string) {
 		_, err := q.create(t, "TrafficReplay", "third", ourReplay, "", "--dry-run=server")
 		return err == nil, fmt.Sprint(err)
 	})
@@ -100,12 +102,12 @@ func TestAdmissionQuota(t *testing.T) {
 // seconds, and a quota made before it knows of ours is not looked at again for 5 minutes: such a one is made anew.
 func (q *quay) countReplays(t *testing.T) {
 	t.Helper()
-	eventually(t, 3*time.Minute, "the host counts replays", func() (bool, string) {
+	kube.Eventually(t, 3*time.Minute, "the host counts replays", func() (bool, string) {
 		q.kubectl(t, "delete", "resourcequota", "replays", "--ignore-not-found")
 		q.apply(t, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: replays, namespace: NS}\nspec: {hard: {count/trafficreplays.replay.restage.dev: 1}}\n")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		out, err := run(ctx, "", "kubectl", "-n", q.namespace, "wait", "resourcequota/replays",
+		out, err := kube.Run(ctx, "", "kubectl", "-n", q.namespace, "wait", "resourcequota/replays",
 			`--for=jsonpath={.status.used.count/trafficreplays\.replay\.restage\.dev}=0`, "--timeout=15s")
 		return err == nil, fmt.Sprint(out, err)
 	})
@@ -113,20 +115,20 @@ func (q *quay) countReplays(t *testing.T) {
 
 // TestAdmissionTerminatingNamespace keeps a namespace from going, and makes nothing in it.
 func TestAdmissionTerminatingNamespace(t *testing.T) {
-	ns := namespace(t, "e2e-adm-going")
-	mustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+
+	ns := kube.Namespace(t, "e2e-adm-going")
+	kube.MustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hold, namespace: "+ns+", finalizers: [e2e.restage.dev/hold]}\n")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if _, err := run(ctx, "", "kubectl", "-n", ns, "patch", "configmap", "hold", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`); err != nil {
+		if _, err := kube.Run(ctx, "", "kubectl", "-n", ns, "patch", "configmap", "hold", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`); err != nil {
 			t.Error(err)
 		}
 	})
-	kubectl(t, "delete", "namespace", ns, "--wait=false")
-	kubectl(t, "wait", "namespace/"+ns, "--for=jsonpath={.status.phase}=Terminating", "--timeout=30s")
+	kube.Kubectl(t, "delete", "namespace", ns, "--wait=false")
+	kube.Kubectl(t, "wait", "namespace/"+ns, "--for=jsonpath={.status.phase}=Terminating", "--timeout=30s")
 	q := &quay{ns}
-	eventually(t, 30*time.Second, "creation is refused", func() (bool, string) { // the server hears of it after the host
+	kube.Eventually(t, 30*time.Second, "creation is refused", func() (bool, string) { // the server hears of it after the host
 		_, err := q.create(t, "ReplayProfile", "late", "{}", "", "--dry-run=server")
 		return err != nil && strings.Contains(err.Error(), "because it is being terminated"), fmt.Sprint(err)
 	})

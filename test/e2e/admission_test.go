@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // quayManifest is a workload that runs no pod and reads a Secret, and a snapshot of its traffic, of which there is none.
@@ -53,7 +55,7 @@ type quay struct {
 
 func openQuay(t *testing.T) *quay {
 	t.Helper()
-	q := &quay{namespace(t, "e2e-adm-"+strings.ToLower(strings.TrimPrefix(t.Name(), "TestAdmission")))}
+	q := &quay{kube.Namespace(t, "e2e-adm-"+strings.ToLower(strings.TrimPrefix(t.Name(), "TestAdmission")))}
 	q.apply(t, quayManifest)
 	return q
 }
@@ -62,23 +64,23 @@ func (q *quay) in(manifest string) string { return strings.ReplaceAll(manifest, 
 
 func (q *quay) apply(t *testing.T, manifest string) {
 	t.Helper()
-	mustApply(t, q.in(manifest))
+	kube.MustApply(t, q.in(manifest))
 }
 
 func (q *quay) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	return kubectl(t, append([]string{"-n", q.namespace}, args...)...)
+	return kube.Kubectl(t, append([]string{"-n", q.namespace}, args...)...)
 }
 
 // cluster applies what lies outside the namespace and deletes it at the end of the test.
 func (q *quay) cluster(t *testing.T, manifest string) {
 	t.Helper()
 	manifest = q.in(manifest)
-	mustApply(t, manifest)
+	kube.MustApply(t, manifest)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if _, err := run(ctx, manifest, "kubectl", "delete", "--ignore-not-found", "-f", "-"); err != nil {
+		if _, err := kube.Run(ctx, manifest, "kubectl", "delete", "--ignore-not-found", "-f", "-"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -92,15 +94,15 @@ func (q *quay) create(t *testing.T, kind, name, spec, as string, args ...string)
 	if as != "" {
 		args = append(args, "--as="+as, "--as-group=system:authenticated")
 	}
-	return run(t.Context(), manifest, "kubectl", args...)
+	return kube.Run(t.Context(), manifest, "kubectl", args...)
 }
 
 // bind gives a role in the namespace to a user of that name, and waits until the cluster knows.
 func (q *quay) bind(t *testing.T, user, role, verb, resource string) {
 	t.Helper()
 	q.kubectl(t, "create", "rolebinding", strings.ReplaceAll(user+"-"+role, "/", "-"), "--user="+user, "--"+strings.Replace(role, "/", "=", 1))
-	eventually(t, time.Minute, user+" has its role", func() (bool, string) {
-		out, err := run(t.Context(), "", "kubectl", "-n", q.namespace, "auth", "can-i", verb, resource, "--as="+user, "--as-group=system:authenticated")
+	kube.Eventually(t, time.Minute, user+" has its role", func() (bool, string) {
+		out, err := kube.Run(t.Context(), "", "kubectl", "-n", q.namespace, "auth", "can-i", verb, resource, "--as="+user, "--as-group=system:authenticated")
 		return err == nil && out == "yes", out
 	})
 }
@@ -160,7 +162,7 @@ rules:
 		_, err := q.create(t, "TrafficReplay", "edited", class, "editor")
 		mustName(t, err, `spec.environment.template.className: user "editor" cannot use resource "environmentclasses" in API group "replay.restage.dev" `+inNamespace)
 		q.bind(t, "editor", "clusterrole/restage-class-user", "use", "environmentclasses.replay.restage.dev")
-		eventually(t, time.Minute, "the class can be used", func() (bool, string) { // a denial is remembered for some seconds
+		kube.Eventually(t, time.Minute, "the class can be used", func() (bool, string) { // a denial is remembered for some seconds
 			_, err := q.create(t, "TrafficReplay", "edited", class, "editor", "--dry-run=server")
 			return err == nil, fmt.Sprint(err)
 		})
@@ -184,7 +186,7 @@ rules:
 		}
 		const root = "/apis/replay.restage.dev/v1alpha1/namespaces/"
 		for _, path := range []string{"/trafficsnapshots/monday/records", "/trafficreplays/try/report"} {
-			_, err := run(t.Context(), "", "kubectl", "get", "--raw", root+q.namespace+path, "--as=viewer")
+			_, err := kube.Run(t.Context(), "", "kubectl", "get", "--raw", root+q.namespace+path, "--as=viewer")
 			mustName(t, err, "orbidden", `User "viewer" cannot get resource`)
 		}
 		_, err := q.create(t, "TrafficReplay", "viewed", ourReplay, "viewer")
@@ -231,7 +233,7 @@ spec:
   profile: {goals: [{name: easy, expression: "true"}]}
   workloads: [{ref: {name: front}, containers: [{image: "localhost/restage/podinfo"}]}]
 `)
-	out, err := run(t.Context(), manifest, "sh", "-c", "kubectl create --dry-run=server -f - 2>&1")
+	out, err := kube.Run(t.Context(), manifest, "sh", "-c", "kubectl create --dry-run=server -f - 2>&1")
 	if err != nil {
 		t.Fatal(err)
 	}

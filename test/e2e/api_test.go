@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // TestDiscovery looks at the API as kubectl does.
@@ -29,7 +31,7 @@ func TestDiscovery(t *testing.T) {
 		{"category", []string{"get", "restage", "-A"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out := kubectl(t, c.args...)
+			out := kube.Kubectl(t, c.args...)
 			for _, want := range c.want {
 				if !strings.Contains(out, want) {
 					t.Errorf("%q is not in\n%.2000s", want, out)
@@ -41,9 +43,9 @@ func TestDiscovery(t *testing.T) {
 
 // TestNamespaceDeletion shows that our objects do not keep a namespace: the namespace function waits for its end.
 func TestNamespaceDeletion(t *testing.T) {
-	ns := namespace(t, "e2e-ns")
-	kubectl(t, "create", "namespace", ns)
-	mustApply(t, demoManifest(t, "profile.yaml", ns))
+	ns := kube.Namespace(t, "e2e-ns")
+	kube.Kubectl(t, "create", "namespace", ns)
+	kube.MustApply(t, kube.DemoManifest(t, "profile.yaml", ns))
 }
 
 const badHeader = "apiVersion: replay.restage.dev/v1alpha1\nmetadata: {name: bad, namespace: NS}\n"
@@ -59,7 +61,7 @@ func TestDryRunAndRefusals(t *testing.T) {
 	t.Run("server-side dry run shows the pod that will run", func(t *testing.T) {
 		manifest := strings.ReplaceAll(badHeader, "NS", s.namespace) +
 			"kind: Environment\nspec: {snapshotName: small, workloads: [{ref: {name: front}}]}\n"
-		out := mustApply(t, manifest, "--server-side", "--dry-run=server", "-o", "yaml")
+		out := kube.MustApply(t, manifest, "--server-side", "--dry-run=server", "-o", "yaml")
 		for _, want := range []string{"restage-init", "restage-proxy", "--mode=Isolate", "restartPolicy: Always", "image: localhost/restage/podinfo:current"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%q is not in\n%s", want, out)
@@ -82,7 +84,7 @@ func TestDryRunAndRefusals(t *testing.T) {
 		{"kind of workload", "kind: TrafficCapture\nspec: {workloadRef: {kind: StatefulSet, name: front}}", "spec.workloadRef.kind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, err := apply(t, strings.ReplaceAll(badHeader, "NS", s.namespace)+c.manifest+"\n")
+			out, err := kube.Apply(t, strings.ReplaceAll(badHeader, "NS", s.namespace)+c.manifest+"\n")
 			if err == nil {
 				t.Fatalf("it was accepted: %s", out)
 			}
@@ -97,7 +99,7 @@ func TestDryRunAndRefusals(t *testing.T) {
 	t.Run("kubectl get -w", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		out, _ := run(ctx, "", "kubectl", "-n", s.namespace, "get", "trafficsnapshots", "-w")
+		out, _ := kube.Run(ctx, "", "kubectl", "-n", s.namespace, "get", "trafficsnapshots", "-w")
 		if !strings.Contains(out, "small") || !strings.Contains(out, "WORKLOAD") {
 			t.Errorf("the watch printed:\n%s", out)
 		}

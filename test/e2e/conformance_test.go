@@ -7,15 +7,13 @@ package e2e
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/restage-dev/restage/test/conformance"
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // idleFront is a workload without pods, for objects to refer to.
@@ -40,9 +38,9 @@ spec:
 // TestConformance runs the conformance suite through the aggregator, with the cluster's garbage collector. The operator
 // is away meanwhile: it would write to the objects.
 func TestConformance(t *testing.T) {
-	ns := namespace(t, "e2e-conformance")
-	mustApply(t, inNamespace(idleFront, ns))
-	config := clusterConfig(t)
+	ns := kube.Namespace(t, "e2e-conformance")
+	kube.MustApply(t, inNamespace(idleFront, ns))
+	config := kube.Config(t)
 	host, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
@@ -55,16 +53,6 @@ func TestConformance(t *testing.T) {
 	noRefusals(t)
 }
 
-func clusterConfig(t *testing.T) *rest.Config {
-	t.Helper()
-	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS = -1
-	return config
-}
-
 // stopOperator scales the operator to nothing until the end of the test.
 func stopOperator(t *testing.T) {
 	t.Helper()
@@ -73,13 +61,13 @@ func stopOperator(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		for _, args := range [][]string{{"scale", operator, "--replicas=1"}, {"rollout", "status", operator, "--timeout=110s"}} {
-			if _, err := run(ctx, "", "kubectl", append([]string{"-n", "restage-system"}, args...)...); err != nil {
+			if _, err := kube.Run(ctx, "", "kubectl", append([]string{"-n", "restage-system"}, args...)...); err != nil {
 				t.Errorf("bringing the operator back: %v", err)
 			}
 		}
 	})
-	kubectl(t, "-n", "restage-system", "scale", operator, "--replicas=0")
-	kubectl(t, "-n", "restage-system", "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=controller", "--timeout=60s")
+	kube.Kubectl(t, "-n", "restage-system", "scale", operator, "--replicas=0")
+	kube.Kubectl(t, "-n", "restage-system", "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=controller", "--timeout=60s")
 }
 
 // formerVersion returns a resource version after which some more objects are written.
@@ -87,22 +75,22 @@ func formerVersion(t *testing.T, ns string) string {
 	t.Helper()
 	version := ""
 	for _, name := range []string{"former-1", "former-2", "former-3"} {
-		mustApply(t, inNamespace(profileManifest, ns, "NAME", name))
+		kube.MustApply(t, inNamespace(profileManifest, ns, "NAME", name))
 		if version == "" {
-			version = kubectl(t, "-n", ns, "get", "replayprofile", name, "-o", "jsonpath={.metadata.resourceVersion}")
+			version = kube.Kubectl(t, "-n", ns, "get", "replayprofile", name, "-o", "jsonpath={.metadata.resourceVersion}")
 		}
 	}
-	kubectl(t, "-n", ns, "delete", "replayprofiles", "--all")
+	kube.Kubectl(t, "-n", ns, "delete", "replayprofiles", "--all")
 	return version
 }
 
 // restartServer restarts the API server, which forgets what it only kept in memory.
 func restartServer(t *testing.T) {
 	t.Helper()
-	kubectl(t, "-n", "restage-system", "rollout", "restart", "deployment/restage-apiserver")
-	kubectl(t, "-n", "restage-system", "rollout", "status", "deployment/restage-apiserver", "--timeout=180s")
-	eventually(t, 2*time.Minute, "the API answers through the aggregator", func() (bool, string) {
-		out, err := run(t.Context(), "", "kubectl", "get", "--raw", "/apis/replay.restage.dev/v1alpha1/replayprofiles?limit=1")
+	kube.Kubectl(t, "-n", "restage-system", "rollout", "restart", "deployment/restage-apiserver")
+	kube.Kubectl(t, "-n", "restage-system", "rollout", "status", "deployment/restage-apiserver", "--timeout=180s")
+	kube.Eventually(t, 2*time.Minute, "the API answers through the aggregator", func() (bool, string) {
+		out, err := kube.Run(t.Context(), "", "kubectl", "get", "--raw", "/apis/replay.restage.dev/v1alpha1/replayprofiles?limit=1")
 		if err != nil {
 			return false, err.Error()
 		}

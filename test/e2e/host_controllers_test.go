@@ -14,36 +14,38 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // TestFullNamespaceDeletion deletes a namespace with 500 of our objects, whose finalizers the operator takes away, and
 // looks at what the controllers of the cluster say of our API.
 func TestFullNamespaceDeletion(t *testing.T) {
-	ns := namespace(t, "e2e-full")
-	mustApply(t, inNamespace(idleFront, ns))
-	mustApply(t, inNamespace(openSnapshotManifest, ns, "NAME", "open"))
+	ns := kube.Namespace(t, "e2e-full")
+	kube.MustApply(t, inNamespace(idleFront, ns))
+	kube.MustApply(t, inNamespace(openSnapshotManifest, ns, "NAME", "open"))
 	counts := map[string]int{"replayprofiles": 120, "trafficcaptures": 100, "trafficsnapshots": 99, "environments": 100, "trafficreplays": 80}
 	objects := strings.Join([]string{
 		many(profileManifest, ns, "p", counts["replayprofiles"]), many(captureManifest, ns, "c", counts["trafficcaptures"]),
 		many(openSnapshotManifest, ns, "s", counts["trafficsnapshots"]), many(environmentManifest, ns, "e", counts["environments"]),
 		many(replayManifest, ns, "r", counts["trafficreplays"]),
 	}, "---")
-	if _, err := run(t.Context(), objects, "kubectl", "create", "-f", "-"); err != nil {
+	if _, err := kube.Run(t.Context(), objects, "kubectl", "create", "-f", "-"); err != nil {
 		t.Fatal(err)
 	}
 	counts["trafficsnapshots"]++ // open
 	for _, resource := range []string{"trafficcaptures", "trafficsnapshots", "trafficreplays"} {
-		eventually(t, 3*time.Minute, "the operator holds all "+resource, func() (bool, string) {
-			held := strings.Fields(kubectl(t, "-n", ns, "get", resource, "-o", "jsonpath={.items[*].metadata.finalizers[0]}"))
+		kube.Eventually(t, 3*time.Minute, "the operator holds all "+resource, func() (bool, string) {
+			held := strings.Fields(kube.Kubectl(t, "-n", ns, "get", resource, "-o", "jsonpath={.items[*].metadata.finalizers[0]}"))
 			return len(held) == counts[resource], fmt.Sprintf("%d of %d", len(held), counts[resource])
 		})
 	}
-	total := len(strings.Fields(kubectl(t, "-n", ns, "get", "restage", "-o", "jsonpath={.items[*].metadata.name}")))
+	total := len(strings.Fields(kube.Kubectl(t, "-n", ns, "get", "restage", "-o", "jsonpath={.items[*].metadata.name}")))
 	if total < 500 {
 		t.Fatalf("the namespace holds %d of our objects, want 500", total)
 	}
 	begin := time.Now()
-	kubectl(t, "delete", "namespace", ns, "--timeout=120s")
+	kube.Kubectl(t, "delete", "namespace", ns, "--timeout=120s")
 	took := time.Since(begin)
 	t.Logf("a namespace with %d objects was deleted in %s", total, took.Round(100*time.Millisecond))
 	if took > 30*time.Second {
@@ -73,52 +75,52 @@ func noRefusals(t *testing.T) {
 // TestQuotaCountsOurObjects: the quota controller counts what is there, and our server refuses what goes beyond.
 func TestQuotaCountsOurObjects(t *testing.T) {
 	const count = "count/replayprofiles.replay.restage.dev"
-	ns := namespace(t, "e2e-quota")
-	kubectl(t, "create", "namespace", ns)
-	mustApply(t, many(profileManifest, ns, "p", 2))
-	kubectl(t, "-n", ns, "create", "quota", "profiles", "--hard="+count+"=3")
+	ns := kube.Namespace(t, "e2e-quota")
+	kube.Kubectl(t, "create", "namespace", ns)
+	kube.MustApply(t, many(profileManifest, ns, "p", 2))
+	kube.Kubectl(t, "-n", ns, "create", "quota", "profiles", "--hard="+count+"=3")
 	used := func(want string) {
 		t.Helper()
-		eventually(t, time.Minute, want+" are counted", func() (bool, string) {
+		kube.Eventually(t, time.Minute, want+" are counted", func() (bool, string) {
 			var quota struct {
 				Status struct{ Used map[string]string }
 			}
-			if err := json.Unmarshal([]byte(kubectl(t, "-n", ns, "get", "quota", "profiles", "-o", "json")), &quota); err != nil {
+			if err := json.Unmarshal([]byte(kube.Kubectl(t, "-n", ns, "get", "quota", "profiles", "-o", "json")), &quota); err != nil {
 				t.Fatal(err)
 			}
 			return quota.Status.Used[count] == want, fmt.Sprint(quota.Status.Used)
 		})
 	}
 	used("2")
-	mustApply(t, inNamespace(profileManifest, ns, "NAME", "third"))
+	kube.MustApply(t, inNamespace(profileManifest, ns, "NAME", "third"))
 	used("3")
-	_, err := apply(t, inNamespace(profileManifest, ns, "NAME", "fourth"))
+	_, err := kube.Apply(t, inNamespace(profileManifest, ns, "NAME", "fourth"))
 	if err == nil || !strings.Contains(err.Error(), "exceeded quota: profiles") || !strings.Contains(err.Error(), count+"=3") {
 		t.Errorf("one more than the quota: %v", err)
 	}
-	kubectl(t, "-n", ns, "delete", "replayprofile", "p-0")
+	kube.Kubectl(t, "-n", ns, "delete", "replayprofile", "p-0")
 	used("2")
 	noRefusals(t)
 }
 
 // TestReplayOwnsAnEnvironment: references within our own group are followed like those to the host's.
 func TestReplayOwnsAnEnvironment(t *testing.T) {
-	ns := namespace(t, "e2e-owner")
-	mustApply(t, inNamespace(idleFront, ns))
-	mustApply(t, inNamespace(openSnapshotManifest, ns, "NAME", "open"))
+	ns := kube.Namespace(t, "e2e-owner")
+	kube.MustApply(t, inNamespace(idleFront, ns))
+	kube.MustApply(t, inNamespace(openSnapshotManifest, ns, "NAME", "open"))
 	for policy, stays := range map[string]bool{"background": false, "foreground": false, "orphan": true} {
-		mustApply(t, inNamespace(replayManifest, ns, "NAME", policy))
-		uid := kubectl(t, "-n", ns, "get", "trafficreplay", policy, "-o", "jsonpath={.metadata.uid}")
+		kube.MustApply(t, inNamespace(replayManifest, ns, "NAME", policy))
+		uid := kube.Kubectl(t, "-n", ns, "get", "trafficreplay", policy, "-o", "jsonpath={.metadata.uid}")
 		owner := fmt.Sprintf("ownerReferences: [{apiVersion: replay.restage.dev/v1alpha1, kind: TrafficReplay, name: %s, uid: %s, blockOwnerDeletion: true}]", policy, uid)
-		mustApply(t, inNamespace(environmentManifest, ns, "NAME, namespace: NS", "of-"+policy+", namespace: "+ns+", "+owner))
-		kubectl(t, "-n", ns, "delete", "trafficreplay", policy, "--cascade="+policy, "--timeout=60s")
+		kube.MustApply(t, inNamespace(environmentManifest, ns, "NAME, namespace: NS", "of-"+policy+", namespace: "+ns+", "+owner))
+		kube.Kubectl(t, "-n", ns, "delete", "trafficreplay", policy, "--cascade="+policy, "--timeout=60s")
 		if stays {
-			left := kubectl(t, "-n", ns, "get", "environment", "of-"+policy, "-o", "jsonpath={.metadata.ownerReferences}")
+			left := kube.Kubectl(t, "-n", ns, "get", "environment", "of-"+policy, "-o", "jsonpath={.metadata.ownerReferences}")
 			if left != "" {
 				t.Errorf("the orphan is owned by %s", left)
 			}
 			continue
 		}
-		kubectl(t, "-n", ns, "wait", "--for=delete", "environment/of-"+policy, "--timeout=60s")
+		kube.Kubectl(t, "-n", ns, "wait", "--for=delete", "environment/of-"+policy, "--timeout=60s")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // verbs is a namespace in which kubectl is tried.
@@ -19,7 +21,7 @@ type verbs struct {
 
 func (v verbs) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	return kubectl(t, append([]string{"-n", v.namespace}, args...)...)
+	return kube.Kubectl(t, append([]string{"-n", v.namespace}, args...)...)
 }
 
 func (v verbs) profile(name string, changes ...string) string {
@@ -35,9 +37,9 @@ func (v verbs) speed(t *testing.T, name, want string) {
 
 // TestKubectlVerbs tries what a user of Kubernetes does with any resource.
 func TestKubectlVerbs(t *testing.T) {
-	v := verbs{namespace(t, "e2e-verbs")}
-	mustApply(t, inNamespace(idleFront, v.namespace))
-	mustApply(t, inNamespace(openSnapshotManifest, v.namespace, "NAME", "open"))
+	v := verbs{kube.Namespace(t, "e2e-verbs")}
+	kube.MustApply(t, inNamespace(idleFront, v.namespace))
+	kube.MustApply(t, inNamespace(openSnapshotManifest, v.namespace, "NAME", "open"))
 	t.Run("explain", v.explain)
 	t.Run("get", v.get)
 	t.Run("watch", v.watch)
@@ -54,19 +56,19 @@ func (v verbs) explain(t *testing.T) {
 		"trafficcaptures": "lastRecordTime", "trafficsnapshots": "contentHash", "replayprofiles": "missStatus",
 		"environments": "responderAddress", "environmentclasses": "nodeSelector", "trafficreplays": "ttlAfterFinished",
 	} {
-		if out := kubectl(t, "explain", resource, "--recursive"); !strings.Contains(out, field) || !strings.Contains(out, "replay.restage.dev") {
+		if out := kube.Kubectl(t, "explain", resource, "--recursive"); !strings.Contains(out, field) || !strings.Contains(out, "replay.restage.dev") {
 			t.Errorf("explain %s lacks %s:\n%.1000s", resource, field, out)
 		}
 	}
-	if out := kubectl(t, "explain", "replay.status.phase"); !strings.Contains(out, "ENUM") || !strings.Contains(out, "Cancelled") {
+	if out := kube.Kubectl(t, "explain", "replay.status.phase"); !strings.Contains(out, "ENUM") || !strings.Contains(out, "Cancelled") {
 		t.Errorf("explain of the phase:\n%s", out)
 	}
 }
 
 func (v verbs) get(t *testing.T) {
-	mustApply(t, v.profile("listed"))
-	mustApply(t, inNamespace(environmentManifest, v.namespace, "NAME", "listed"))
-	out := kubectl(t, "get", "restage", "-A")
+	kube.MustApply(t, v.profile("listed"))
+	kube.MustApply(t, inNamespace(environmentManifest, v.namespace, "NAME", "listed"))
+	out := kube.Kubectl(t, "get", "restage", "-A")
 	for _, want := range []string{"replayprofile.replay.restage.dev/listed", "environment.replay.restage.dev/listed", "trafficsnapshot.replay.restage.dev/open"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("get restage -A lacks %s:\n%s", want, out)
@@ -85,7 +87,7 @@ func (v verbs) get(t *testing.T) {
 			t.Errorf("%s selects %q, want %q", selector, out, want)
 		}
 	}
-	if _, err := run(t.Context(), "", "kubectl", "-n", v.namespace, "get", "environments", "--field-selector=spec.speling=x"); err == nil ||
+	if _, err := kube.Run(t.Context(), "", "kubectl", "-n", v.namespace, "get", "environments", "--field-selector=spec.speling=x"); err == nil ||
 		!strings.Contains(err.Error(), "spec.snapshotName") {
 		t.Errorf("an unknown field: %v", err)
 	}
@@ -97,12 +99,12 @@ func (v verbs) watch(t *testing.T) {
 	defer cancel()
 	printed := make(chan string)
 	go func() {
-		out, _ := run(ctx, "", "kubectl", "-n", v.namespace, "get", "profiles", "-w", "--output-watch-events")
+		out, _ := kube.Run(ctx, "", "kubectl", "-n", v.namespace, "get", "profiles", "-w", "--output-watch-events")
 		printed <- out
 	}()
 	var out string
 	for seen := false; !seen; { // until the watch has begun and ended, objects come and go
-		mustApply(t, v.profile("seen"))
+		kube.MustApply(t, v.profile("seen"))
 		v.kubectl(t, "delete", "profile", "seen")
 		select {
 		case out = <-printed:
@@ -118,9 +120,9 @@ func (v verbs) watch(t *testing.T) {
 }
 
 func (v verbs) edit(t *testing.T) {
-	mustApply(t, v.profile("edited"))
+	kube.MustApply(t, v.profile("edited"))
 	editor := func(script string) (string, error) {
-		return run(t.Context(), "", "env", "KUBE_EDITOR=sed -i '"+script+"'", "kubectl", "-n", v.namespace, "edit", "profile", "edited")
+		return kube.Run(t.Context(), "", "env", "KUBE_EDITOR=sed -i '"+script+"'", "kubectl", "-n", v.namespace, "edit", "profile", "edited")
 	}
 	if out, err := editor(`s/^    speed: .*/    speed: "3"/`); err != nil || !strings.Contains(out, "edited") {
 		t.Errorf("edit: %s, error %v", out, err)
@@ -136,12 +138,12 @@ func (v verbs) edit(t *testing.T) {
 }
 
 func (v verbs) diff(t *testing.T) {
-	mustApply(t, v.profile("differing"))
-	if out, err := run(t.Context(), v.profile("differing"), "kubectl", "diff", "-f", "-"); err != nil || out != "" {
+	kube.MustApply(t, v.profile("differing"))
+	if out, err := kube.Run(t.Context(), v.profile("differing"), "kubectl", "diff", "-f", "-"); err != nil || out != "" {
 		t.Errorf("no difference: %s, error %v", out, err)
 	}
 	for _, args := range [][]string{{"diff", "-f", "-"}, {"diff", "--server-side", "--force-conflicts", "-f", "-"}} {
-		out, err := run(t.Context(), v.profile("differing", `"1"`, `"2"`), "kubectl", args...)
+		out, err := kube.Run(t.Context(), v.profile("differing", `"1"`, `"2"`), "kubectl", args...)
 		if err == nil || !strings.Contains(out, `-    speed: "1"`) || !strings.Contains(out, `+    speed: "2"`) {
 			t.Errorf("%v: %s, error %v", args, out, err)
 		}
@@ -150,8 +152,8 @@ func (v verbs) diff(t *testing.T) {
 }
 
 func (v verbs) replace(t *testing.T) {
-	mustApply(t, v.profile("replaced"))
-	if _, err := run(t.Context(), v.profile("replaced", `"1"`, `"4"`), "kubectl", "replace", "-f", "-"); err != nil {
+	kube.MustApply(t, v.profile("replaced"))
+	if _, err := kube.Run(t.Context(), v.profile("replaced", `"1"`, `"4"`), "kubectl", "replace", "-f", "-"); err != nil {
 		t.Error(err)
 	}
 	v.speed(t, "replaced", "4")
@@ -159,8 +161,8 @@ func (v verbs) replace(t *testing.T) {
 
 func (v verbs) prune(t *testing.T) {
 	profile := func(name string) string { return v.profile(name, "set: one", "set: pruned") }
-	mustApply(t, profile("kept")+"---"+profile("pruned"))
-	out := mustApply(t, profile("kept"), "--prune", "-l", "set=pruned", "--namespace", v.namespace,
+	kube.MustApply(t, profile("kept")+"---"+profile("pruned"))
+	out := kube.MustApply(t, profile("kept"), "--prune", "-l", "set=pruned", "--namespace", v.namespace,
 		"--prune-allowlist=replay.restage.dev/v1alpha1/ReplayProfile")
 	if !strings.Contains(out, "replayprofile.replay.restage.dev/pruned pruned") {
 		t.Errorf("apply --prune: %s", out)
@@ -173,7 +175,7 @@ func (v verbs) prune(t *testing.T) {
 func (v verbs) applySet(t *testing.T) {
 	apply := func(manifest string) {
 		t.Helper()
-		_, err := run(t.Context(), manifest, "env", "KUBECTL_APPLYSET=true", "kubectl", "-n", v.namespace, "apply", "-f", "-", "--prune", "--applyset=configmaps/ours")
+		_, err := kube.Run(t.Context(), manifest, "env", "KUBECTL_APPLYSET=true", "kubectl", "-n", v.namespace, "apply", "-f", "-", "--prune", "--applyset=configmaps/ours")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +189,7 @@ func (v verbs) applySet(t *testing.T) {
 
 // describe shows the events that the operator wrote; the phase can be selected and waited for.
 func (v verbs) describe(t *testing.T) {
-	mustApply(t, strings.Replace(inNamespace(replayManifest, v.namespace, "NAME", "told"), "timeout: 1h", "timeout: 3s", 1))
+	kube.MustApply(t, strings.Replace(inNamespace(replayManifest, v.namespace, "NAME", "told"), "timeout: 1h", "timeout: 3s", 1))
 	v.kubectl(t, "wait", "--for=jsonpath={.status.phase}=Error", "trafficreplay/told", "--timeout=120s")
 	if out := v.kubectl(t, "get", "replays", "--field-selector=status.phase=Error,spec.snapshotName=open", "-o", "name"); out != "trafficreplay.replay.restage.dev/told" {
 		t.Errorf("status.phase=Error selects %q", out)
@@ -195,7 +197,7 @@ func (v verbs) describe(t *testing.T) {
 	if out := v.kubectl(t, "get", "replay", "told"); !strings.Contains(out, "Error: Timeout") {
 		t.Errorf("get prints\n%s", out)
 	}
-	eventually(t, time.Minute, "describe shows the events", func() (bool, string) {
+	kube.Eventually(t, time.Minute, "describe shows the events", func() (bool, string) {
 		out := v.kubectl(t, "describe", "trafficreplay", "told")
 		_, events, found := strings.Cut(out, "Events:")
 		return found && strings.Contains(events, "Started") && strings.Contains(events, "Timeout"), out

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // nodeWatch is a capture on the node of what one pod begins to say.
@@ -43,7 +45,7 @@ func watchNode(t *testing.T, podIP string) *nodeWatch {
 	if err := w.tcpdump.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "tcpdump listens", func() (bool, string) {
+	kube.Eventually(t, 10*time.Second, "tcpdump listens", func() (bool, string) {
 		said := w.said(t)
 		return strings.Contains(said, "listening on"), said
 	})

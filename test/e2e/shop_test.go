@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // shop is the demo's application in a namespace of its own, its front being recorded.
@@ -21,24 +23,24 @@ type shop struct {
 // openShop deploys the application, changed as asked, and waits until its front is recorded.
 func openShop(t *testing.T, changes ...string) *shop {
 	t.Helper()
-	s := &shop{namespace: namespace(t, "e2e")}
-	mustApply(t, strings.NewReplacer(changes...).Replace(demoManifest(t, "shop.yaml", s.namespace)))
+	s := &shop{namespace: kube.Namespace(t, "e2e")}
+	kube.MustApply(t, strings.NewReplacer(changes...).Replace(kube.DemoManifest(t, "shop.yaml", s.namespace)))
 	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")
-	mustApply(t, demoManifest(t, "profile.yaml", s.namespace))
+	kube.MustApply(t, kube.DemoManifest(t, "profile.yaml", s.namespace))
 	return s
 }
 
 func (s *shop) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
-	return kubectl(t, append([]string{"-n", s.namespace}, args...)...)
+	return kube.Kubectl(t, append([]string{"-n", s.namespace}, args...)...)
 }
 
 // visit runs the shoppers: about 1,100 requests.
 func (s *shop) visit(t *testing.T) {
 	t.Helper()
-	mustApply(t, demoManifest(t, "shoppers.yaml", s.namespace))
+	kube.MustApply(t, kube.DemoManifest(t, "shoppers.yaml", s.namespace))
 	s.kubectl(t, "wait", "--for=condition=Complete", "job/shoppers", "--timeout=180s")
 }
 
@@ -56,7 +58,7 @@ func (s *shop) client(t *testing.T, name, script string) string {
 func (s *shop) snapshot(t *testing.T, name string) {
 	t.Helper()
 	changes := strings.NewReplacer("name: monday", "name: "+name, "last: 1m", "last: 15m")
-	mustApply(t, changes.Replace(demoManifest(t, "snapshot.yaml", s.namespace)))
+	kube.MustApply(t, changes.Replace(kube.DemoManifest(t, "snapshot.yaml", s.namespace)))
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficsnapshot/"+name, "--timeout=60s")
 }
 
@@ -70,10 +72,10 @@ func (s *shop) closeBack(t *testing.T) {
 // replay creates a replay of a snapshot from a manifest of the demo.
 func (s *shop) replay(t *testing.T, manifest, oldName, name, snapshot string) {
 	t.Helper()
-	m := demoManifest(t, manifest, s.namespace)
+	m := kube.DemoManifest(t, manifest, s.namespace)
 	m = strings.ReplaceAll(m, "name: "+oldName+"\n", "name: "+name+"\n")
 	m = strings.ReplaceAll(m, "snapshotName: monday", "snapshotName: "+snapshot)
-	mustApply(t, m)
+	kube.MustApply(t, m)
 }
 
 // live is what no replay may change of the front: its generation and its pods with their restarts.
@@ -150,7 +152,7 @@ func (r replayStatus) passed(t *testing.T) {
 // underway waits until a tenth of the requests has been sent.
 func (s *shop) underway(t *testing.T, name string) {
 	t.Helper()
-	eventually(t, 2*time.Minute, name+" is under way", func() (bool, string) {
+	kube.Eventually(t, 2*time.Minute, name+" is under way", func() (bool, string) {
 		p := s.status(t, name).Progress
 		return p.Percent >= 10 && p.Percent < 90, fmt.Sprintf("%+v", p)
 	})

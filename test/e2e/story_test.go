@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // TestStory records a real application, takes its back end away and replays the recording, undisturbed and disturbed.
@@ -33,7 +35,7 @@ func TestStory(t *testing.T) {
 	before := s.live(t)
 
 	t.Run("records", func(t *testing.T) {
-		records := kubectl(t, "get", "--raw", fmt.Sprintf(
+		records := kube.Kubectl(t, "get", "--raw", fmt.Sprintf(
 			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficsnapshots/monday/records?limit=10000", s.namespace))
 		lines := strings.Split(records, "\n")
 		if len(lines) < 1000 {
@@ -60,7 +62,7 @@ func TestStory(t *testing.T) {
 	t.Run("same image", func(t *testing.T) {
 		s.replay(t, "replay-same.yaml", "same-image", "same", "monday")
 		s.finished(t, "same").passed(t)
-		kubectl(t, "-n", s.namespace, "wait", "--for=condition=Passed", "trafficreplay/same", "--timeout=1s")
+		kube.Kubectl(t, "-n", s.namespace, "wait", "--for=condition=Passed", "trafficreplay/same", "--timeout=1s")
 	})
 
 	t.Run("changed image", func(t *testing.T) {
@@ -74,7 +76,7 @@ func TestStory(t *testing.T) {
 				t.Errorf("the message does not name %s: %s", endpoint, message)
 			}
 		}
-		report := kubectl(t, "get", "--raw", fmt.Sprintf(
+		report := kube.Kubectl(t, "get", "--raw", fmt.Sprintf(
 			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficreplays/changed/report", s.namespace))
 		if !strings.Contains(report, "/store") {
 			t.Error("the report does not name /store")
@@ -84,7 +86,7 @@ func TestStory(t *testing.T) {
 	t.Run("controller killed", func(t *testing.T) {
 		s.replay(t, "replay-same.yaml", "same-image", "orphaned", "monday")
 		s.underway(t, "orphaned")
-		kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
+		kube.Kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
 		s.finished(t, "orphaned").passed(t)
 	})
 
@@ -112,7 +114,7 @@ func TestStory(t *testing.T) {
 func (s *shop) responderDeleted(t *testing.T) {
 	s.replay(t, "replay-same.yaml", "same-image", "muted", "monday")
 	var address, clone string
-	eventually(t, 2*time.Minute, "the clone runs", func() (bool, string) {
+	kube.Eventually(t, 2*time.Minute, "the clone runs", func() (bool, string) {
 		address = s.kubectl(t, "get", "service", "muted-responder", "--ignore-not-found", "-o", "jsonpath={.spec.clusterIP}")
 		clone = s.kubectl(t, "get", "pods", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=workload",
 			"-o", "jsonpath={.items[*].status.podIP}")

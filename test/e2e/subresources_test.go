@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // TestSubresources uploads what was recorded as another snapshot, replays that, cancels a replay, and follows the log of one for longer
@@ -20,23 +22,23 @@ func TestSubresources(t *testing.T) {
 	s.client(t, "visitor", `for i in 1 2 3 4 5; do curl -sS -d "hello $i" http://front:9898/echo; done`)
 	s.snapshot(t, "small")
 	create := func(name, rest string) {
-		mustApply(t, strings.NewReplacer("NS", s.namespace, "name: bad", "name: "+name).Replace(badHeader)+rest+"\n")
+		kube.MustApply(t, strings.NewReplacer("NS", s.namespace, "name: bad", "name: "+name).Replace(badHeader)+rest+"\n")
 	}
 	path := func(resource string) string {
 		return "/apis/replay.restage.dev/v1alpha1/namespaces/" + s.namespace + "/" + resource
 	}
 
 	t.Run("upload", func(t *testing.T) {
-		recorded := kubectl(t, "get", "--raw", path("trafficsnapshots/small/records")) + "\n"
+		recorded := kube.Kubectl(t, "get", "--raw", path("trafficsnapshots/small/records")) + "\n"
 		file := filepath.Join(t.TempDir(), "small.ndjson")
 		if err := os.WriteFile(file, []byte(recorded), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		create("copy", "kind: TrafficSnapshot\nspec: {workloadRef: {name: front}, upload: {}}")
 		s.kubectl(t, "wait", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=AwaitingUpload`, "trafficsnapshot/copy", "--timeout=30s")
-		kubectl(t, "create", "--raw", path("trafficsnapshots/copy/upload"), "-f", file)
+		kube.Kubectl(t, "create", "--raw", path("trafficsnapshots/copy/upload"), "-f", file)
 		s.kubectl(t, "wait", "--for=condition=Ready", "trafficsnapshot/copy", "--timeout=60s")
-		if uploaded := kubectl(t, "get", "--raw", path("trafficsnapshots/copy/records")) + "\n"; uploaded != recorded {
+		if uploaded := kube.Kubectl(t, "get", "--raw", path("trafficsnapshots/copy/records")) + "\n"; uploaded != recorded {
 			t.Errorf("recorded was\n%.2000s\nthe upload reads\n%.2000s", recorded, uploaded)
 		}
 	})
@@ -53,7 +55,7 @@ func TestSubresources(t *testing.T) {
 	t.Run("cancel", func(t *testing.T) {
 		mocks("unwanted", "10m")
 		s.kubectl(t, "wait", "--for=condition=Running", "trafficreplay/unwanted", "--timeout=120s")
-		if _, err := run(t.Context(), `{"reason": "the build was withdrawn"}`, "kubectl", "create", "--raw", path("trafficreplays/unwanted/cancel"), "-f", "-"); err != nil {
+		if _, err := kube.Run(t.Context(), `{"reason": "the build was withdrawn"}`, "kubectl", "create", "--raw", path("trafficreplays/unwanted/cancel"), "-f", "-"); err != nil {
 			t.Fatal(err)
 		}
 		status := s.finished(t, "unwanted")
@@ -63,7 +65,7 @@ func TestSubresources(t *testing.T) {
 		if names := s.kubectl(t, "get", "trafficreplays", "--field-selector=status.phase=Cancelled", "-o", "name"); !strings.HasSuffix(names, "/unwanted") {
 			t.Errorf("cancelled are %q", names)
 		}
-		if _, err := run(t.Context(), `{}`, "kubectl", "create", "--raw", path("trafficreplays/unwanted/cancel"), "-f", "-"); err == nil || !strings.Contains(err.Error(), "ended") {
+		if _, err := kube.Run(t.Context(), `{}`, "kubectl", "create", "--raw", path("trafficreplays/unwanted/cancel"), "-f", "-"); err == nil || !strings.Contains(err.Error(), "ended") {
 			t.Errorf("cancelling what has ended: %v", err)
 		}
 	})
@@ -71,7 +73,7 @@ func TestSubresources(t *testing.T) {
 	t.Run("log", func(t *testing.T) {
 		mocks("long", "75s")
 		began := time.Now()
-		log := kubectl(t, "get", "--raw", path("trafficreplays/long/log?follow=true"))
+		log := kube.Kubectl(t, "get", "--raw", path("trafficreplays/long/log?follow=true"))
 		if took := time.Since(began); took < 70*time.Second {
 			t.Errorf("the log broke off after %s", took)
 		}

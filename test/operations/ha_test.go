@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/restage-dev/restage/test/kube"
 	"github.com/restage-dev/restage/test/stream"
 )
 
@@ -41,8 +42,8 @@ func TestHighAvailability(t *testing.T) {
 	}
 	for range rollouts {
 		before := objects.Writes()
-		kubectl(t, "", "-n", system, "rollout", "restart", apiserver)
-		kubectl(t, "", "-n", system, "rollout", "status", apiserver, "--timeout=5m")
+		kube.Kubectl(t, "-n", system, "rollout", "restart", apiserver)
+		kube.Kubectl(t, "-n", system, "rollout", "status", apiserver, "--timeout=5m")
 		awaitPods(t, 3)
 		t.Logf("%d writes during a rollout", objects.Writes()-before)
 		if objects.Writes() == before {
@@ -52,7 +53,7 @@ func TestHighAvailability(t *testing.T) {
 	stop()
 	group.Wait()
 	for _, watcher := range watchers {
-		eventually(t, "the watcher has seen all", func() bool { return watcher.Complete(objects) })
+		kube.Eventually(t, patience, "the watcher has seen all", func() (bool, string) { return watcher.Complete(objects), "" })
 	}
 	t.Logf("%d writes in all, none failed", objects.Writes())
 }
@@ -60,8 +61,8 @@ func TestHighAvailability(t *testing.T) {
 // makeEtcdSecret makes what the servers, and in this test etcd as well, prove themselves with.
 func makeEtcdSecret(t *testing.T) {
 	t.Helper()
-	kubectl(t, "", "apply", "-f", "../../artifacts/base/namespace.yaml")
+	kube.Kubectl(t, "apply", "-f", "../../artifacts/base/namespace.yaml")
 	cert, key := certificate(t)
-	kubectl(t, kubectl(t, "", "-n", system, "create", "secret", "generic", "restage-etcd-client", "--type=kubernetes.io/tls",
-		"--from-file=ca.crt="+cert, "--from-file=tls.crt="+cert, "--from-file=tls.key="+key, "--dry-run=client", "-o", "yaml"), "apply", "-f", "-")
+	kube.MustApply(t, kube.Kubectl(t, "-n", system, "create", "secret", "generic", "restage-etcd-client", "--type=kubernetes.io/tls",
+		"--from-file=ca.crt="+cert, "--from-file=tls.crt="+cert, "--from-file=tls.key="+key, "--dry-run=client", "-o", "yaml"))
 }

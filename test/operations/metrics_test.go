@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // Who has the role, and nobody else, reads the metrics. The levels of the cluster's own priority and fairness are among them.
@@ -19,29 +21,26 @@ func TestMetrics(t *testing.T) {
 	scrape := func() string {
 		runs++
 		pod := fmt.Sprint("scraper-", runs)
-		kubectl(t, "", "-n", namespace, "run", pod, "--restart=Never", "--image-pull-policy=IfNotPresent", "--image=localhost/restage/client:dev",
+		kube.Kubectl(t, "-n", namespace, "run", pod, "--restart=Never", "--image-pull-policy=IfNotPresent", "--image=localhost/restage/client:dev",
 			"--command", "--", "/bin/sh", "-c", `curl -sSk -w '\nstatus %{http_code}\n' -H "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)" https://restage-apiserver.restage-system.svc/metrics`)
-		kubectl(t, "", "-n", namespace, "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/"+pod, "--timeout=2m")
-		return kubectl(t, "", "-n", namespace, "logs", pod)
+		kube.Kubectl(t, "-n", namespace, "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/"+pod, "--timeout=2m")
+		return kube.Kubectl(t, "-n", namespace, "logs", pod)
 	}
 	if out := scrape(); !strings.Contains(out, "status 403") {
 		t.Errorf("without the role: %.500s", out)
 	}
-	t.Cleanup(func() { cleanUp(t, "delete", "clusterrolebinding", binding) })
-	kubectl(t, "", "create", "clusterrolebinding", binding, "--clusterrole=restage-metrics-reader", "--serviceaccount="+namespace+":default")
-	var missing string
-	defer func() { t.Logf("missing: %q", missing) }()
-	eventually(t, "all metrics", func() bool {
+	t.Cleanup(func() { kube.CleanUp(t, cleanUpTime, "delete", "clusterrolebinding", binding) })
+	kube.Kubectl(t, "create", "clusterrolebinding", binding, "--clusterrole=restage-metrics-reader", "--serviceaccount="+namespace+":default")
+	kube.Eventually(t, patience, "all metrics", func() (bool, string) {
 		out := scrape()
-		for _, missing = range []string{
+		for _, want := range []string{
 			"status 200", "apiserver_flowcontrol_nominal_limit_seats{priority_level=\"workload-low\"}",
 			"restage_apiserver_backup_total{result=\"success\"} 1", "restage_apiserver_etcd_db_quota_bytes{", "restage_apiserver_etcd_alarm{type=\"NOSPACE\"} 0",
 		} {
-			if !strings.Contains(out, missing) {
-				return false
+			if !strings.Contains(out, want) {
+				return false, "missing " + want
 			}
 		}
-		missing = ""
-		return true
+		return true, ""
 	})
 }

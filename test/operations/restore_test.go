@@ -6,7 +6,6 @@
 package operations
 
 import (
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	replayclient "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
+	"github.com/restage-dev/restage/test/kube"
 )
 
 // The default installation, backed up and restored as the documentation says.
@@ -24,18 +24,18 @@ func TestBackupAndRestore(t *testing.T) {
 	install(t, "../../artifacts/dev")
 	profiles := client(t).ReplayV1alpha1().ReplayProfiles(namespace)
 	kept := create(t, profiles, "kept")
-	kubectl(t, "", "-n", system, "exec", apiserver, "--", "/restage-apiserver", "backup",
+	kube.Kubectl(t, "-n", system, "exec", apiserver, "--", "/restage-apiserver", "backup",
 		"--data-dir=/var/lib/restage/etcd", "--to=file:///var/lib/restage/backups")
 	later := create(t, profiles, "later")
 
-	kubectl(t, "", "-n", system, "scale", apiserver, "--replicas=0")
+	kube.Kubectl(t, "-n", system, "scale", apiserver, "--replicas=0")
 	awaitPods(t, 0)
 	job := strings.NewReplacer("restage/apiserver:v0.1.0", "localhost/restage/apiserver:dev", "- restore\n", "- restore\n        - --move-aside\n").
-		Replace(kubectl(t, "", "kustomize", "../../artifacts/restore"))
-	kubectl(t, job, "apply", "-f", "-")
-	kubectl(t, "", "-n", system, "wait", "--for=condition=Complete", "job/restage-restore", "--timeout=3m")
-	kubectl(t, "", "-n", system, "delete", "job", "restage-restore")
-	kubectl(t, "", "-n", system, "scale", apiserver, "--replicas=1")
+		Replace(kube.Kubectl(t, "kustomize", "../../artifacts/restore"))
+	kube.MustApply(t, job)
+	kube.Kubectl(t, "-n", system, "wait", "--for=condition=Complete", "job/restage-restore", "--timeout=3m")
+	kube.Kubectl(t, "-n", system, "delete", "job", "restage-restore")
+	kube.Kubectl(t, "-n", system, "scale", apiserver, "--replicas=1")
 	awaitServer(t)
 
 	restored, err := profiles.Get(t.Context(), "kept", metav1.GetOptions{})
@@ -91,15 +91,18 @@ func expired(t *testing.T, profiles replayclient.ReplayProfileInterface, version
 func refusesAnotherStore(t *testing.T) {
 	t.Helper()
 	const configMap = "configmap/restage-apiserver-store"
-	id := kubectl(t, "", "-n", system, "get", configMap, "-o", "jsonpath={.data.id}")
+	id := kube.Kubectl(t, "-n", system, "get", configMap, "-o", "jsonpath={.data.id}")
 	mark := func(id string) {
-		kubectl(t, "", "-n", system, "patch", configMap, "-p", `{"data":{"id":"`+id+`"}}`)
-		kubectl(t, "", "-n", system, "delete", "pod", "-l", "app.kubernetes.io/name=restage-apiserver", "--grace-period=1")
+		kube.Kubectl(t, "-n", system, "patch", configMap, "-p", `{"data":{"id":"`+id+`"}}`)
+		kube.Kubectl(t, "-n", system, "delete", "pod", "-l", "app.kubernetes.io/name=restage-apiserver", "--grace-period=1")
 	}
 	mark("another")
-	eventually(t, "the server says why it does not start", func() bool {
-		out, _ := exec.Command("kubectl", "-n", system, "logs", apiserver).CombinedOutput()
-		return strings.Contains(string(out), "store another was here, this one is "+id) && strings.Contains(string(out), "delete ConfigMap restage-system/restage-apiserver-store")
+	kube.Eventually(t, patience, "the server says why it does not start", func() (bool, string) {
+		out, err := kube.Run(t.Context(), "", "kubectl", "-n", system, "logs", apiserver)
+		if err != nil {
+			return false, err.Error()
+		}
+		return strings.Contains(out, "store another was here, this one is "+id) && strings.Contains(out, "delete ConfigMap restage-system/restage-apiserver-store"), out
 	})
 	mark(id)
 	awaitServer(t)
