@@ -2,7 +2,7 @@
 # Copyright 2026 The Restage Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# e2e-operations.sh [FLAG...] : what docs/operations.md says about the server: backup and restore, metrics, and a rollout of three
+# e2e-operations.sh [FLAG...] : what the docs say about running the server: backup and restore, metrics, and a rollout of three
 # servers under a stream of writes and watches. The tests install and remove Restage, so it must not be on the cluster; without
 # one a throwaway cluster "operations" is started, and ended afterwards.
 set -euo pipefail

@@ -10,7 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// Who may view or edit a namespace sees no payload; the rest is as docs/subresources.md says.
+// Who may view or edit a namespace sees no payload; the rest is as docs/reference/subresources.md says.
 func TestRightsOfSubresources(t *testing.T) {
 	got := map[string][]string{}
 	for _, object := range manifests(t)["rbac-users.yaml"] {

@@ -3,7 +3,7 @@
 
 //go:build e2e
 
-// Package operations tests what docs/operations.md says, on a real cluster: hack/e2e-operations.sh. Each test installs Restage
+// Package operations tests what the docs say about running the server, on a real cluster: hack/e2e-operations.sh. Each test installs Restage
 // in its own way and removes it.
 package operations
 
