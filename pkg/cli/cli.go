@@ -13,6 +13,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/exit"
+	"github.com/restage-dev/restage/pkg/cli/replay"
 )
 
 // Run runs kubectl restage with arguments and returns its exit code.
@@ -51,7 +52,7 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
-	add(daily)
+	add(daily, replay.New(c, streams))
 	add(platform)
 	return root
 }

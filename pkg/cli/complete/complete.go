@@ -1,0 +1,202 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package complete tells a shell what may stand at the cursor: names and keys that are in the cluster. What cannot be read
+// within a moment is not offered.
+package complete
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/cli/cluster"
+	"github.com/restage-dev/restage/pkg/cli/workload"
+)
+
+const (
+	// patience is how long a shell waits for the cluster.
+	patience = 3 * time.Second
+	// most is how many names are offered.
+	most = 500
+)
+
+// deployments is the resource of workloads.
+var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+
+// Names offers the names of objects of ours, such as trafficreplays, as the first argument.
+func Names(c *cluster.Cluster, resource string) cobra.CompletionFunc {
+	return first(named(c, v1alpha1.SchemeGroupVersion.WithResource(resource), ""))
+}
+
+// MoreNames is Names for each argument, without those that are there already.
+func MoreNames(c *cluster.Cluster, resource string) cobra.CompletionFunc {
+	names := named(c, v1alpha1.SchemeGroupVersion.WithResource(resource), "")
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		found, directive := names(cmd, args, toComplete)
+		return slices.DeleteFunc(found, func(name cobra.Completion) bool { return slices.Contains(args, name) }), directive
+	}
+}
+
+// NamesOf offers the names of objects of ours as the value of a flag.
+func NamesOf(c *cluster.Cluster, resource string) cobra.CompletionFunc {
+	return named(c, v1alpha1.SchemeGroupVersion.WithResource(resource), "")
+}
+
+// Classes offers EnvironmentClasses as the value of a flag.
+func Classes(c *cluster.Cluster) cobra.CompletionFunc { return NamesOf(c, "environmentclasses") }
+
+// Workload offers workloads as deploy/NAME, as the first argument.
+func Workload(c *cluster.Cluster) cobra.CompletionFunc {
+	return first(named(c, deployments, "deploy/"))
+}
+
+// WorkloadOf offers workloads as deploy/NAME, as the value of a flag.
+func WorkloadOf(c *cluster.Cluster) cobra.CompletionFunc { return named(c, deployments, "deploy/") }
+
+// Containers offers the containers of the workload that the flag --workload names, each with a suffix such as "=".
+func Containers(c *cluster.Cluster, suffix string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		texts, err := cmd.Flags().GetStringSlice("workload")
+		if err != nil || len(texts) != 1 {
+			return nil, directive
+		}
+		ref, err := workload.Parse(texts[0])
+		if err != nil {
+			return nil, directive
+		}
+		object := get(cmd.Context(), c, deployments, ref.Name)
+		if object == nil {
+			return nil, directive
+		}
+		containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+		var names []cobra.Completion
+		for _, container := range containers {
+			if fields, ok := container.(map[string]any); ok {
+				name, _ := fields["name"].(string)
+				names = append(names, name+suffix)
+			}
+		}
+		return names, directive
+	}
+}
+
+// Slices offers the keys of the slices of a snapshot in one direction, both when it is empty. Which snapshot it is, is told by
+// the function from the command line; it returns "" when that is not known yet.
+func Slices(c *cluster.Cluster, snapshot func(cmd *cobra.Command, args []string) string, direction v1alpha1.Direction) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		name := snapshot(cmd, args)
+		if name == "" {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		object := get(cmd.Context(), c, v1alpha1.SchemeGroupVersion.WithResource("trafficsnapshots"), name)
+		if object == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		found, _, _ := unstructured.NestedSlice(object.Object, "status", "slices")
+		var keys []cobra.Completion
+		for _, slice := range found {
+			fields, ok := slice.(map[string]any)
+			if !ok || direction != "" && fields["direction"] != string(direction) {
+				continue
+			}
+			key, _ := fields["key"].(string)
+			keys = append(keys, key)
+		}
+		return keys, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// SnapshotFlag is the snapshot that the flag --snapshot names.
+func SnapshotFlag(cmd *cobra.Command, _ []string) string {
+	name, err := cmd.Flags().GetString("snapshot")
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// FirstArgument is the snapshot that the first argument names.
+func FirstArgument(_ *cobra.Command, args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// Flag registers the completion of a flag that the command has.
+func Flag(cmd *cobra.Command, flag string, function cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, function); err != nil {
+		panic(err) // a mistake in the program: there is no such flag
+	}
+}
+
+func first(function cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return function(cmd, args, toComplete)
+	}
+}
+
+func named(c *cluster.Cluster, resource schema.GroupVersionResource, prefix string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var names []cobra.Completion
+		for _, name := range List(cmd.Context(), c, resource) {
+			names = append(names, prefix+name)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// List returns the names of the objects of a resource in the namespace; none when they cannot be read in a moment.
+func List(ctx context.Context, c *cluster.Cluster, resource schema.GroupVersionResource) []string {
+	client, err := c.Dynamic()
+	if err != nil {
+		return nil
+	}
+	namespace, err := c.Namespace()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if resource.Resource == "environmentclasses" {
+		namespace = metav1.NamespaceAll // they are of the cluster
+	}
+	list, err := client.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: most})
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].GetName()
+	}
+	return names
+}
+
+func get(ctx context.Context, c *cluster.Cluster, resource schema.GroupVersionResource, name string) *unstructured.Unstructured {
+	client, err := c.Dynamic()
+	if err != nil {
+		return nil
+	}
+	namespace, err := c.Namespace()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	object, err := client.Resource(resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil
+	}
+	return object
+}

@@ -1,0 +1,35 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package objects
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/cli/cluster"
+	"github.com/restage-dev/restage/pkg/cli/complete"
+)
+
+// maxNamed is how many names an error lists.
+const maxNamed = 10
+
+// Explain adds to the error of an object of ours that does not exist which ones do. Other errors, and nil, stay as they are.
+func Explain(ctx context.Context, c *cluster.Cluster, resource string, err error) error {
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	names := complete.List(ctx, c, v1alpha1.SchemeGroupVersion.WithResource(resource))
+	if len(names) == 0 {
+		return err
+	}
+	more := ""
+	if left := len(names) - maxNamed; left > 0 {
+		names, more = names[:maxNamed], fmt.Sprintf(" and %d more", left)
+	}
+	return fmt.Errorf("%w; there are %s%s", err, strings.Join(names, ", "), more)
+}
