@@ -19,7 +19,8 @@ import (
 const artifacts = "../../artifacts"
 
 // variables are those of the manifests.
-var variables = strings.NewReplacer("$(PROXY_IMAGE)", "restage/proxy:test", "$(ETCD_SERVERS)", "https://a:2379,https://b:2379")
+var variables = strings.NewReplacer("$(PROXY_IMAGE)", "restage/proxy:test", "$(ETCD_SERVERS)", "https://a:2379,https://b:2379",
+	"$(IMAGE_PULL_SECRETS)", "", "$(WATCH_NAMESPACES)", "")
 
 // decode finds the document of a kind in YAML.
 func decode(t *testing.T, text, kind string, into any) {

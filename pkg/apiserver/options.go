@@ -10,10 +10,12 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/validation"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 
 	"github.com/restage-dev/restage/pkg/admission"
@@ -49,7 +51,11 @@ type Options struct {
 	Namespace string
 	// ProxyImage is added to the pods of environments.
 	ProxyImage string
-	Forwarder  ForwarderOptions
+	// ImagePullSecrets are names of Secrets that the pods of environments pull images with.
+	ImagePullSecrets []string
+	// WatchNamespaces are those in which objects may be made; none means all.
+	WatchNamespaces []string
+	Forwarder       ForwarderOptions
 
 	api    API
 	codecs serializer.CodecFactory
@@ -106,6 +112,10 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"Namespace that the server runs in, where its CA and the ID of its store are kept. Default is the environment variable POD_NAMESPACE.")
 	flags.StringVar(&o.ProxyImage, "proxy-image", o.ProxyImage,
 		"Image of restage-proxy, which is compiled into the pods of environments.")
+	flags.StringSliceVar(&o.ImagePullSecrets, "image-pull-secrets", o.ImagePullSecrets,
+		"Names of Secrets that are compiled into the pods of environments to pull images with; they must be in the namespaces of the environments.")
+	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", o.WatchNamespaces,
+		"Namespaces in which the controller works; nothing can be made in others. Default is all.")
 	flags.StringVar(&o.Forwarder.Address, "forwarder-address", o.Forwarder.Address,
 		fmt.Sprintf("Address, host:port, of restage-forwarder. Default is its Service in the server's namespace, port %d.", wiring.ForwarderPort))
 	flags.StringVar(&o.Forwarder.CAFile, "forwarder-ca-file", o.Forwarder.CAFile,
@@ -158,6 +168,20 @@ func (o *Options) Validate() error {
 	for flag, value := range map[string]string{"namespace": o.Namespace, "proxy-image": o.ProxyImage} {
 		if value == "" {
 			errs = append(errs, fmt.Errorf("--%s must not be empty", flag))
+		}
+	}
+	for _, list := range []struct {
+		flag   string
+		values []string
+		valid  func(string) []string
+	}{
+		{"image-pull-secrets", o.ImagePullSecrets, validation.IsDNS1123Subdomain},
+		{"watch-namespaces", o.WatchNamespaces, validation.IsDNS1123Label},
+	} {
+		for _, value := range list.values {
+			if problems := list.valid(value); len(problems) > 0 {
+				errs = append(errs, fmt.Errorf("--%s: %q: %s", list.flag, value, strings.Join(problems, "; ")))
+			}
 		}
 	}
 	if _, _, err := net.SplitHostPort(o.Forwarder.Address); o.Forwarder.Address != "" && err != nil {

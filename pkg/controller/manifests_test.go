@@ -36,7 +36,7 @@ func manifests(t *testing.T) map[string][]runtime.Object {
 	decoder := serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
 	found := map[string][]runtime.Object{}
 	err := filepath.WalkDir(artifacts, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Base(path) == "kustomization.yaml" || filepath.Ext(path) != ".yaml" {
+		if err != nil || entry.IsDir() || strings.HasPrefix(filepath.Base(path), "kustomiz") || filepath.Ext(path) != ".yaml" {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -88,11 +88,7 @@ func TestControllerKnowsItsFlags(t *testing.T) {
 	var replacements []string
 	c := deployment.Spec.Template.Spec.Containers[0]
 	for _, variable := range c.Env {
-		value := "image:1"
-		if variable.Name == "IMAGE_PULL_POLICY" {
-			value = "Never"
-		}
-		replacements = append(replacements, "$("+variable.Name+")", value)
+		replacements = append(replacements, "$("+variable.Name+")", variable.Value)
 	}
 	var args []string
 	for _, arg := range c.Args {

@@ -12,9 +12,11 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -27,11 +29,22 @@ type Options struct {
 	// Images of what the controller deploys.
 	ProxyImage, ResponderImage, GeneratorImage, ForwarderImage string
 	ImagePullPolicy                                            string
+	ImagePullSecrets                                           []string // names of Secrets in the namespaces of the pods
 	ForwarderStorageURL                                        string
 	ForwarderAddress                                           string // host:port
 	ForwarderTokenFile                                         string
 	HealthAddress                                              string // host:port
+	ClusterName                                                string // in reports; may be empty
+	Injection                                                  string // InjectionWorkload or InjectionManual
+	WatchNamespaces                                            []string
+	PriorityClassName                                          string // of the forwarder
 }
+
+// Who puts recording proxies into workloads.
+const (
+	InjectionWorkload = "workload"
+	InjectionManual   = "manual"
+)
 
 // AddFlags adds the flags of the controller with their defaults.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
@@ -45,6 +58,11 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ForwarderStorageURL, "forwarder-storage-url", "", "where the forwarder keeps traffic, snapshots and reports: file:///directory or s3://bucket?region=name (default: on its own volume)")
 	flags.StringVar(&o.ForwarderAddress, "forwarder-address", "", "host:port of the forwarder (default "+forwarder.Name+".<namespace>.svc:"+strconv.Itoa(wiring.ForwarderPort)+")")
 	flags.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
+	flags.StringSliceVar(&o.ImagePullSecrets, "image-pull-secrets", nil, "names of Secrets that all pods which the controller makes or changes pull images with; they must be in the namespaces of the pods")
+	flags.StringVar(&o.ClusterName, "cluster-name", "", "name of this cluster in reports")
+	flags.StringVar(&o.Injection, "injection", InjectionWorkload, "workload: recording proxies are put into the templates of captured workloads; manual: workloads are never changed, templates are injected with kubectl restage inject")
+	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", nil, "namespaces whose objects and workloads the controller works with (default all)")
+	flags.StringVar(&o.PriorityClassName, "priority-class-name", "", "PriorityClass of the forwarder")
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez and /readyz")
 }
 
@@ -69,6 +87,14 @@ func (o *Options) complete() error {
 	default:
 		errs = append(errs, fmt.Errorf("--image-pull-policy %q: must be Always, IfNotPresent or Never", o.ImagePullPolicy))
 	}
+	if o.Injection == "" {
+		o.Injection = InjectionWorkload
+	}
+	if o.Injection != InjectionWorkload && o.Injection != InjectionManual {
+		errs = append(errs, fmt.Errorf("--injection %q: must be %s or %s", o.Injection, InjectionWorkload, InjectionManual))
+	}
+	errs = append(errs, checkNames("--image-pull-secrets", validation.IsDNS1123Subdomain, o.ImagePullSecrets),
+		checkNames("--watch-namespaces", validation.IsDNS1123Label, o.WatchNamespaces))
 	if storage, err := url.Parse(o.ForwarderStorageURL); o.ForwarderStorageURL != "" && (err != nil || storage.Scheme == "") {
 		errs = append(errs, fmt.Errorf("--forwarder-storage-url %q: must be a URL such as s3://bucket?region=name", o.ForwarderStorageURL))
 	}
@@ -77,6 +103,17 @@ func (o *Options) complete() error {
 	}
 	if _, _, err := net.SplitHostPort(o.ForwarderAddress); err != nil {
 		errs = append(errs, fmt.Errorf("--forwarder-address %q: must be host:port", o.ForwarderAddress))
+	}
+	return errors.Join(errs...)
+}
+
+// checkNames returns a mistake for each value that is no name.
+func checkNames(flag string, valid func(string) []string, values []string) error {
+	var errs []error
+	for _, value := range values {
+		if problems := valid(value); len(problems) > 0 {
+			errs = append(errs, fmt.Errorf("%s %q: %s", flag, value, strings.Join(problems, "; ")))
+		}
 	}
 	return errors.Join(errs...)
 }
