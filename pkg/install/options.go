@@ -1,0 +1,71 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package install renders the manifests of an installation from the kustomizations in artifacts and from options. The same options
+// give the same bytes.
+package install
+
+// DefaultNamespace is where Restage runs unless another is chosen.
+const DefaultNamespace = "restage-system"
+
+// Injection says who puts recording proxies into workloads.
+type Injection string
+
+const (
+	// InjectionWorkload has the controller patch the templates of annotated and captured workloads.
+	InjectionWorkload Injection = "workload"
+	// InjectionManual leaves the controller without the right to patch a workload: templates are injected in Git, with
+	// kubectl restage inject.
+	InjectionManual Injection = "manual"
+)
+
+// Options of an installation. The names in a values file and in the Helm chart are the JSON names; the flags are the same in lower
+// case with dashes. What is empty has its default.
+type Options struct {
+	// ClusterName is written into reports, so that those of several clusters can be told apart. At most 253 characters; empty for none.
+	ClusterName string `json:"clusterName"`
+	// Namespace of Restage itself.
+	Namespace string `json:"namespace"`
+	// Registry is put before the names of all images, such as registry.example/mirror.
+	Registry string `json:"registry"`
+	// Tag of all images; empty for that of the release.
+	Tag string `json:"tag"`
+	// ImagePullPolicy of all images: Always, IfNotPresent or Never.
+	ImagePullPolicy string `json:"imagePullPolicy"`
+	// ImagePullSecrets are names of Secrets, in our namespace and in those of workloads, which every pod of ours and every pod that
+	// gets our proxy pulls with.
+	ImagePullSecrets []string `json:"imagePullSecrets"`
+	// StorageURL is where the forwarder keeps traffic, snapshots and reports; empty for its own volume.
+	StorageURL string `json:"storageURL"`
+	// HA runs several servers, on the etcd that EtcdServers name, and a second controller.
+	HA bool `json:"ha"`
+	// EtcdServers are the addresses of an etcd of yours, with HA.
+	EtcdServers []string `json:"etcdServers"`
+	// KubeVersion is the version of the cluster, such as 1.37; empty for any that is supported.
+	KubeVersion string `json:"kubeVersion"`
+	// Injection says who puts recording proxies into workloads.
+	Injection Injection `json:"injection"`
+	// Namespaces are those whose workloads Restage may work with. With none it is all; with any, its rights on workloads end there.
+	Namespaces []string `json:"namespaces"`
+}
+
+// Defaults are the options of an installation that asks for nothing.
+func Defaults() Options {
+	return Options{Namespace: DefaultNamespace, Tag: DefaultTag, ImagePullPolicy: "IfNotPresent", Injection: InjectionWorkload}
+}
+
+// complete fills in what is empty.
+func (o Options) complete() Options {
+	d := Defaults()
+	for _, value := range []struct{ is, otherwise *string }{
+		{&o.Namespace, &d.Namespace}, {&o.Tag, &d.Tag}, {&o.ImagePullPolicy, &d.ImagePullPolicy},
+	} {
+		if *value.is == "" {
+			*value.is = *value.otherwise
+		}
+	}
+	if o.Injection == "" {
+		o.Injection = d.Injection
+	}
+	return o
+}
