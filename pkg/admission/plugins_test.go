@@ -17,6 +17,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 
 	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
 )
 
@@ -82,7 +84,9 @@ func TestConfigurationOfPlugins(t *testing.T) {
 func TestPluginsGetWhatTheyWant(t *testing.T) {
 	host := kubefake.NewClientset()
 	generic := genericinitializer.New(host, nil, informers.NewSharedInformerFactory(host, 0), authorizerfactory.NewAlwaysAllowAuthorizer(), nil, nil, nil, nil)
-	own := initializer.Initializer{ReplayClient: fake.NewSimpleClientset(), HostClient: host, ProxyImage: "restage/proxy:test"}
+	own := initializer.Initializer{
+		Reader: lookup.Reader{Client: fake.NewSimpleClientset()}, Workloads: workload.Source{Client: host}, ProxyImage: "restage/proxy:test",
+	}
 	for _, name := range ours {
 		if _, err := options().Plugins.InitPlugin(name, nil, admission.PluginInitializers{generic, own}); err != nil {
 			t.Error(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/admission"
 	"github.com/restage-dev/restage/pkg/admission/initializer"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 	"github.com/restage-dev/restage/pkg/certs"
@@ -24,7 +25,7 @@ import (
 )
 
 // config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
-func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.RecommendedConfig, error) {
+func (o *Options) config(ctx context.Context, host *Host, stored *watchCaches) (*genericapiserver.RecommendedConfig, error) {
 	c := genericapiserver.NewRecommendedConfig(o.codecs)
 	c.Serializer = newTextSerializer(o.api.Scheme, o.codecs)
 	c.SharedInformerFactory = host.Informers
@@ -53,7 +54,7 @@ func (o *Options) config(ctx context.Context, host *Host) (*genericapiserver.Rec
 		{"authentication", func() error { return o.Authentication.ApplyTo(&c.Authentication, c.SecureServing, c.OpenAPIConfig) }},
 		{"authorization", func() error { return o.Authorization.ApplyTo(&c.Authorization) }},
 		{"audit", func() error { return o.Audit.ApplyTo(&c.Config) }},
-		{"admission", func() error { return o.applyHostFeatures(ctx, c, host) }},
+		{"admission", func() error { return o.applyHostFeatures(ctx, c, host, stored) }},
 	} {
 		if err := part.apply(); err != nil {
 			return nil, fmt.Errorf("configuring %s: %w", part.name, err)
@@ -89,7 +90,7 @@ func (o *Options) applyServing(ctx context.Context, c *genericapiserver.Recommen
 }
 
 // applyHostFeatures switches off what the host lacks, then sets up flow control and the admission chain.
-func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.RecommendedConfig, host *Host) error {
+func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.RecommendedConfig, host *Host, stored *watchCaches) error {
 	absent, err := absentFeatures(ctx, host.Client)
 	if err != nil {
 		return err
@@ -111,7 +112,11 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 	if err != nil {
 		return fmt.Errorf("making the client of this server: %w", err)
 	}
+	workloads, err := host.workloads(!absent.Has(cachedWorkloads))
+	if err != nil {
+		return err
+	}
 	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate,
 		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
-		initializer.Initializer{ReplayClient: client, HostClient: host.Client, ProxyImage: o.ProxyImage})
+		initializer.Initializer{Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads, ProxyImage: o.ProxyImage})
 }

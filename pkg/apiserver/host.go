@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/restage-dev/restage/pkg/admission/workload"
 )
 
 // resync is how often informers hand out everything again. They need it for nothing.
@@ -48,4 +50,19 @@ func newHost(kubeconfig string) (*Host, error) {
 		return nil, fmt.Errorf("making the dynamic client of the host: %w", err)
 	}
 	return &Host{Client: client, Dynamic: dynamicClient, Informers: informers.NewSharedInformerFactory(client, resync)}, nil
+}
+
+// workloads returns what admission reads workloads with, from an informer where there is to be one. It must be called before
+// the informers start.
+func (h *Host) workloads(cached bool) (workload.Source, error) {
+	source := workload.Source{Client: h.Client}
+	if !cached {
+		return source, nil
+	}
+	deployments := h.Informers.Apps().V1().Deployments()
+	if err := deployments.Informer().SetTransform(workload.Trim); err != nil {
+		return source, fmt.Errorf("trimming Deployments: %w", err)
+	}
+	source.Cached = deployments.Lister()
+	return source, nil
 }

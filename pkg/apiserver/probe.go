@@ -19,14 +19,17 @@ import (
 )
 
 // dependence is a feature of ours that watches resources of the host. When it is on and cannot watch them, writes are
-// refused for ever: so it goes off when the host lacks them or we may not watch them.
+// refused for ever, or an informer complains for ever: so it goes off when the host lacks them or we may not watch them.
 type dependence struct {
 	feature   string
 	version   schema.GroupVersion
 	resources []string
 }
 
-const priorityAndFairness = "priority and fairness"
+const (
+	priorityAndFairness = "priority and fairness"
+	cachedWorkloads     = "reading workloads from a cache"
+)
 
 var dependences = []dependence{
 	{
@@ -43,6 +46,11 @@ var dependences = []dependence{
 		feature:   priorityAndFairness,
 		version:   schema.GroupVersion{Group: "flowcontrol.apiserver.k8s.io", Version: "v1"},
 		resources: []string{"flowschemas", "prioritylevelconfigurations"},
+	},
+	{
+		feature:   cachedWorkloads,
+		version:   schema.GroupVersion{Group: "apps", Version: "v1"},
+		resources: []string{"deployments"},
 	},
 }
 

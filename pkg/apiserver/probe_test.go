@@ -40,18 +40,20 @@ func TestFeaturesThatTheHostLacksGoOff(t *testing.T) {
 	policies := []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"}
 	mutating := []string{"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"}
 	flow := []string{"flowschemas", "prioritylevelconfigurations"}
-	const admissionV1, flowV1 = "admissionregistration.k8s.io/v1", "flowcontrol.apiserver.k8s.io/v1"
+	const admissionV1, flowV1, appsV1 = "admissionregistration.k8s.io/v1", "flowcontrol.apiserver.k8s.io/v1", "apps/v1"
+	apps := []string{"deployments"}
 	for name, test := range map[string]struct {
 		host *fake.Clientset
 		want []string
 	}{
-		"all there": {hostOf(map[string][]string{admissionV1: slices.Concat(policies, mutating), flowV1: flow}), nil},
-		"1.35":      {hostOf(map[string][]string{admissionV1: policies, flowV1: flow}), []string{admission.MutatingAdmissionPolicy}},
+		"all there": {hostOf(map[string][]string{admissionV1: slices.Concat(policies, mutating), flowV1: flow, appsV1: apps}), nil},
+		"1.35":      {hostOf(map[string][]string{admissionV1: policies, flowV1: flow, appsV1: apps}), []string{admission.MutatingAdmissionPolicy}},
 		"may not watch": {
-			hostOf(map[string][]string{admissionV1: slices.Concat(policies, mutating), flowV1: flow}, "watch mutatingadmissionpolicybindings", "list flowschemas"),
-			[]string{admission.MutatingAdmissionPolicy, priorityAndFairness},
+			hostOf(map[string][]string{admissionV1: slices.Concat(policies, mutating), flowV1: flow, appsV1: apps},
+				"watch mutatingadmissionpolicybindings", "list flowschemas", "list deployments"),
+			[]string{admission.MutatingAdmissionPolicy, priorityAndFairness, cachedWorkloads},
 		},
-		"nothing there": {hostOf(nil), []string{admission.MutatingAdmissionPolicy, admission.ValidatingAdmissionPolicy, priorityAndFairness}},
+		"nothing there": {hostOf(nil), []string{admission.MutatingAdmissionPolicy, admission.ValidatingAdmissionPolicy, priorityAndFairness, cachedWorkloads}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			absent, err := absentFeatures(t.Context(), test.host)

@@ -61,7 +61,8 @@ func (o *Options) Serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 }
 
 func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) error {
-	config, err := o.config(ctx, host)
+	stored := &watchCaches{scheme: o.api.Scheme}
+	config, err := o.config(ctx, host, stored)
 	if err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 	if err != nil {
 		return err
 	}
+	stored.storage.Store(&storage)
 	group := genericapiserver.NewDefaultAPIGroupInfo(replay.GroupName, o.api.Scheme, runtime.NewParameterCodec(o.api.Scheme), o.codecs)
 	group.NegotiatedSerializer = newTextSerializer(o.api.Scheme, o.codecs)
 	group.VersionedResourcesStorageMap, err = o.servedVersions(storage, config.EffectiveVersion)

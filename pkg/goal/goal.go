@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
+	"k8s.io/utils/lru"
 )
 
 const (
@@ -18,13 +19,16 @@ const (
 	maxExpression = 4096
 	// maxCost bounds one evaluation, in CEL's units: some hundred thousand elementary steps.
 	maxCost = 100_000
+	// maxKnown is the number of compiled expressions that are remembered.
+	maxKnown = 256
 	// variable is the one variable of an expression.
 	variable = "summary"
 )
 
 // Goal is a compiled expression. It may be used by several goroutines at once.
 type Goal struct {
-	program cel.Program
+	program  cel.Program
+	constant bool
 }
 
 // The environment costs a millisecond to make and never changes.
@@ -36,9 +40,25 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	)
 })
 
+// known are the expressions that were compiled last. The same goals come with every replay of a pipeline, and to compile one costs
+// more than to store the replay.
+var known = lru.New(maxKnown)
+
 // Compile checks an expression. Syntax errors, names and fields that do not exist, and results that are not
 // boolean are errors that say where and what.
 func Compile(expression string) (*Goal, error) {
+	if goal, ok := known.Get(expression); ok {
+		return goal.(*Goal), nil
+	}
+	goal, err := compile(expression)
+	if err != nil {
+		return nil, err
+	}
+	known.Add(expression, goal)
+	return goal, nil
+}
+
+func compile(expression string) (*Goal, error) {
 	if len(expression) > maxExpression {
 		return nil, fmt.Errorf("expression has %d bytes; at most %d are allowed", len(expression), maxExpression)
 	}
@@ -57,7 +77,7 @@ func Compile(expression string) (*Goal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Goal{program: program}, nil
+	return &Goal{program: program, constant: !mentions(ast, variable)}, nil
 }
 
 // Eval tells whether the goal holds. It fails when the expression cannot be computed, for example

@@ -4,6 +4,7 @@
 package goal
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -109,11 +110,27 @@ func TestIsConstant(t *testing.T) {
 		"summary == summary":     false,
 		"[1].exists(x, x > summary.failed) || true": false,
 	} {
-		if got, err := IsConstant(expression); err != nil || got != want {
-			t.Errorf("%q: %t, error %v", expression, got, err)
+		if goal, err := Compile(expression); err != nil || goal.IsConstant() != want {
+			t.Errorf("%q: %+v, error %v", expression, goal, err)
 		}
 	}
-	if _, err := IsConstant("true ||"); err == nil {
-		t.Error("an expression that does not parse is constant or not")
+}
+
+func TestExpressionsAreCompiledOnce(t *testing.T) {
+	const expression = "summary.differing < 3"
+	first, err := Compile(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Compile(expression); err != nil || again != first {
+		t.Errorf("the second time it is %p, error %v, the first time %p", again, err, first)
+	}
+	for i := range maxKnown {
+		if _, err := Compile(fmt.Sprintf("summary.requests > %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := Compile(expression); err != nil || again == first {
+		t.Errorf("after %d others it is still remembered, error %v", maxKnown, err)
 	}
 }

@@ -8,21 +8,20 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	genericinitializer "k8s.io/apiserver/pkg/admission/initializer"
 	quota "k8s.io/apiserver/pkg/quota/v1/generic"
-	"k8s.io/client-go/kubernetes"
 
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 )
 
-// WantsReplayClient is a plugin that reads the objects of this server. It reads them live, because a replay is often made in the
-// same breath as the snapshot and the profile that it names.
-type WantsReplayClient interface {
-	SetReplayClient(versioned.Interface)
+// WantsReader is a plugin that reads the objects of this server.
+type WantsReader interface {
+	SetReader(lookup.Reader)
 	admission.InitializationValidator
 }
 
-// WantsHostClient is a plugin that reads workloads from the API server of the cluster.
-type WantsHostClient interface {
-	SetHostClient(kubernetes.Interface)
+// WantsWorkloads is a plugin that reads workloads from the API server of the cluster.
+type WantsWorkloads interface {
+	SetWorkloads(workload.Source)
 	admission.InitializationValidator
 }
 
@@ -34,18 +33,18 @@ type WantsProxyImage interface {
 
 // Initializer hands out what it holds.
 type Initializer struct {
-	ReplayClient versioned.Interface
-	HostClient   kubernetes.Interface
-	ProxyImage   string
+	Reader     lookup.Reader
+	Workloads  workload.Source
+	ProxyImage string
 }
 
 // Initialize gives the plugin what it wants.
 func (i Initializer) Initialize(plugin admission.Interface) {
-	if wants, ok := plugin.(WantsReplayClient); ok {
-		wants.SetReplayClient(i.ReplayClient)
+	if wants, ok := plugin.(WantsReader); ok {
+		wants.SetReader(i.Reader)
 	}
-	if wants, ok := plugin.(WantsHostClient); ok {
-		wants.SetHostClient(i.HostClient)
+	if wants, ok := plugin.(WantsWorkloads); ok {
+		wants.SetWorkloads(i.Workloads)
 	}
 	if wants, ok := plugin.(WantsProxyImage); ok {
 		wants.SetProxyImage(i.ProxyImage)

@@ -25,7 +25,7 @@ import (
 // checked marks the custom resources that go through the webhook.
 var checked = map[string]string{"checked": "true"}
 
-// compareAdmission creates the same replay in five ways. What the checks cost is the difference: for ours between a server with our
+// compareAdmission creates the same replay in five ways. The webhook runs all of our plugins that look at replays, as our server does. What the checks cost is the difference: for ours between a server with our
 // plugins and one without, both reached directly; for the CRD between an object that a webhook checks and one that none does.
 func (b *bench) compareAdmission(ctx context.Context) error {
 	if err := b.startWebhook(ctx); err != nil {
@@ -103,7 +103,7 @@ func (b *bench) webhookConfiguration(address string) *admissionregistrationv1.Va
 	return &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: "bench"},
 		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
-			Name: "references." + twin.group, AdmissionReviewVersions: []string{"v1"},
+			Name: "replays." + twin.group, AdmissionReviewVersions: []string{"v1"},
 			SideEffects:    ptr.To(admissionregistrationv1.SideEffectClassNone),
 			FailurePolicy:  ptr.To(admissionregistrationv1.Fail),
 			ClientConfig:   admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://" + address + "/"), CABundle: b.plane.CA.PEM()},

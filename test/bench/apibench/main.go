@@ -100,7 +100,7 @@ func (b *bench) run(ctx context.Context, opts controlplane.Options) (err error) 
 	}
 	b.servers = b.plane.Servers()
 	for client, config := range map[**rest.RESTClient]*rest.Config{&b.raw: b.plane.Config, &b.direct: b.plane.Direct, &b.bare: b.plane.DirectBare} {
-		if *client, err = newRaw(config); err != nil {
+		if *client, err = newRaw(b.plane.AsUser(config)); err != nil {
 			return err
 		}
 	}

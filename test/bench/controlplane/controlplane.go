@@ -38,7 +38,7 @@ type Options struct {
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
-	// Config is for the administrator, through kube-apiserver.
+	// Config is for the administrator, through kube-apiserver, who is asked for nothing: see AsUser.
 	Config *rest.Config
 	// Direct is for the administrator, to restage-apiserver without kube-apiserver between; DirectBare to another that does not
 	// run our own admission plugins and that kube-apiserver does not know.
@@ -48,6 +48,8 @@ type ControlPlane struct {
 	CA         *CA
 
 	Etcd, Kube, Restage, Bare *Process
+
+	userCert, userKey string
 
 	opts  Options
 	ports ports
@@ -80,6 +82,7 @@ func (c *ControlPlane) Start(ctx context.Context) error {
 	}{
 		{"etcd", c.startEtcd},
 		{"kube-apiserver", c.startKube},
+		{"the rights of the user", c.empower},
 		{"restage-apiserver", c.startRestage},
 		{"the registration of the API", c.register},
 	} {
@@ -189,6 +192,9 @@ func (c *ControlPlane) administrate() error {
 	if err := clientcmd.WriteToFile(*config, c.Kubeconfig); err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
+	if c.userCert, c.userKey, err = c.CA.Issue(User, pkix.Name{CommonName: User}); err != nil {
+		return err
+	}
 	c.Config = &rest.Config{
 		Host: loopback("https", c.ports.kube), QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAFile: ca, CertFile: cert, KeyFile: key},
@@ -235,6 +241,13 @@ func freePort() (int, error) {
 		return 0, fmt.Errorf("looking for a free port: %w", err)
 	}
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+}
+
+// AsUser returns a configuration of the administrator for the user, who may do everything by RBAC, so that it is asked whether he may.
+func (c *ControlPlane) AsUser(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.CertFile, config.KeyFile = c.userCert, c.userKey
+	return config
 }
 
 // OwnConnection returns the configuration of a client that shares its connection with no other.

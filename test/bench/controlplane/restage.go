@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -27,6 +28,23 @@ const (
 	home     = "restage-system"
 	bareHome = "restage-bare"
 )
+
+// User is the name of an ordinary user.
+const User = "developer"
+
+// empower lets the user do everything.
+func (c *ControlPlane) empower(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: User},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: User}},
+	}, metav1.CreateOptions{})
+	return err
+}
 
 // startRestage runs restage-apiserver with its embedded etcd. There is no forwarder: nothing here reads payloads.
 func (c *ControlPlane) startRestage(ctx context.Context) error {

@@ -52,6 +52,28 @@ func TestLimitsOfAClass(t *testing.T) {
 	}
 }
 
+// TestRaisedLimitHoldsAtOnce: what the server's cache has may be a moment old, and no replay is refused for that.
+func TestRaisedLimitHoldsAtOnce(t *testing.T) {
+	next := limited(t, "rising")
+	classes := client().EnvironmentClasses()
+	for minutes := range time.Duration(20) {
+		class, err := classes.Get(t.Context(), "rising", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit := (minutes + 2) * time.Minute
+		class.Spec.MaxTimeout = &metav1.Duration{Duration: limit}
+		if _, err := classes.Update(t.Context(), class, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		replay := next("longer")
+		replay.Spec.Timeout = &metav1.Duration{Duration: limit}
+		if _, err := client().TrafficReplays(namespace).Create(t.Context(), replay, dryRun); err != nil {
+			t.Fatalf("with a limit of %v: %v", limit, err)
+		}
+	}
+}
+
 // TestConcurrentReplaysOfAWorkload creates many at once through the server: exactly as many as the limit allows are stored.
 func TestConcurrentReplaysOfAWorkload(t *testing.T) {
 	next := limited(t, "crowded")

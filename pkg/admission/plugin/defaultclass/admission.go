@@ -18,7 +18,6 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -35,8 +34,8 @@ func New() *Plugin {
 	return &Plugin{Handler: admission.NewHandler(admission.Create, admission.Update)}
 }
 
-// SetReplayClient gives the plugin what it reads classes with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
+// SetReader gives the plugin what it reads classes with.
+func (p *Plugin) SetReader(reader lookup.Reader) { p.read = reader }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
@@ -23,7 +24,7 @@ func newPlugin(t *testing.T, classes ...runtime.Object) *Plugin {
 	if p.ValidateInitialization() == nil {
 		t.Error("a plugin without a client takes itself for complete")
 	}
-	p.SetReplayClient(fake.NewSimpleClientset(classes...))
+	p.SetReader(lookup.Reader{Client: fake.NewSimpleClientset(classes...)})
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)
 	}

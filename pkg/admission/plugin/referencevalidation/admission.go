@@ -12,12 +12,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -28,9 +27,9 @@ var specPath = field.NewPath("spec")
 // Plugin checks references at the creation of objects. What is deleted later is a matter of the controller.
 type Plugin struct {
 	*admission.Handler
-	read  lookup.Reader
-	host  kubernetes.Interface
-	image string
+	read      lookup.Reader
+	workloads workload.Source
+	image     string
 }
 
 // New returns a plugin that still wants clients and the image of the proxy.
@@ -38,18 +37,18 @@ func New() *Plugin {
 	return &Plugin{Handler: admission.NewHandler(admission.Create)}
 }
 
-// SetReplayClient gives the plugin what it reads the objects of this server with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
+// SetReader gives the plugin what it reads the objects of this server with.
+func (p *Plugin) SetReader(reader lookup.Reader) { p.read = reader }
 
-// SetHostClient gives the plugin what it reads workloads with.
-func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
+// SetWorkloads gives the plugin what it reads workloads with.
+func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source }
 
 // SetProxyImage gives the plugin the image that templates are compiled with, as a trial.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.read.Client == nil || p.host == nil || p.image == "" {
+	if p.read.Client == nil || p.workloads.Client == nil || p.image == "" {
 		return errors.New(PluginName + " lacks a client or the image of the proxy")
 	}
 	return nil
@@ -60,6 +59,10 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if a.GetSubresource() != "" {
 		return nil
 	}
+	return memo.Confirm(ctx, func(ctx context.Context) error { return p.validate(ctx, a) })
+}
+
+func (p *Plugin) validate(ctx context.Context, a admission.Attributes) error {
 	var errs field.ErrorList
 	var err error
 	namespace := a.GetNamespace()
@@ -67,7 +70,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	case *replay.TrafficCapture:
 		errs, err = p.capture(ctx, namespace, object)
 	case *replay.TrafficSnapshot:
-		_, errs, err = workload.Find(ctx, p.host, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
+		_, errs, err = p.workloads.Find(ctx, namespace, object.Spec.WorkloadRef, specPath.Child("workloadRef"))
 	case *replay.Environment:
 		errs, err = p.environment(ctx, namespace, object)
 	case *replay.TrafficReplay:
@@ -83,7 +86,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 }
 
 func (p *Plugin) capture(ctx context.Context, namespace string, c *replay.TrafficCapture) (field.ErrorList, error) {
-	deployment, errs, err := workload.Find(ctx, p.host, namespace, c.Spec.WorkloadRef, specPath.Child("workloadRef"))
+	deployment, errs, err := p.workloads.Find(ctx, namespace, c.Spec.WorkloadRef, specPath.Child("workloadRef"))
 	if err != nil || len(errs) > 0 {
 		return errs, err
 	}

@@ -14,6 +14,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
@@ -41,8 +43,8 @@ func newPlugin(t *testing.T) *Plugin {
 	}
 	fast := &v1alpha1.ReplayProfile{ObjectMeta: at.Named("fast")}
 	fast.Spec.Load.Speed = "5"
-	p.SetReplayClient(fake.NewSimpleClientset(ready, empty, cutting, fast))
-	p.SetHostClient(kubefake.NewClientset(at.Deployment("front")))
+	p.SetReader(lookup.Reader{Client: fake.NewSimpleClientset(ready, empty, cutting, fast)})
+	p.SetWorkloads(workload.Source{Client: kubefake.NewClientset(at.Deployment("front"))})
 	p.SetProxyImage(at.ProxyImage)
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func (p *Plugin) replay(ctx context.Context, namespace string, r *replay.Traffic
 	if len(copies) > 0 {
 		errs = append(errs, checkSlices(r.Spec.Workloads, snapshot)...)
 	}
-	problems, err = p.workloads(ctx, workload.Place{Namespace: namespace, Environment: r.Name, Class: class, ProxyImage: p.image}, copies)
+	problems, err = p.compile(ctx, workload.Place{Namespace: namespace, Environment: r.Name, Class: class, ProxyImage: p.image}, copies)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ func (p *Plugin) replay(ctx context.Context, namespace string, r *replay.Traffic
 	return errs, nil
 }
 
-// workloads compiles the templates of the environment that will be made, as a trial. The name of a workload that the replay does not
+// compile compiles the templates of the environment that will be made, as a trial. The name of a workload that the replay does not
 // name itself has not been checked before.
-func (p *Plugin) workloads(ctx context.Context, place workload.Place, copies []lookup.Copy) (errs field.ErrorList, err error) {
+func (p *Plugin) compile(ctx context.Context, place workload.Place, copies []lookup.Copy) (errs field.ErrorList, err error) {
 	for _, wanted := range copies {
-		_, problems, err := workload.Compile(ctx, p.host, place, &wanted.Workload, wanted.Path)
+		_, problems, err := p.workloads.Compile(ctx, place, &wanted.Workload, wanted.Path)
 		if err != nil {
 			return nil, err
 		}

@@ -15,10 +15,10 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 
 	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	configv1alpha1 "github.com/restage-dev/restage/pkg/admission/plugin/replaylimits/config/v1alpha1"
 	"github.com/restage-dev/restage/pkg/admission/refusal"
 	"github.com/restage-dev/restage/pkg/apis/replay"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -43,8 +43,8 @@ func New(file io.Reader) (*Plugin, error) {
 	return &Plugin{Handler: admission.NewHandler(admission.Create), config: config}, nil
 }
 
-// SetReplayClient gives the plugin what it reads the objects of this server with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
+// SetReader gives the plugin what it reads the objects of this server with.
+func (p *Plugin) SetReader(reader lookup.Reader) { p.read = reader }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
@@ -60,6 +60,10 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if a.GetSubresource() != "" {
 		return nil
 	}
+	return memo.Confirm(ctx, func(ctx context.Context) error { return p.validate(ctx, a) })
+}
+
+func (p *Plugin) validate(ctx context.Context, a admission.Attributes) error {
 	var exceeded []refusal.Cause
 	var err error
 	switch object := a.GetObject().(type) {

@@ -17,6 +17,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
@@ -41,7 +42,7 @@ func newPlugin(t *testing.T, config string, objects ...runtime.Object) *Plugin {
 	}
 	client := fake.NewSimpleClientset(objects...)
 	client.PrependReactor("list", "trafficreplays", selectByPhase(client.Tracker()))
-	p.SetReplayClient(client)
+	p.SetReader(lookup.Reader{Client: client})
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)
 	}

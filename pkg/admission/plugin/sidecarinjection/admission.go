@@ -14,13 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/storage/names"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -29,9 +27,9 @@ const PluginName = "SidecarInjection"
 // Plugin compiles pod templates.
 type Plugin struct {
 	*admission.Handler
-	read  lookup.Reader
-	host  kubernetes.Interface
-	image string
+	read      lookup.Reader
+	workloads workload.Source
+	image     string
 }
 
 // New returns a plugin that still wants clients and the image of the proxy.
@@ -39,18 +37,18 @@ func New() *Plugin {
 	return &Plugin{Handler: admission.NewHandler(admission.Create)}
 }
 
-// SetReplayClient gives the plugin what it reads classes with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
+// SetReader gives the plugin what it reads classes with: live, since they go into the templates that run.
+func (p *Plugin) SetReader(reader lookup.Reader) { p.read = reader.Live() }
 
-// SetHostClient gives the plugin what it reads workloads with.
-func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
+// SetWorkloads gives the plugin what it reads workloads with, live for the same reason.
+func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source.Live() }
 
 // SetProxyImage gives the plugin the image that it adds.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.read.Client == nil || p.host == nil || p.image == "" {
+	if p.read.Client == nil || p.workloads.Client == nil || p.image == "" {
 		return errors.New(PluginName + " lacks a client or the image of the proxy")
 	}
 	return nil
@@ -79,7 +77,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 		if !lookup.IsName(wanted.Ref.Name) || wanted.Ref.Kind != v1alpha1.DefaultWorkloadKind {
 			continue // the validation that follows refuses it
 		}
-		template, problems, err := workload.Compile(ctx, p.host, place, wanted, field.NewPath("spec", "workloads").Index(i))
+		template, problems, err := p.workloads.Compile(ctx, place, wanted, field.NewPath("spec", "workloads").Index(i))
 		if err != nil {
 			return apierrors.NewInternalError(err)
 		}

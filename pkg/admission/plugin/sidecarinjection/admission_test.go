@@ -12,6 +12,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
@@ -27,8 +29,8 @@ func newPlugin(t *testing.T) *Plugin {
 	}
 	class := at.Class("big", false)
 	class.Spec.NodeSelector, class.Spec.ImagePullPolicy = map[string]string{"pool": "replay"}, corev1.PullNever
-	p.SetReplayClient(fake.NewSimpleClientset(class))
-	p.SetHostClient(kubefake.NewClientset(at.Deployment("front"), at.Deployment("agent", func(spec *corev1.PodSpec) { spec.HostNetwork = true })))
+	p.SetReader(lookup.Reader{Client: fake.NewSimpleClientset(class)})
+	p.SetWorkloads(workload.Source{Client: kubefake.NewClientset(at.Deployment("front"), at.Deployment("agent", func(spec *corev1.PodSpec) { spec.HostNetwork = true }))})
 	p.SetProxyImage(at.ProxyImage)
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)

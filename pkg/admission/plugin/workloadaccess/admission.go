@@ -17,11 +17,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/memo"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -32,7 +32,7 @@ type Plugin struct {
 	*admission.Handler
 	authorizer authorizer.UnconditionalAuthorizer
 	read       lookup.Reader
-	host       kubernetes.Interface
+	workloads  workload.Source
 	image      string
 }
 
@@ -45,18 +45,18 @@ func New() *Plugin {
 // remembers the answers for some seconds.
 func (p *Plugin) SetUnconditionalAuthorizer(a authorizer.UnconditionalAuthorizer) { p.authorizer = a }
 
-// SetReplayClient gives the plugin what it reads snapshots and classes with.
-func (p *Plugin) SetReplayClient(client versioned.Interface) { p.read.Client = client }
+// SetReader gives the plugin what it reads snapshots and classes with.
+func (p *Plugin) SetReader(reader lookup.Reader) { p.read = reader }
 
-// SetHostClient gives the plugin what it reads workloads with.
-func (p *Plugin) SetHostClient(client kubernetes.Interface) { p.host = client }
+// SetWorkloads gives the plugin what it reads workloads with.
+func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source }
 
 // SetProxyImage gives the plugin the image that templates are compiled with, as a trial.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
-	if p.authorizer == nil || p.read.Client == nil || p.host == nil || p.image == "" {
+	if p.authorizer == nil || p.read.Client == nil || p.workloads.Client == nil || p.image == "" {
 		return errors.New(PluginName + " lacks the authorizer, a client or the image of the proxy")
 	}
 	return nil
@@ -84,14 +84,16 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 	if !concerns(a) {
 		return nil
 	}
-	missing, err := p.check(ctx, a)
-	if err != nil {
-		return apierrors.NewInternalError(err)
-	}
-	if len(missing) > 0 {
-		return forbidden(a, missing)
-	}
-	return nil
+	return memo.Confirm(ctx, func(ctx context.Context) error {
+		missing, err := p.check(ctx, a)
+		if err != nil {
+			return apierrors.NewInternalError(err)
+		}
+		if len(missing) > 0 {
+			return forbidden(a, missing)
+		}
+		return nil
+	})
 }
 
 func (p *Plugin) check(ctx context.Context, a admission.Attributes) ([]need, error) {

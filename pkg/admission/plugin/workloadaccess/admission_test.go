@@ -19,6 +19,8 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/lookup"
+	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
 )
@@ -60,12 +62,12 @@ func newPlugin(t *testing.T, c *court, change ...func(*corev1.PodSpec)) *Plugin 
 	t.Helper()
 	p := New()
 	p.SetUnconditionalAuthorizer(c)
-	p.SetHostClient(kubefake.NewClientset(at.Deployment("plain"), at.Deployment("front", append(change, func(spec *corev1.PodSpec) {
+	p.SetWorkloads(workload.Source{Client: kubefake.NewClientset(at.Deployment("plain"), at.Deployment("front", append(change, func(spec *corev1.PodSpec) {
 		spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
 		spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "db"}}}}
 		spec.Containers[0].Env = []corev1.EnvVar{secretVariable("TOKEN", "db")}
-	})...)))
-	p.SetReplayClient(fake.NewSimpleClientset(at.Snapshot("monday", "front"), at.Class("standard", true), at.Class("big", false)))
+	})...))})
+	p.SetReader(lookup.Reader{Client: fake.NewSimpleClientset(at.Snapshot("monday", "front"), at.Class("standard", true), at.Class("big", false))})
 	p.SetProxyImage(at.ProxyImage)
 	if err := p.ValidateInitialization(); err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func (p *Plugin) secrets(ctx context.Context, namespace string, copies []lookup.
 		if template == nil {                 // of a replay, whose environment is made later
 			// A template that cannot be compiled is the matter of ReferenceValidation.
 			place := workload.Place{Namespace: namespace, ProxyImage: p.image}
-			template, _, err = workload.Compile(ctx, p.host, place, wanted.Workload.DeepCopy(), wanted.Path)
+			template, _, err = p.workloads.Compile(ctx, place, wanted.Workload.DeepCopy(), wanted.Path)
 			if err != nil {
 				return nil, err
 			}

@@ -59,7 +59,7 @@ func forProfile(profile *replay.ReplayProfileSpec, path *field.Path) (found []st
 	}
 	found = append(found, forResponder(&profile.Responder, path.Child("responder"))...)
 	for i, g := range profile.Goals {
-		if constant, err := goal.IsConstant(g.Expression); err == nil && constant {
+		if compiled, err := goal.Compile(g.Expression); err == nil && compiled.IsConstant() {
 			found = append(found, warn(path.Child("goals").Index(i).Child("expression"), "%q does not look at the summary, so that it says the same of every replay", g.Expression))
 		}
 	}

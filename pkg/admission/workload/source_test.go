@@ -1,0 +1,81 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package workload_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	appslisters "k8s.io/client-go/listers/apps/v1"
+	"k8s.io/client-go/tools/cache"
+
+	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/admission/memo"
+	"github.com/restage-dev/restage/pkg/admission/workload"
+)
+
+// source knows front in two states, the older one in its cache, and back, which the cache does not have.
+func source(t *testing.T) workload.Source {
+	t.Helper()
+	old := at.Deployment("front", func(spec *corev1.PodSpec) { spec.Containers[0].Image = "example.com/app:0" })
+	old.ManagedFields, old.Status.Replicas = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}, 3
+	trimmed, err := workload.Trim(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{cache.NamespaceIndex: cache.MetaNamespaceIndexFunc})
+	if err := store.Add(trimmed); err != nil {
+		t.Fatal(err)
+	}
+	return workload.Source{
+		Client: kubefake.NewClientset(at.Deployment("front"), at.Deployment("back")), Cached: appslisters.NewDeploymentLister(store),
+	}
+}
+
+func TestSourceAsksItsCacheFirst(t *testing.T) {
+	ctx, s := memo.WithMemo(t.Context()), source(t)
+	for _, test := range []struct {
+		name    string
+		source  workload.Source
+		image   string
+		missing bool
+		of      string
+	}{
+		{"in the cache", s, "example.com/app:0", false, "front"},
+		{"not in the cache", s, "example.com/app:1", false, "back"},
+		{"for a template that runs", s.Live(), "example.com/app:1", false, "front"},
+		{"nowhere", s, "", true, "gone"},
+	} {
+		found, errs, err := test.source.Find(ctx, at.Namespace, at.Workload(test.of).Ref, field.NewPath("ref"))
+		switch {
+		case err != nil || (len(errs) > 0) != test.missing:
+			t.Errorf("%s: %v, %v", test.name, errs, err)
+		case !test.missing && found.Spec.Template.Spec.Containers[0].Image != test.image:
+			t.Errorf("%s: %s", test.name, found.Spec.Template.Spec.Containers[0].Image)
+		}
+	}
+}
+
+func TestTrimKeepsWhatIsLookedAt(t *testing.T) {
+	full := at.Deployment("front")
+	full.UID, full.ResourceVersion, full.Labels = "u", "7", map[string]string{"a": "b"}
+	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	got, err := workload.Trim(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trimmed := got.(*appsv1.Deployment)
+	if trimmed.Name != "front" || trimmed.Namespace != at.Namespace || trimmed.UID != "u" || trimmed.ResourceVersion != "7" ||
+		len(trimmed.Spec.Template.Spec.Containers) != 1 || trimmed.Labels != nil || trimmed.ManagedFields != nil {
+		t.Errorf("trimmed to %+v", trimmed)
+	}
+	tombstone := cache.DeletedFinalStateUnknown{Key: "shop/front"}
+	if got, err := workload.Trim(tombstone); err != nil || got != any(tombstone) {
+		t.Errorf("a tombstone became %v, error %v", got, err)
+	}
+}
