@@ -84,6 +84,7 @@ func (o *Options) applyServing(ctx context.Context, c *genericapiserver.Recommen
 		Namespace: o.Namespace, SecretName: CAName, ConfigMapName: CAName,
 		DNSNames:    append(certs.ServiceNames(ServiceName, o.Namespace), "localhost"),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		Lifetimes:   o.Certificates,
 	})
 	c.SecureServing.Cert = servingCertificate{manager}
 	return manager.Sync(ctx)

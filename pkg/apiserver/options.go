@@ -21,6 +21,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apiserver/etcd"
+	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -56,6 +57,8 @@ type Options struct {
 	// WatchNamespaces are those in which objects may be made; none means all.
 	WatchNamespaces []string
 	Forwarder       ForwarderOptions
+	// Certificates that are made where no files are given.
+	Certificates certs.Lifetimes
 
 	api    API
 	codecs serializer.CodecFactory
@@ -108,6 +111,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		}
 	})
 	o.addStorageFlags(flags)
+	o.Certificates.AddFlag(flags)
 	flags.StringVar(&o.Namespace, "namespace", o.Namespace,
 		"Namespace that the server runs in, where its CA and the ID of its store are kept. Default is the environment variable POD_NAMESPACE.")
 	flags.StringVar(&o.ProxyImage, "proxy-image", o.ProxyImage,

@@ -20,13 +20,9 @@ import (
 )
 
 const (
-	caLifetime   = 365 * 24 * time.Hour
-	leafLifetime = 30 * 24 * time.Hour
-	// settleTime is how long a new CA is published before it signs, so that every client knows it by then.
-	settleTime = 24 * time.Hour
 	// clockSkew is how far back certificates are dated, for clients whose clocks are behind.
 	clockSkew = time.Hour
-	// maxAuthorities bounds what is read from the Secret: the CA in use, its successor and one that has not yet expired.
+	// maxAuthorities bounds what is read from the Secret: the CA in use, its successor and one that retires.
 	maxAuthorities = 8
 )
 
@@ -44,7 +40,7 @@ type authority struct {
 // authorities are all CAs in use, newest first.
 type authorities []authority
 
-func newAuthority(name string, now time.Time) (authority, error) {
+func newAuthority(name string, lifetime time.Duration, now time.Time) (authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return authority{}, fmt.Errorf("making the key of a CA: %w", err)
@@ -52,7 +48,7 @@ func newAuthority(name string, now time.Time) (authority, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: fmt.Sprintf("%s@%d", name, now.Unix())},
 		NotBefore:             now.Add(-clockSkew),
-		NotAfter:              now.Add(caLifetime),
+		NotAfter:              now.Add(lifetime),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -66,12 +62,12 @@ func newAuthority(name string, now time.Time) (authority, error) {
 }
 
 // issue makes a serving certificate with a new key. It does not outlive the CA.
-func (a authority) issue(dnsNames []string, addresses []net.IP, now time.Time) (*x509.Certificate, crypto.Signer, error) {
+func (a authority) issue(dnsNames []string, addresses []net.IP, lifetime time.Duration, now time.Time) (*x509.Certificate, crypto.Signer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the key of a serving certificate: %w", err)
 	}
-	notAfter := now.Add(leafLifetime)
+	notAfter := now.Add(lifetime)
 	if a.certificate.NotAfter.Before(notAfter) {
 		notAfter = a.certificate.NotAfter
 	}
@@ -103,38 +99,53 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, signer cr
 	return x509.ParseCertificate(der)
 }
 
+// age is how long ago the CA was made.
+func (a authority) age(now time.Time) time.Duration { return now.Sub(issued(a.certificate)) }
+
 // signer is the newest CA that clients have had time to learn of; the oldest when there is none.
-func (as authorities) signer(now time.Time) authority {
+func (as authorities) signer(settle time.Duration, now time.Time) authority {
 	for _, a := range as {
-		if now.Sub(a.certificate.NotBefore) >= settleTime+clockSkew {
+		if a.age(now) >= settle {
 			return a
 		}
 	}
 	return as[len(as)-1]
 }
 
-// renewed leaves out CAs that have expired and adds a new one when the newest has spent two thirds of its life.
-func (as authorities) renewed(name string, now time.Time) (result authorities, changed bool, err error) {
+// needed leaves out CAs that have expired, and those whose successor has signed for so long that no server shows a certificate of
+// theirs any more.
+func (as authorities) needed(settle time.Duration, now time.Time) authorities {
+	var result authorities
 	for _, a := range as {
 		if now.Before(a.certificate.NotAfter) {
 			result = append(result, a)
 		}
+		if a.age(now) >= 2*settle {
+			break // what follows is older
+		}
 	}
-	changed = len(result) != len(as)
-	if len(result) > 0 && !due(result[0].certificate, now) {
-		return result, changed, nil
-	}
-	fresh, err := newAuthority(name, now)
-	if err != nil {
-		return nil, false, err
-	}
-	return append(authorities{fresh}, result...), true, nil
+	return result
 }
+
+// succeeded has a new CA in front, unless the newest is one that does not sign yet.
+func (as authorities) succeeded(name string, l Lifetimes, now time.Time) (authorities, error) {
+	if len(as) > 0 && as[0].age(now) < l.Settle {
+		return as, nil
+	}
+	fresh, err := newAuthority(name, l.CA, now)
+	if err != nil {
+		return nil, err
+	}
+	return append(authorities{fresh}, as...), nil
+}
+
+// issued is when a certificate was made.
+func issued(certificate *x509.Certificate) time.Time { return certificate.NotBefore.Add(clockSkew) }
 
 // due tells whether two thirds of the certificate's life are over.
 func due(certificate *x509.Certificate, now time.Time) bool {
-	life := certificate.NotAfter.Sub(certificate.NotBefore)
-	return !now.Before(certificate.NotBefore.Add(life * 2 / 3))
+	life := certificate.NotAfter.Sub(issued(certificate))
+	return !now.Before(issued(certificate).Add(life * 2 / 3))
 }
 
 // bundle is the PEM form of all CA certificates.

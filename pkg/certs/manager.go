@@ -4,7 +4,9 @@
 // Package certs makes and rotates the serving certificate of a server in the cluster. The CA lives in a Secret that all
 // replicas share, its public part in a ConfigMap that clients read; each replica keeps a certificate of its own in memory.
 //
-// A successor of the CA is published a day before it signs, so that no client meets a certificate of a CA unknown to it.
+// A successor of the CA is published a day before it signs, so that no client meets a certificate of a CA unknown to it, and its
+// predecessor is trusted for a day longer. Both are in the Secret, so that a restart in between changes nothing. Whoever deletes
+// the Secret asks for a successor; what is known is written again.
 package certs
 
 import (
@@ -21,10 +23,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-const (
-	checkInterval = 10 * time.Minute
-	retryInterval = 10 * time.Second
-)
+const retryInterval = 10 * time.Second
 
 // Options say where the CA is kept and what the certificate is for.
 type Options struct {
@@ -34,6 +33,8 @@ type Options struct {
 	// DNSNames are the names that the certificate is valid for; at least one.
 	DNSNames    []string
 	IPAddresses []net.IP
+	// Lifetimes of the certificates; LifetimesOf(DefaultLifetime) when it is zero.
+	Lifetimes Lifetimes
 }
 
 // ServiceNames are the DNS names by which clients in the cluster reach a Service.
@@ -50,6 +51,7 @@ type Manager struct {
 
 	mu        sync.RWMutex
 	current   *leaf
+	known     authorities
 	bundle    []byte
 	listeners []func()
 }
@@ -64,6 +66,9 @@ type leaf struct {
 
 // NewManager returns a manager without a certificate.
 func NewManager(client kubernetes.Interface, opts Options) *Manager {
+	if opts.Lifetimes == (Lifetimes{}) {
+		opts.Lifetimes = LifetimesOf(DefaultLifetime)
+	}
 	return &Manager{client: client, opts: opts, now: time.Now}
 }
 
@@ -79,25 +84,26 @@ func (m *Manager) Sync(ctx context.Context) error {
 		return fmt.Errorf("publishing the CA in ConfigMap %s/%s: %w", m.opts.Namespace, m.opts.ConfigMapName, err)
 	}
 	m.mu.Lock()
-	m.bundle = bundle
+	m.known, m.bundle = known, bundle
 	m.mu.Unlock()
+	observeCA(known)
 	return m.ensureLeaf(ctx, known, now)
 }
 
 // Run calls Sync from time to time until the context ends. The first call comes after a pause.
 func (m *Manager) Run(ctx context.Context) {
 	logger := klog.FromContext(ctx)
-	wait := checkInterval
+	wait := m.opts.Lifetimes.checkInterval()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		wait = checkInterval
+		wait = m.opts.Lifetimes.checkInterval()
 		if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
 			logger.Error(err, "Keeping the serving certificate failed")
-			wait = retryInterval
+			wait = min(wait, retryInterval)
 		}
 	}
 }
@@ -137,14 +143,14 @@ func (m *Manager) OnChange(f func()) {
 }
 
 func (m *Manager) ensureLeaf(ctx context.Context, known authorities, now time.Time) error {
-	signer := known.signer(now)
+	signer := known.signer(m.opts.Lifetimes.Settle, now)
 	m.mu.RLock()
 	current := m.current
 	m.mu.RUnlock()
 	if current != nil && !due(current.tls.Leaf, now) && slices.Equal(current.issuer, signer.certificate.Raw) {
 		return nil
 	}
-	certificate, key, err := signer.issue(m.opts.DNSNames, m.opts.IPAddresses, now)
+	certificate, key, err := signer.issue(m.opts.DNSNames, m.opts.IPAddresses, m.opts.Lifetimes.Certificate, now)
 	if err != nil {
 		return err
 	}
@@ -158,6 +164,7 @@ func (m *Manager) ensureLeaf(ctx context.Context, known authorities, now time.Ti
 		keyPEM:  keyPEM,
 		issuer:  signer.certificate.Raw,
 	})
+	certificateExpires.Set(float64(certificate.NotAfter.Unix()))
 	klog.FromContext(ctx).Info("Made a serving certificate", "dnsNames", m.opts.DNSNames,
 		"notAfter", certificate.NotAfter, "issuer", certificate.Issuer.CommonName)
 	return nil

@@ -6,6 +6,7 @@ package certs
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 )
+
+var lifetimes = LifetimesOf(DefaultLifetime)
 
 var testOptions = Options{
 	Namespace:     "restage-system",
@@ -102,7 +106,7 @@ func TestLeafIsRotatedAtTwoThirdsOfItsLife(t *testing.T) {
 	m.OnChange(func() { changes++ })
 	before, _ := m.CurrentCertKeyContent()
 
-	c.advance(leafLifetime / 2)
+	c.advance(lifetimes.Certificate / 2)
 	if err := m.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +114,7 @@ func TestLeafIsRotatedAtTwoThirdsOfItsLife(t *testing.T) {
 		t.Fatal("the certificate changed before it was due")
 	}
 
-	c.advance(leafLifetime / 4)
+	c.advance(lifetimes.Certificate / 4)
 	if err := m.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +130,14 @@ func TestLeafIsRotatedAtTwoThirdsOfItsLife(t *testing.T) {
 	}
 }
 
-// A client that learned the CAs at most settleTime ago can always verify the server, all through the life of several CAs.
+// A client that learned the CAs at most lifetimes.Settle ago can always verify the server, all through the life of several CAs.
 func TestClientsNeverMeetAnUnknownCA(t *testing.T) {
 	client, c := fake.NewClientset(), &clock{}
 	m := newTestManager(t, client, c)
 	first := published(t, client)
-	const step = settleTime / 2
+	step := lifetimes.Settle / 2
 	previous := first
-	for passed := time.Duration(0); passed < 2*caLifetime; passed += step {
+	for passed := time.Duration(0); passed < 2*lifetimes.CA; passed += step {
 		c.advance(step)
 		if err := m.Sync(t.Context()); err != nil {
 			t.Fatal(err)
@@ -147,7 +151,7 @@ func TestClientsNeverMeetAnUnknownCA(t *testing.T) {
 		t.Error("the CA was never renewed")
 	}
 	if n := strings.Count(string(previous), "BEGIN CERTIFICATE"); n > 2 {
-		t.Errorf("%d CAs are published; expired ones should be gone", n)
+		t.Errorf("%d CAs are published; old ones should be gone", n)
 	}
 }
 
@@ -176,7 +180,7 @@ func TestBadSecretIsNotOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := newAuthority("other", time.Now())
+	other, err := newAuthority("other", time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,5 +205,94 @@ func TestBadSecretIsNotOverwritten(t *testing.T) {
 				t.Errorf("error %v does not say what to do", err)
 			}
 		})
+	}
+}
+
+// commonNames are those of the published CAs, newest first.
+func commonNames(t *testing.T, bundle []byte) (names []string) {
+	t.Helper()
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, certificate.Subject.CommonName)
+	}
+	return names
+}
+
+func deleteSecret(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	if err := client.CoreV1().Secrets(testOptions.Namespace).Delete(t.Context(), testOptions.SecretName, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever deletes the Secret gets a new CA, which clients know before it signs, also when the server starts anew in between. Once no
+// server shows a certificate of the old CA it is gone.
+func TestDeletingTheSecretRotatesTheCA(t *testing.T) {
+	client, c := fake.NewClientset(), &clock{}
+	m := newTestManager(t, client, c)
+	c.advance(lifetimes.Settle)
+	first := published(t, client)
+	sync := func(m *Manager) {
+		t.Helper()
+		if err := m.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for range maxAuthorities + 1 { // more often than there is room for CAs
+		deleteSecret(t, client)
+		sync(m)
+	}
+	both := published(t, client)
+	if names := commonNames(t, both); len(names) != 2 || names[1] != commonNames(t, first)[0] {
+		t.Fatalf("published are %v, want a new CA and the old one", names)
+	}
+	restarted := newTestManager(t, client, c)
+	for name, m := range map[string]*Manager{"the running server": m, "one that was started anew": restarted} {
+		if err := verify(t, m, first, c); err != nil {
+			t.Errorf("%s: a client that does not know the new CA yet: %v", name, err)
+		}
+	}
+
+	c.advance(lifetimes.Settle)
+	sync(m)
+	if err := verify(t, m, first, c); err == nil {
+		t.Error("the old CA still signs")
+	}
+	if err := verify(t, m, both, c); err != nil {
+		t.Error(err)
+	}
+	if got := published(t, client); string(got) != string(both) {
+		t.Error("the old CA is gone while other servers may still show its certificates")
+	}
+
+	c.advance(lifetimes.Settle)
+	sync(m)
+	if names := commonNames(t, published(t, client)); len(names) != 1 || names[0] != commonNames(t, both)[0] {
+		t.Errorf("published are %v, want the new CA alone", names)
+	}
+	if err := verify(t, m, both, c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLifetimesFlag(t *testing.T) {
+	var l Lifetimes
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	l.AddFlag(flags)
+	if l != LifetimesOf(DefaultLifetime) {
+		t.Errorf("default is %+v", l)
+	}
+	for _, value := range []string{"5m", "9000h", "-1h", "soon", ""} {
+		if err := flags.Parse([]string{"--certificate-lifetime=" + value}); err == nil || !strings.Contains(err.Error(), "--certificate-lifetime") || !strings.Contains(err.Error(), "1h0m0s") {
+			t.Errorf("%q: error is %v", value, err)
+		}
+	}
+	want := Lifetimes{CA: 24 * time.Hour, Certificate: 2 * time.Hour, Settle: 4 * time.Minute}
+	if err := flags.Parse([]string{want.Argument()}); err != nil || l != want {
+		t.Errorf("lifetimes are %+v, want %+v, error %v", l, want, err)
 	}
 }

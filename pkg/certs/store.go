@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/klog/v2"
 )
 
 // CAKey is the key of the Secret and the ConfigMap that holds the CA certificates, as PEM, newest first.
@@ -40,39 +41,65 @@ func raced(err error) bool {
 }
 
 func (m *Manager) readOrRenew(ctx context.Context, now time.Time) (authorities, error) {
-	secrets := m.client.CoreV1().Secrets(m.opts.Namespace)
-	secret, err := secrets.Get(ctx, m.opts.SecretName, metav1.GetOptions{})
-	exists := err == nil
-	if err != nil && !apierrors.IsNotFound(err) {
-		return nil, err
+	secret, err := m.client.CoreV1().Secrets(m.opts.Namespace).Get(ctx, m.opts.SecretName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return m.restore(ctx, now)
 	}
-	var known authorities
-	if exists {
-		known, err = parseAuthorities(secret.Data[CAKey], secret.Data[keyOfCA])
-		if err != nil {
-			return nil, fmt.Errorf("%w; delete the Secret to have a new CA made", err)
-		}
-	}
-	known, changed, err := known.renewed(m.opts.SecretName, now)
-	if err != nil || !changed {
-		return known, err
-	}
-	keys, err := known.keys()
 	if err != nil {
 		return nil, err
 	}
-	data := map[string][]byte{CAKey: known.bundle(), keyOfCA: keys}
-	if exists {
-		secret = secret.DeepCopy()
-		secret.Data = data
-		_, err = secrets.Update(ctx, secret, metav1.UpdateOptions{})
-		return known, err
+	stored, err := parseAuthorities(secret.Data[CAKey], secret.Data[keyOfCA])
+	if err != nil {
+		return nil, fmt.Errorf("%w; delete the Secret to have a new CA made", err)
 	}
-	_, err = secrets.Create(ctx, &corev1.Secret{
+	known := stored.needed(m.opts.Lifetimes.Settle, now)
+	if len(known) == 0 || due(known[0].certificate, now) {
+		if known, err = known.succeeded(m.opts.SecretName, m.opts.Lifetimes, now); err != nil {
+			return nil, err
+		}
+	}
+	if bytes.Equal(known.bundle(), stored.bundle()) {
+		return known, nil
+	}
+	secret = secret.DeepCopy()
+	if secret.Data, err = known.data(); err != nil {
+		return nil, err
+	}
+	_, err = m.client.CoreV1().Secrets(m.opts.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
+	return known, err
+}
+
+// restore writes a Secret that is not there: the CAs that this process knows, which clients trust, and a new one.
+func (m *Manager) restore(ctx context.Context, now time.Time) (authorities, error) {
+	m.mu.RLock()
+	known := m.known
+	m.mu.RUnlock()
+	known, err := known.needed(m.opts.Lifetimes.Settle, now).succeeded(m.opts.SecretName, m.opts.Lifetimes, now)
+	if err != nil {
+		return nil, err
+	}
+	data, err := known.data()
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.client.CoreV1().Secrets(m.opts.Namespace).Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: m.opts.SecretName, Namespace: m.opts.Namespace, Labels: managedBy},
 		Data:       data,
 	}, metav1.CreateOptions{})
+	if err == nil {
+		klog.FromContext(ctx).Info("Made a CA", "secret", klog.KRef(m.opts.Namespace, m.opts.SecretName),
+			"notAfter", known[0].certificate.NotAfter, "predecessors", len(known)-1)
+	}
 	return known, err
+}
+
+// data is what the Secret holds.
+func (as authorities) data() (map[string][]byte, error) {
+	keys, err := as.keys()
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{CAKey: as.bundle(), keyOfCA: keys}, nil
 }
 
 // publish writes the CA certificates where clients find them.

@@ -91,7 +91,9 @@ func (h *home) tasks(c *clients, o Options) []task {
 	deploy := loop.New("forwarder", (&forwarder.Reconciler{
 		Namespace: o.Namespace,
 		Kube:      c.kube,
-		Options:   forwarder.Options{Image: o.ForwarderImage, ImagePullPolicy: o.pullPolicy(), StorageURL: o.ForwarderStorageURL},
+		Options: forwarder.Options{
+			Image: o.ForwarderImage, ImagePullPolicy: o.pullPolicy(), StorageURL: o.ForwarderStorageURL, Certificates: o.Certificates,
+		},
 	}).Reconcile)
 	name = types.NamespacedName{Namespace: o.Namespace, Name: forwarder.Name}
 	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(deploy, only[metav1.Object](forwarder.Name, name)))

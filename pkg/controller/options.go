@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	Injection                                                  string // InjectionWorkload or InjectionManual
 	WatchNamespaces                                            []string
 	PriorityClassName                                          string // of the forwarder
+	// Certificates of the forwarder.
+	Certificates certs.Lifetimes
 }
 
 // Who puts recording proxies into workloads.
@@ -63,6 +66,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Injection, "injection", InjectionWorkload, "workload: recording proxies are put into the templates of captured workloads; manual: workloads are never changed, templates are injected with kubectl restage inject")
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", nil, "namespaces whose objects and workloads the controller works with (default all)")
 	flags.StringVar(&o.PriorityClassName, "priority-class-name", "", "PriorityClass of the forwarder")
+	o.Certificates.AddFlag(flags)
 	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez and /readyz")
 }
 

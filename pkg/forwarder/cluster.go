@@ -45,6 +45,7 @@ type ClusterOptions struct {
 	Namespace    string
 	ServiceName  string
 	Kubeconfig   string
+	Certificates certs.Lifetimes
 }
 
 // AddFlags adds the flags with their defaults.
@@ -58,6 +59,7 @@ func (o *ClusterOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.Int64Var(&o.LogLimit, "log-limit-bytes", 1<<30, "Size of the write-ahead log from which on proxies wait until some of it is sealed.")
 	flags.StringVar(&o.Namespace, "namespace", os.Getenv("POD_NAMESPACE"), "Namespace the forwarder runs in. Default: the environment variable POD_NAMESPACE.")
 	flags.StringVar(&o.ServiceName, "service-name", "restage-forwarder", "Service by which the forwarder is reached; its serving certificate is for its names.")
+	o.Certificates.AddFlag(flags)
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "Kubeconfig to reach the API server with. Default: the service account of the pod.")
 }
 
@@ -77,7 +79,7 @@ func RunInCluster(ctx context.Context, o ClusterOptions) error {
 	}
 	manager := certs.NewManager(client, certs.Options{
 		Namespace: o.Namespace, SecretName: tlsSecret, ConfigMapName: wiring.ForwarderCAConfigMap,
-		DNSNames: certs.ServiceNames(o.ServiceName, o.Namespace),
+		DNSNames: certs.ServiceNames(o.ServiceName, o.Namespace), Lifetimes: o.Certificates,
 	})
 	if !firstCertificate(ctx, manager) {
 		return nil

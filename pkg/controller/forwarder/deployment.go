@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -28,7 +29,8 @@ type Options struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
 	// StorageURL is where traffic, snapshots and reports are kept; empty means on the forwarder's own volume.
-	StorageURL string
+	StorageURL   string
+	Certificates certs.Lifetimes
 }
 
 // selector picks the forwarder's pods. It never changes: a Deployment cannot change its own.
@@ -119,7 +121,7 @@ func container(o Options) corev1.Container {
 }
 
 func arguments(o Options) []string {
-	args := []string{"--data-dir=" + dataDir}
+	args := []string{"--data-dir=" + dataDir, o.Certificates.Argument()}
 	if o.StorageURL != "" {
 		args = append(args, "--storage-url="+o.StorageURL)
 	}

@@ -6,6 +6,7 @@ package forwarder
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/forwarder"
@@ -62,10 +64,10 @@ func TestForwarderKnowsItsFlags(t *testing.T) {
 	var options forwarder.ClusterOptions
 	flags := pflag.NewFlagSet("restage-forwarder", pflag.ContinueOnError)
 	options.AddFlags(flags)
-	if err := flags.Parse(arguments(Options{StorageURL: "s3://traffic"})); err != nil {
+	if err := flags.Parse(arguments(Options{StorageURL: "s3://traffic", Certificates: certs.LifetimesOf(2 * time.Hour)})); err != nil {
 		t.Fatal(err)
 	}
-	if options.StorageURL != "s3://traffic" || options.DataDir != dataDir {
+	if options.StorageURL != "s3://traffic" || options.DataDir != dataDir || options.Certificates.Certificate != 2*time.Hour {
 		t.Errorf("options are %+v", options)
 	}
 }
