@@ -21,8 +21,9 @@ const usage = `restage-proxy init --mode=Capture --ports=9898,...
 restage-proxy init --mode=Isolate --responder=ip:port --control=ip:port
 restage-proxy run  --mode=Capture --workload=NAME --ports=9898,... --forwarder=host:port
 restage-proxy run  --mode=Isolate --workload=NAME --responder=ip:port --control=ip:port
+restage-proxy probe --resolve=NAME,... --connect=host:port,...
 
-"restage-proxy init --help" and "restage-proxy run --help" show all flags.
+"restage-proxy init --help", "restage-proxy run --help" and "restage-proxy probe --help" show all flags.
 `
 
 func main() {
@@ -40,17 +41,19 @@ func main() {
 func execute(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
 	if len(args) == 0 {
 		fmt.Fprint(out, usage)
-		return errors.New("a command is needed: init or run")
+		return errors.New("a command is needed: init, run or probe")
 	}
 	switch args[0] {
 	case "init":
 		return initCommand(ctx, args[1:], out, log)
 	case "run":
 		return runCommand(ctx, args[1:], out, log)
+	case "probe":
+		return probeCommand(ctx, args[1:], out)
 	case "help", "--help", "-h":
 		fmt.Fprint(out, usage)
 		return nil
 	}
 	fmt.Fprint(out, usage)
-	return fmt.Errorf("unknown command %q: allowed are init and run", args[0])
+	return fmt.Errorf("unknown command %q: allowed are init, run and probe", args[0])
 }

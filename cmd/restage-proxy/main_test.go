@@ -16,6 +16,8 @@ func TestBadFlags(t *testing.T) {
 		"":                               "a command is needed",
 		"start":                          `unknown command "start"`,
 		"init":                           `--mode "": allowed are Capture and Isolate`,
+		"probe now":                      `unexpected argument "now"`,
+		"probe --connect=forwarder":      `--connect: "forwarder" is not host:port`,
 		"init --mode=Both":               `--mode "Both"`,
 		"init --mode=Capture extra":      `unexpected argument "extra"`,
 		"init --mode=Capture --ports=0":  `"0" is not a port`,

@@ -24,6 +24,11 @@ type podReason struct {
 	pod  *corev1.Pod
 }
 
+// PodReason says why a pod is not ready; it is empty when the pod is.
+func PodReason(ctx context.Context, kube kubernetes.Interface, pod *corev1.Pod) string {
+	return podReason{kube, pod}.why(ctx)
+}
+
 // why is empty when the pod is ready.
 func (p podReason) why(ctx context.Context) string {
 	if condition := p.condition(corev1.PodScheduled); condition != nil && condition.Status == corev1.ConditionFalse {

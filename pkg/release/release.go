@@ -28,8 +28,8 @@ type Info struct {
 	GitTreeState string `json:"gitTreeState,omitempty"`
 	// GitCommitTime is RFC 3339.
 	GitCommitTime string `json:"gitCommitTime,omitempty"`
-	GoVersion    string `json:"goVersion"`
-	Platform     string `json:"platform"`
+	GoVersion     string `json:"goVersion"`
+	Platform      string `json:"platform"`
 }
 
 // Get returns the version of this program.

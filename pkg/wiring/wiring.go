@@ -111,3 +111,15 @@ type GoalSetting struct {
 	Name       string `json:"name"`
 	Expression string `json:"expression"`
 }
+
+// ProbeResult is what restage-proxy probe says, as JSON in the termination message of its container, which holds 4096 bytes. An
+// empty error means that it went well.
+type ProbeResult struct {
+	Kernel  string `json:"kernel"`            // release, as uname -r prints it
+	Capture string `json:"capture,omitempty"` // error of writing the rules of capture mode
+	Isolate string `json:"isolate,omitempty"` // error of writing those of isolate mode, or of leaving in spite of them
+	// Names has the error of each name that was to be resolved.
+	Names map[string]string `json:"names,omitempty"`
+	// Connect has the error of each host:port that was to be reached.
+	Connect map[string]string `json:"connect,omitempty"`
+}

@@ -1,0 +1,70 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+)
+
+// forwardTimeout bounds the way to a port of a pod and what is asked there.
+const forwardTimeout = 10 * time.Second
+
+// forward opens a loopback address that leads to a port of a pod, as kubectl port-forward does: through the kubelet, so that no
+// firewall and no network policy in between has a say.
+func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) (address string, stop func(), err error) {
+	dialer, err := c.forwardDialer(namespace, pod)
+	if err != nil {
+		return "", nil, err
+	}
+	end, ready := make(chan struct{}), make(chan struct{})
+	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, end, ready, io.Discard, io.Discard)
+	if err != nil {
+		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- forwarder.ForwardPorts() }()
+	select {
+	case <-ready:
+	case err := <-failed:
+		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	case <-time.After(forwardTimeout):
+		close(end)
+		return "", nil, fmt.Errorf("forwarding to pod %s/%s: not within %v", namespace, pod, forwardTimeout)
+	case <-ctx.Done():
+		close(end)
+		return "", nil, ctx.Err()
+	}
+	ports, err := forwarder.GetPorts()
+	if err != nil || len(ports) == 0 {
+		close(end)
+		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	}
+	return "127.0.0.1:" + strconv.Itoa(int(ports[0].Local)), func() { close(end) }, nil
+}
+
+// forwardDialer tries WebSockets first and SPDY after them, as kubectl does.
+func (c *Cluster) forwardDialer(namespace, pod string) (httpstream.Dialer, error) {
+	url := c.Kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
+	transport, upgrader, err := spdy.RoundTripperFor(c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	}
+	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	tunnel, err := portforward.NewSPDYOverWebsocketDialer(url, c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	}
+	return portforward.NewFallbackDialer(tunnel, old, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	}), nil
+}

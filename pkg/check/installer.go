@@ -1,0 +1,89 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/restmapper"
+)
+
+// installerPermissions asks whether the caller may make every kind of object that the manifests have.
+func installerPermissions(ctx context.Context, c *Cluster) ([]Finding, error) {
+	groups, err := restmapper.GetAPIGroupResources(c.Kube.Discovery())
+	if err != nil {
+		return nil, fmt.Errorf("reading the resources of the cluster: %w", err)
+	}
+	mapper := restmapper.NewDiscoveryRESTMapper(groups)
+	var missing []string
+	asked := map[authorizationv1.ResourceAttributes]bool{}
+	ask := func(attributes authorizationv1.ResourceAttributes) error {
+		if asked[attributes] {
+			return nil
+		}
+		asked[attributes] = true
+		review, err := c.Kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx,
+			&authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &attributes}}, metav1.CreateOptions{})
+		if err != nil {
+			return fmt.Errorf("asking for your own rights: %w", err)
+		}
+		if !review.Status.Allowed {
+			missing = append(missing, describe(attributes))
+		}
+		return nil
+	}
+	for _, object := range c.Manifests {
+		gvk := object.GroupVersionKind()
+		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		if err != nil {
+			missing = append(missing, fmt.Sprintf("the cluster has no %s of %s", gvk.Kind, gvk.GroupVersion()))
+			continue
+		}
+		for _, verb := range verbsOf(gvk) {
+			err := ask(authorizationv1.ResourceAttributes{
+				Namespace: object.GetNamespace(), Verb: verb, Group: mapping.Resource.Group, Resource: mapping.Resource.Resource,
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		return []Finding{failure("Install as a cluster administrator: kubectl auth whoami; kubectl config use-context ADMIN",
+			"you may not install Restage: %s", strings.Join(slices.Compact(missing), "; "))}, nil
+	}
+	return ok("you may make all %d objects of an installation in namespace %s", len(c.Manifests), c.home()), nil
+}
+
+// verbsOf is what kubectl apply needs. Who gives rights must hold them, or may give any: the latter is asked for, since the cluster's
+// own roles that are bound hold more than one can ask for by name.
+func verbsOf(gvk schema.GroupVersionKind) []string {
+	verbs := []string{"get", "create", "patch"}
+	if gvk.Group != "rbac.authorization.k8s.io" {
+		return verbs
+	}
+	switch gvk.Kind {
+	case "Role", "ClusterRole":
+		return append(verbs, "escalate")
+	}
+	return verbs
+}
+
+func describe(a authorizationv1.ResourceAttributes) string {
+	what := a.Resource
+	if a.Group != "" {
+		what += "." + a.Group
+	}
+	if a.Namespace != "" {
+		what += " in namespace " + a.Namespace
+	}
+	return a.Verb + " " + what
+}

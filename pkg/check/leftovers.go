@@ -1,0 +1,204 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// rescue removes what blocks others and needs no running part of ours.
+const rescue = "kubectl restage uninstall --rescue"
+
+// leftovers looks for what an older installation left behind.
+func leftovers(ctx context.Context, c *Cluster) ([]Finding, error) {
+	var findings []Finding
+	for _, look := range []func(context.Context, *Cluster) ([]Finding, error){
+		orphanedRegistrations, otherInstallations, orphanedBindings, orphanedObjects, orphanedSidecars,
+	} {
+		found, err := look(ctx, c)
+		findings = append(findings, found...)
+		if err != nil {
+			return findings, err
+		}
+	}
+	return orOK(findings, "nothing of an older installation is left"), nil
+}
+
+// orphanedRegistrations are APIServices of our group whose server is not there. Each blocks the deletion of every namespace.
+func orphanedRegistrations(ctx context.Context, c *Cluster) ([]Finding, error) {
+	list, err := c.Aggregator.ApiregistrationV1().APIServices().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the APIServices: %w", err)
+	}
+	var findings []Finding
+	for _, service := range list.Items {
+		if service.Spec.Group != v1alpha1.SchemeGroupVersion.Group || service.Spec.Service == nil {
+			continue
+		}
+		ours := c.Found.Deployments[installation.Server] != nil && service.Spec.Service.Namespace == c.home()
+		if why := whyOrphaned(&service, ours); why != "" {
+			findings = append(findings, failure("kubectl delete apiservice "+service.Name,
+				"APIService %s %s: while it is there no namespace can be deleted and garbage collection stands still", service.Name, why))
+		}
+	}
+	return findings, nil
+}
+
+func whyOrphaned(service *apiregistrationv1.APIService, serverThere bool) string {
+	switch {
+	case !serverThere:
+		return fmt.Sprintf("has no server: Deployment %s/%s is not there", service.Spec.Service.Namespace, installation.Server)
+	case service.Name != installation.APIService:
+		return "is of an older release"
+	}
+	return ""
+}
+
+// otherInstallations are components in more than one namespace: they would fight for the one registration.
+func otherInstallations(_ context.Context, c *Cluster) ([]Finding, error) {
+	var findings []Finding
+	for _, namespace := range c.Found.Others {
+		findings = append(findings, failure("kubectl restage uninstall --namespace "+namespace,
+			"another installation is in namespace %s, beside that in %s: there can be one in a cluster", namespace, c.home()))
+	}
+	return findings, nil
+}
+
+// orphanedBindings give rights to service accounts of an installation that has gone.
+func orphanedBindings(ctx context.Context, c *Cluster) ([]Finding, error) {
+	if !c.Found.Installed() {
+		return nil, nil // then orphanedObjects has them
+	}
+	list, err := c.Kube.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{LabelSelector: installation.PartOf})
+	if err != nil {
+		return nil, fmt.Errorf("listing the ClusterRoleBindings of Restage: %w", err)
+	}
+	var findings []Finding
+	for _, binding := range list.Items {
+		for _, subject := range binding.Subjects {
+			if subject.Kind == "ServiceAccount" && subject.Namespace != c.home() && !slices.Contains(c.Found.Others, subject.Namespace) {
+				findings = append(findings, warning("kubectl delete clusterrolebinding "+binding.Name,
+					"ClusterRoleBinding %s is for a service account in namespace %s, where Restage is not", binding.Name, subject.Namespace))
+			}
+		}
+	}
+	return findings, nil
+}
+
+// ownKinds are those of which installations, and what they made, have objects.
+var ownKinds = []schema.GroupVersionResource{
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterroles"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
+	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"},
+	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
+	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"},
+	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"},
+	{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"},
+	{Group: "apps", Version: "v1", Resource: "deployments"},
+	{Group: "batch", Version: "v1", Resource: "jobs"},
+	{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"},
+	{Version: "v1", Resource: "services"},
+	{Version: "v1", Resource: "configmaps"},
+	{Version: "v1", Resource: "secrets"},
+	{Version: "v1", Resource: "serviceaccounts"},
+	{Version: "v1", Resource: "persistentvolumeclaims"},
+}
+
+// orphanedObjects carry our label in a cluster without Restage. Only their metadata is read.
+func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
+	if c.Found.Installed() {
+		return nil, nil
+	}
+	var findings []Finding
+	for _, kind := range ownKinds {
+		list, err := c.Metadata.Resource(kind).List(ctx, metav1.ListOptions{LabelSelector: installation.PartOf})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return findings, fmt.Errorf("looking for %s of an older installation: %w", kind.Resource, err)
+		}
+		byNamespace := map[string][]string{}
+		for _, item := range list.Items {
+			byNamespace[item.Namespace] = append(byNamespace[item.Namespace], item.Name)
+		}
+		for namespace, names := range byNamespace {
+			where, flag := "", ""
+			if namespace != "" {
+				where, flag = " in namespace "+namespace, " -n "+namespace
+			}
+			findings = append(findings, warning(fmt.Sprintf("kubectl delete %s%s -l %s", kind.GroupResource(), flag, installation.PartOf),
+				"%d %s of an older installation are left%s: %s", len(names), kind.GroupResource(), where, clip(strings.Join(names, ", "))))
+		}
+	}
+	return findings, nil
+}
+
+// orphanedSidecars are recording proxies in templates that no controller looks after.
+func orphanedSidecars(ctx context.Context, c *Cluster) ([]Finding, error) {
+	list, err := c.Kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("looking for workloads with recording proxies: %w", err)
+	}
+	var findings []Finding
+	for i := range list.Items {
+		d := &list.Items[i]
+		if !hasSidecar(d) || d.Labels[v1alpha1.LabelEnvironment] != "" {
+			continue
+		}
+		if !c.Found.Installed() {
+			findings = append(findings, failure(rescue, "Deployment %s/%s has a recording proxy in its template, and Restage is not installed", d.Namespace, d.Name))
+			continue
+		}
+		captured, err := c.isCaptured(ctx, d)
+		if err != nil {
+			return append(findings, skipped("whether the recording proxies in workloads belong to captures cannot be asked: %s", clip(err.Error()))...), nil
+		}
+		if !captured && putInByController(d) {
+			findings = append(findings, failure(fmt.Sprintf("kubectl restage uninject -n %s deployment/%s", d.Namespace, d.Name),
+				"Deployment %s/%s has a recording proxy in its template and no TrafficCapture", d.Namespace, d.Name))
+		}
+	}
+	return findings, nil
+}
+
+func (c *Cluster) isCaptured(ctx context.Context, d *appsv1.Deployment) (bool, error) {
+	list, err := c.Restage.ReplayV1alpha1().TrafficCaptures(d.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(list.Items, func(t v1alpha1.TrafficCapture) bool { return t.Spec.WorkloadRef.Name == d.Name }), nil
+}
+
+func hasSidecar(d *appsv1.Deployment) bool {
+	for _, container := range d.Spec.Template.Spec.InitContainers {
+		if container.Name == wiring.ProxyContainerName {
+			return true
+		}
+	}
+	return false
+}
+
+// putInByController tells it from what people keep in Git.
+func putInByController(d *appsv1.Deployment) bool {
+	return slices.ContainsFunc(d.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == captureManager })
+}
+
+// captureManager owns the fields that the controller adds to workloads.
+const captureManager = "restage-capture"

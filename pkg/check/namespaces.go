@@ -1,0 +1,107 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	enforceLabel = "pod-security.kubernetes.io/enforce"
+	warnLabel    = "pod-security.kubernetes.io/warn"
+	privileged   = "privileged"
+)
+
+// podSecurity tells whether the target namespaces allow the container that writes the redirect rules.
+func podSecurity(ctx context.Context, c *Cluster) ([]Finding, error) {
+	if len(c.Targets) == 0 {
+		return skipped("nothing is recorded, and no namespace was named by --for-namespace"), nil
+	}
+	var findings []Finding
+	for _, name := range c.Targets {
+		namespace, err := c.namespace(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, judgePodSecurity(namespace))
+	}
+	return findings, nil
+}
+
+// judgePodSecurity: capabilities beyond the default are allowed at the level privileged alone.
+func judgePodSecurity(namespace *corev1.Namespace) Finding {
+	if namespace == nil {
+		return failure("Name one that exists: kubectl get namespaces", "the namespace does not exist")
+	}
+	name := namespace.Name
+	switch level := namespace.Labels[enforceLabel]; level {
+	case "", privileged:
+		if warn := namespace.Labels[warnLabel]; warn != "" && warn != privileged {
+			return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s enforces nothing that is in the way; kubectl will warn of level %s", name, warn)}
+		}
+		return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s allows NET_ADMIN, which the init container of recorded pods needs", name)}
+	default:
+		return failure(fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", name, enforceLabel, privileged),
+			"namespace %s has label %s=%s, which refuses the init container of recorded pods and of copies: it needs NET_ADMIN", name, enforceLabel, level)
+	}
+}
+
+// namespace returns nil where there is none.
+func (c *Cluster) namespace(ctx context.Context, name string) (*corev1.Namespace, error) {
+	namespace, err := c.Kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading namespace %s: %w", name, err)
+	}
+	return namespace, nil
+}
+
+// meshes tells which target namespaces have a sidecar of a mesh injected.
+func meshes(ctx context.Context, c *Cluster) ([]Finding, error) {
+	var findings []Finding
+	for _, name := range c.Targets {
+		namespace, err := c.namespace(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if namespace == nil {
+			continue
+		}
+		if mesh, by := meshOf(namespace); mesh != "" {
+			findings = append(findings, warning(
+				fmt.Sprintf("Annotate the pod template of workloads to record: %s", meshOptOut[mesh]),
+				"namespace %s is in the mesh %s (%s): its sidecar encrypts what the proxy is to record, and both redirect the pod's connections", name, mesh, by))
+		}
+	}
+	return orOK(findings, "no target namespace is in a mesh that is known (Istio, Linkerd)"), nil
+}
+
+var meshOptOut = map[string]string{
+	"Istio":   "sidecar.istio.io/inject: \"false\" (as a label), or istio.io/dataplane-mode: none in ambient mode",
+	"Linkerd": "linkerd.io/inject: disabled",
+}
+
+// meshOf tells by which label or annotation a namespace is in a mesh.
+func meshOf(namespace *corev1.Namespace) (mesh, by string) {
+	switch labels := namespace.Labels; {
+	case labels["istio-injection"] == "enabled":
+		return "Istio", "label istio-injection=enabled"
+	case labels["istio.io/rev"] != "" && labels["istio-injection"] != "disabled":
+		return "Istio", "label istio.io/rev=" + labels["istio.io/rev"]
+	case labels["istio.io/dataplane-mode"] == "ambient":
+		return "Istio", "label istio.io/dataplane-mode=ambient"
+	}
+	if inject := namespace.Annotations["linkerd.io/inject"]; slices.Contains([]string{"enabled", "ingress"}, inject) {
+		return "Linkerd", "annotation linkerd.io/inject=" + inject
+	}
+	return "", ""
+}
