@@ -159,7 +159,7 @@ func orphanedSidecars(ctx context.Context, c *Cluster) ([]Finding, error) {
 	var findings []Finding
 	for i := range list.Items {
 		d := &list.Items[i]
-		if !hasSidecar(d) || d.Labels[v1alpha1.LabelEnvironment] != "" {
+		if !HasSidecar(d) || d.Labels[v1alpha1.LabelEnvironment] != "" {
 			continue
 		}
 		if !c.Found.Installed() {
@@ -186,7 +186,8 @@ func (c *Cluster) isCaptured(ctx context.Context, d *appsv1.Deployment) (bool, e
 	return slices.ContainsFunc(list.Items, func(t v1alpha1.TrafficCapture) bool { return t.Spec.WorkloadRef.Name == d.Name }), nil
 }
 
-func hasSidecar(d *appsv1.Deployment) bool {
+// HasSidecar tells whether the pod template has the recording proxy.
+func HasSidecar(d *appsv1.Deployment) bool {
 	for _, container := range d.Spec.Template.Spec.InitContainers {
 		if container.Name == wiring.ProxyContainerName {
 			return true

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/restage-dev/restage/pkg/cli/check"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/exit"
 	"github.com/restage-dev/restage/pkg/cli/replay"
@@ -53,6 +54,8 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 		}
 	}
 	add(daily, replay.New(c, streams))
-	add(platform)
+	add(platform,
+		check.New(c, streams),
+	)
 	return root
 }

@@ -1,0 +1,140 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apply"
+	checks "github.com/restage-dev/restage/pkg/check"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/installation"
+)
+
+// look makes the clients and finds out what is installed.
+func (o *options) look(ctx context.Context) (*checks.Cluster, error) {
+	looked := &checks.Cluster{Before: o.pre, NoProbe: o.noProbe, ProbeImage: o.probeImage}
+	if err := o.connect(looked); err != nil {
+		return nil, err
+	}
+	found, err := installation.Find(ctx, looked.Kube, looked.Aggregator, o.system)
+	if err != nil {
+		return nil, err
+	}
+	looked.Found = found
+	if looked.Manifests, err = install.Render(renderedAs(found)); err != nil {
+		return nil, err
+	}
+	if image, _ := found.ProxyImage(); image == "" && o.probeImage == "" {
+		if looked.ProbeImage, err = renderedProxy(looked.Manifests); err != nil {
+			return nil, err
+		}
+	}
+	looked.Targets, err = o.namespaces(ctx, looked)
+	return looked, err
+}
+
+func (o *options) connect(looked *checks.Cluster) (err error) {
+	if looked.Config, err = o.cluster.REST(); err != nil {
+		return err
+	}
+	// The rights of service accounts are asked for one by one; the server bounds that by its own fairness.
+	looked.Config.QPS = -1
+	if looked.Kube, err = kubernetes.NewForConfig(looked.Config); err != nil {
+		return fmt.Errorf("making the Kubernetes client: %w", err)
+	}
+	if looked.Aggregator, err = aggregator.NewForConfig(looked.Config); err != nil {
+		return fmt.Errorf("making the aggregator's client: %w", err)
+	}
+	if looked.Restage, err = versioned.NewForConfig(looked.Config); err != nil {
+		return fmt.Errorf("making our own client: %w", err)
+	}
+	if looked.Metadata, err = metadata.NewForConfig(looked.Config); err != nil {
+		return fmt.Errorf("making the client of metadata: %w", err)
+	}
+	looked.Apply, err = apply.New(looked.Config)
+	return err
+}
+
+// renderedAs are the options that what is installed, as far as it is, was rendered with.
+func renderedAs(found *installation.Installation) install.Options {
+	o := install.Defaults()
+	o.Namespace = found.Namespace
+	o.Namespaces = found.Namespaces()
+	if injection := found.Injection(); injection != "" {
+		o.Injection = install.Injection(injection)
+	}
+	if servers := found.EtcdServers(); len(servers) > 0 {
+		o.HA, o.EtcdServers = true, servers
+	}
+	return o
+}
+
+// renderedProxy is the image of restage-proxy in the manifests.
+func renderedProxy(manifests []*unstructured.Unstructured) (string, error) {
+	for _, object := range manifests {
+		if object.GetKind() != "Deployment" || object.GetName() != installation.Controller {
+			continue
+		}
+		controller := &appsv1.Deployment{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, controller); err != nil {
+			return "", fmt.Errorf("reading Deployment %s of the manifests: %w", object.GetName(), err)
+		}
+		rendered := &installation.Installation{Deployments: map[string]*appsv1.Deployment{installation.Controller: controller}}
+		image, _ := rendered.ProxyImage()
+		return image, nil
+	}
+	return "", fmt.Errorf("the manifests have no Deployment %s", installation.Controller)
+}
+
+// namespaces to look at.
+func (o *options) namespaces(ctx context.Context, looked *checks.Cluster) ([]string, error) {
+	targets := slices.Clone(o.targets)
+	if named := *o.cluster.Flags.Namespace; named != "" {
+		targets = append(targets, named)
+	}
+	if len(targets) == 0 {
+		var err error
+		if targets, err = recorded(ctx, looked); err != nil {
+			return nil, err
+		}
+	}
+	if len(targets) == 0 {
+		current, err := o.cluster.Namespace()
+		if err != nil {
+			return nil, err
+		}
+		targets = []string{current}
+	}
+	slices.Sort(targets)
+	return slices.Compact(targets), nil
+}
+
+// recorded are the namespaces with workloads that carry the annotation, or the proxy. Our own API is not asked: it may be what is not well.
+func recorded(ctx context.Context, looked *checks.Cluster) ([]string, error) {
+	list, err := looked.Kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("looking for recorded workloads: %w", err)
+	}
+	var namespaces []string
+	for i := range list.Items {
+		d := &list.Items[i]
+		if d.Annotations[v1alpha1.AnnotationCaptureEnabled] == "true" || checks.HasSidecar(d) {
+			namespaces = append(namespaces, d.Namespace)
+		}
+	}
+	return namespaces, nil
+}
