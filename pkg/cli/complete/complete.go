@@ -157,6 +157,9 @@ func named(c *cluster.Cluster, resource schema.GroupVersionResource, prefix stri
 	}
 }
 
+// Workloads returns the names of workloads in the namespace; none when they cannot be read in a moment.
+func Workloads(ctx context.Context, c *cluster.Cluster) []string { return List(ctx, c, deployments) }
+
 // List returns the names of the objects of a resource in the namespace; none when they cannot be read in a moment.
 func List(ctx context.Context, c *cluster.Cluster, resource schema.GroupVersionResource) []string {
 	client, err := c.Dynamic()

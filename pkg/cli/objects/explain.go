@@ -23,7 +23,18 @@ func Explain(ctx context.Context, c *cluster.Cluster, resource string, err error
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	names := complete.List(ctx, c, v1alpha1.SchemeGroupVersion.WithResource(resource))
+	return candidates(err, complete.List(ctx, c, v1alpha1.SchemeGroupVersion.WithResource(resource)))
+}
+
+// ExplainWorkload does the same for a workload.
+func ExplainWorkload(ctx context.Context, c *cluster.Cluster, err error) error {
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return candidates(err, complete.Workloads(ctx, c))
+}
+
+func candidates(err error, names []string) error {
 	if len(names) == 0 {
 		return err
 	}

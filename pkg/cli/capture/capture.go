@@ -1,0 +1,94 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capture is kubectl restage capture: it has workloads recorded and says what is recorded.
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/cli/cluster"
+	"github.com/restage-dev/restage/pkg/cli/objects"
+	"github.com/restage-dev/restage/pkg/cli/workload"
+	typed "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
+)
+
+// New returns the command.
+func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "capture",
+		Aliases: []string{"captures"},
+		Short:   "Record workloads",
+	}
+	cmd.AddCommand(
+		newStart(c, streams),
+		newStop(c, streams),
+		newStatus(c, streams),
+		objects.List(c, streams, objects.Kind{Command: "capture", Resource: "trafficcaptures", Noun: "capture"}),
+	)
+	return cmd
+}
+
+// target is a workload with the clients for it.
+type target struct {
+	kube       kubernetes.Interface
+	captures   typed.TrafficCaptureInterface
+	namespace  string
+	deployment *appsv1.Deployment
+}
+
+// find reads the workload that an argument names.
+func find(ctx context.Context, c *cluster.Cluster, argument string) (*target, error) {
+	ref, err := workload.Parse(argument)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{}
+	if t.kube, err = c.Kube(); err != nil {
+		return nil, err
+	}
+	restage, err := c.Restage()
+	if err != nil {
+		return nil, err
+	}
+	if t.namespace, err = c.Namespace(); err != nil {
+		return nil, err
+	}
+	t.captures = restage.ReplayV1alpha1().TrafficCaptures(t.namespace)
+	t.deployment, err = t.kube.AppsV1().Deployments(t.namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	return t, objects.ExplainWorkload(ctx, c, err)
+}
+
+func (t *target) name() string { return workload.Resource + "/" + t.deployment.Name }
+
+// isAnnotated tells whether the annotation asks for recording.
+func isAnnotated(deployment *appsv1.Deployment) bool {
+	return deployment.Annotations[v1alpha1.AnnotationCaptureEnabled] == "true"
+}
+
+// recording returns the captures of a workload that are not being deleted.
+func (t *target) recording(ctx context.Context) ([]v1alpha1.TrafficCapture, error) {
+	list, err := t.captures.List(ctx, metav1.ListOptions{FieldSelector: "spec.workloadRef.name=" + t.deployment.Name})
+	if err != nil {
+		return nil, fmt.Errorf("looking for captures of %s: %w", t.name(), err)
+	}
+	var captures []v1alpha1.TrafficCapture
+	for _, capture := range list.Items {
+		if capture.DeletionTimestamp == nil {
+			captures = append(captures, capture)
+		}
+	}
+	return captures, nil
+}
+
+func nameOf(capture *v1alpha1.TrafficCapture) string {
+	return "trafficcapture." + v1alpha1.GroupName + "/" + capture.Name
+}
