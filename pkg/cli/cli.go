@@ -11,10 +11,14 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/restage-dev/restage/pkg/cli/capture"
 	"github.com/restage-dev/restage/pkg/cli/check"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
+	"github.com/restage-dev/restage/pkg/cli/completion"
+	"github.com/restage-dev/restage/pkg/cli/env"
 	"github.com/restage-dev/restage/pkg/cli/exit"
 	"github.com/restage-dev/restage/pkg/cli/replay"
+	"github.com/restage-dev/restage/pkg/cli/snapshot"
 )
 
 // Run runs kubectl restage with arguments and returns its exit code.
@@ -53,7 +57,7 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
-	add(daily, replay.New(c, streams))
+	add(daily, capture.New(c, streams), snapshot.New(c, streams), replay.New(c, streams), env.New(c, streams), completion.New(streams))
 	add(platform,
 		check.New(c, streams),
 	)

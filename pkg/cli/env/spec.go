@@ -31,7 +31,7 @@ type specFlags struct {
 
 func (f *specFlags) addTo(cmd *cobra.Command, c *cluster.Cluster) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.snapshot, "snapshot", "S", "", "The snapshot that the dependencies are played from.")
+	flags.StringVar(&f.snapshot, "snapshot", "", "The snapshot that the dependencies are played from.")
 	f.workloads.AddTo(cmd, c, false)
 	flags.StringVar(&f.class, "class", "", "The EnvironmentClass. Default is the cluster's default class.")
 	flags.StringVar(&f.onMiss, "on-miss", "", "What happens to a call that the recording does not hold: fail resets its connection, a status such as 502 answers it. Default is fail.")

@@ -29,7 +29,7 @@ type Flags struct {
 // AddTo adds the flags to a command, whose flag --snapshot names the snapshot. Tests are for commands that send requests.
 func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
 	flags := cmd.Flags()
-	flags.StringSliceVarP(&f.Workloads, "workload", "w", nil, "The workload to copy, as deploy/NAME; may be given several times. Default is the workload of the snapshot.")
+	flags.StringSliceVar(&f.Workloads, "workload", nil, "The workload to copy, as deploy/NAME; may be given several times. Default is the workload of the snapshot.")
 	flags.StringArrayVar(&f.Images, "image", nil, "Another image for a container of the copy, as CONTAINER=IMAGE, or IMAGE when there is one container.")
 	flags.StringArrayVar(&f.Env, "env", nil, "An environment variable of a container of the copy, as CONTAINER:NAME=VALUE, or NAME=VALUE when there is one container.")
 	flags.StringSliceVar(&f.Mocks, "mock", nil, "The key of a slice of dependencies that are played, or a unique part of it. Default is all.")

@@ -49,7 +49,7 @@ var modes = map[string]v1alpha1.ReplayMode{"full": v1alpha1.ModeFull, "mocksonly
 func (f *specFlags) addTo(cmd *cobra.Command, c *cluster.Cluster) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.filename, "filename", "f", "", "The manifest of one TrafficReplay, - for standard input, instead of all flags that describe one.")
-	flags.StringVarP(&f.snapshot, "snapshot", "S", "", "The snapshot to replay.")
+	flags.StringVar(&f.snapshot, "snapshot", "", "The snapshot to replay.")
 	f.workloads.AddTo(cmd, c, true)
 	flags.StringVar(&f.environment, "environment", "", "A standing environment to replay in, instead of one that is made for this replay.")
 	flags.StringVar(&f.class, "class", "", "The EnvironmentClass of the environment that is made. Default is the cluster's default class.")

@@ -46,7 +46,7 @@ func newCreate(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Co
 		RunE:              r.run,
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&r.workload, "workload", "w", "", "The recorded workload, as deploy/NAME.")
+	flags.StringVar(&r.workload, "workload", "", "The recorded workload, as deploy/NAME.")
 	flags.DurationVar(&r.last, "last", 0, "How far the snapshot reaches back, such as 15m.")
 	flags.StringVar(&r.since, "since", "", "The time of the first request in the snapshot.")
 	flags.StringVar(&r.until, "until", "", "The time after the last request in the snapshot. Default is now. Only with --since.")

@@ -57,7 +57,7 @@ taken up with --resume.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0], args[1]) },
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&r.workload, "workload", "w", "", "The workload that the records are of, as deploy/NAME; makes the snapshot.")
+	flags.StringVar(&r.workload, "workload", "", "The workload that the records are of, as deploy/NAME; makes the snapshot.")
 	flags.Int32Var(&r.port, "port", 0, "The container port that the requests of a HAR were made to, when it is not the one in their URLs. Only with --workload.")
 	flags.BoolVar(&r.resume, "resume", false, "Go on where an earlier upload of the same file ended.")
 	flags.BoolVar(&r.wait, "wait", true, "Wait until the snapshot is ready.")
