@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,14 +27,8 @@ func (c *Client) Diff(ctx context.Context, objects []*unstructured.Unstructured,
 		return false, fmt.Errorf("making directories to compare: %w", err)
 	}
 	defer differ.TearDown()
-	created := map[string]bool{}
 	for _, object := range objects {
-		if object.GroupVersionKind().GroupKind().String() == "Namespace" {
-			created[object.GetName()] = true
-		}
-	}
-	for _, object := range objects {
-		versions, err := c.compare(ctx, object, created[object.GetNamespace()])
+		versions, err := c.compare(ctx, object)
 		if err != nil {
 			return false, err
 		}
@@ -66,9 +61,9 @@ func (v versions) Live() runtime.Object {
 
 func (v versions) Merged() (runtime.Object, error) { return v.merged, nil }
 
-// compare asks the cluster what an object would be. A dry run creates no namespace; where that is among the objects, an object
-// in it is compared as it was given.
-func (c *Client) compare(ctx context.Context, object *unstructured.Unstructured, namespaceComes bool) (versions, error) {
+// compare asks the cluster what an object would be. A dry run does not find what would come before the object, its namespace or the
+// role that it binds: then the object is compared as it was given.
+func (c *Client) compare(ctx context.Context, object *unstructured.Unstructured) (versions, error) {
 	resource, err := c.resource(object)
 	if err != nil {
 		return versions{}, err
@@ -81,7 +76,7 @@ func (c *Client) compare(ctx context.Context, object *unstructured.Unstructured,
 	}
 	options := metav1.ApplyOptions{FieldManager: FieldManager, Force: true, DryRun: []string{metav1.DryRunAll}}
 	merged, err := resource.Apply(ctx, object.GetName(), object, options)
-	if apierrors.IsNotFound(err) && live == nil && namespaceComes {
+	if apierrors.IsNotFound(err) && live == nil {
 		merged, err = object.DeepCopy(), nil
 		unstructured.RemoveNestedField(merged.Object, "stringData") // the server would have made data of it, which is masked
 	}
@@ -89,6 +84,32 @@ func (c *Client) compare(ctx context.Context, object *unstructured.Unstructured,
 		return versions{}, fmt.Errorf("%s: applying it in a dry run: %w", Name(object), err)
 	}
 	return versions{name: fileName(object), live: live, merged: merged}, nil
+}
+
+// Plan returns what Apply would do with each object. It changes nothing; what the caller may not do is an error already.
+func (c *Client) Plan(ctx context.Context, objects []*unstructured.Unstructured) ([]Outcome, error) {
+	plan := make([]Outcome, len(objects))
+	for i, object := range objects {
+		found, err := c.compare(ctx, object)
+		if err != nil {
+			return nil, err
+		}
+		plan[i] = found.outcome()
+	}
+	return plan, nil
+}
+
+func (v versions) outcome() Outcome {
+	if v.live == nil {
+		return Created
+	}
+	live, merged := v.live.DeepCopy(), v.merged.DeepCopy()
+	live.SetManagedFields(nil)
+	merged.SetManagedFields(nil)
+	if equality.Semantic.DeepEqual(live.Object, merged.Object) {
+		return Unchanged
+	}
+	return Configured
 }
 
 // fileName is the one that kubectl diff gives an object: apps.v1.Deployment.restage-system.restage-controller.

@@ -17,6 +17,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/completion"
 	"github.com/restage-dev/restage/pkg/cli/env"
 	"github.com/restage-dev/restage/pkg/cli/exit"
+	"github.com/restage-dev/restage/pkg/cli/install"
 	"github.com/restage-dev/restage/pkg/cli/replay"
 	"github.com/restage-dev/restage/pkg/cli/snapshot"
 )
@@ -26,7 +27,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams)
 	command := New(streams)
 	command.SetArgs(args)
 	err := command.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && err.Error() != "" {
 		fmt.Fprintf(streams.ErrOut, "error: %v\n", err)
 	}
 	return exit.Code(err)
@@ -60,6 +61,7 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 	add(daily, capture.New(c, streams), snapshot.New(c, streams), replay.New(c, streams), env.New(c, streams), completion.New(streams))
 	add(platform,
 		check.New(c, streams),
+		install.New(c, streams),
 	)
 	return root
 }

@@ -172,7 +172,7 @@ func List(ctx context.Context, c *cluster.Cluster, resource schema.GroupVersionR
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if resource.Resource == "environmentclasses" {
+	if resource.Resource == "environmentclasses" || resource.Resource == "namespaces" {
 		namespace = metav1.NamespaceAll // they are of the cluster
 	}
 	list, err := client.Resource(resource).Namespace(namespace).List(ctx, metav1.ListOptions{Limit: most})

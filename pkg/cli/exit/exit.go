@@ -30,6 +30,13 @@ func With(code int, err error) error {
 	return coded{err, code}
 }
 
+// Silently is an exit code of which nothing is to be said, since the output says it all.
+func Silently(code int) error { return coded{silent{}, code} }
+
+type silent struct{}
+
+func (silent) Error() string { return "" }
+
 // Code of an error: OK for nil, Unable for one that was given none.
 func Code(err error) int {
 	var c coded

@@ -1,0 +1,92 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package wizard
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/restage-dev/restage/pkg/apply"
+	"github.com/restage-dev/restage/pkg/install"
+)
+
+// chooseCluster asks which context, when there are several, and whether that is the cluster meant.
+func (w *wizard) chooseCluster(ctx context.Context) error {
+	if err := w.chooseContext(ctx); err != nil {
+		return err
+	}
+	config, err := w.cluster.REST()
+	if err != nil {
+		return err
+	}
+	if w.kube, err = w.cluster.Kube(); err != nil {
+		return err
+	}
+	if w.client, err = apply.New(config); err != nil {
+		return err
+	}
+	version, err := w.kube.Discovery().ServerVersion()
+	if err != nil {
+		return fmt.Errorf("asking %s for its version: %w", config.Host, err)
+	}
+	w.heading("Cluster", "Everything goes to this cluster. The API and its registration are of the whole cluster, so it can hold one installation.")
+	if w.context != "" {
+		w.say(2, "", "context     "+w.context)
+	}
+	w.say(2, "", "server      "+config.Host)
+	w.say(2, "", "Kubernetes  "+version.GitVersion)
+	w.findInstallation(ctx)
+	yes, err := w.confirm(ctx, "Is this the right one?", true)
+	if err == nil && !yes {
+		return errDeclined
+	}
+	return err
+}
+
+// chooseContext sets the context of the flags, as --context would.
+func (w *wizard) chooseContext(ctx context.Context) error {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	flags := w.cluster.Flags
+	rules.ExplicitPath = *flags.KubeConfig
+	config, err := rules.Load()
+	if err != nil {
+		return fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	w.context = config.CurrentContext
+	if *flags.Context != "" {
+		w.context = *flags.Context
+	}
+	names := slices.Sorted(maps.Keys(config.Contexts))
+	if len(names) < 2 || *flags.Context != "" {
+		return nil
+	}
+	w.heading("Context", "Your kubeconfig knows several clusters.")
+	chosen, err := w.choose(ctx, names, max(slices.Index(names, w.context), 0))
+	if err != nil {
+		return err
+	}
+	w.context = names[chosen]
+	*flags.Context = w.context
+	return nil
+}
+
+// findInstallation takes the namespace of an installation that is there already as the default. Who may not look gets to know later.
+func (w *wizard) findInstallation(ctx context.Context) {
+	found, err := w.kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		LabelSelector: "app.kubernetes.io/part-of=restage,app.kubernetes.io/component=controller",
+	})
+	if err != nil || len(found.Items) == 0 {
+		return
+	}
+	namespace := found.Items[0].Namespace
+	w.say(2, "", "Restage     is in namespace "+namespace+" already and will be updated")
+	if w.options.Namespace == install.DefaultNamespace {
+		w.options.Namespace = namespace
+	}
+}
