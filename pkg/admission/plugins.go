@@ -21,6 +21,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/plugin/referencevalidation"
 	"github.com/restage-dev/restage/pkg/admission/plugin/replaylimits"
 	"github.com/restage-dev/restage/pkg/admission/plugin/sidecarinjection"
+	"github.com/restage-dev/restage/pkg/admission/plugin/watchednamespaces"
 	"github.com/restage-dev/restage/pkg/admission/plugin/workloadaccess"
 )
 
@@ -36,6 +37,7 @@ const (
 // kube-apiserver runs no admission for requests that it hands on, so the cluster's own plugins are here too.
 var order = []string{
 	lifecycle.PluginName,
+	watchednamespaces.PluginName,
 	defaultclass.PluginName,
 	workloadaccess.PluginName,
 	sidecarinjection.PluginName,
@@ -55,6 +57,7 @@ func Order() []string {
 
 // Register makes our plugins and the quota known besides the generic ones.
 func Register(plugins *admission.Plugins) {
+	registerPlain(plugins, watchednamespaces.PluginName, func() admission.Interface { return watchednamespaces.New() })
 	registerPlain(plugins, defaultclass.PluginName, func() admission.Interface { return defaultclass.New() })
 	registerPlain(plugins, workloadaccess.PluginName, func() admission.Interface { return workloadaccess.New() })
 	registerPlain(plugins, sidecarinjection.PluginName, func() admission.Interface { return sidecarinjection.New() })

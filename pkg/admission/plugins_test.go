@@ -23,7 +23,7 @@ import (
 )
 
 // ours are the plugins of this repository.
-var ours = []string{"DefaultEnvironmentClass", "WorkloadAccess", "SidecarInjection", "ReferenceValidation", "ReplayLimits"}
+var ours = []string{"WatchedNamespaces", "DefaultEnvironmentClass", "WorkloadAccess", "SidecarInjection", "ReferenceValidation", "ReplayLimits"}
 
 func options() *genericoptions.AdmissionOptions {
 	o := genericoptions.NewAdmissionOptions()
@@ -35,6 +35,7 @@ func options() *genericoptions.AdmissionOptions {
 func TestOrder(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"NamespaceLifecycle", "DefaultEnvironmentClass"},
+		{"WatchedNamespaces", "WorkloadAccess"},         // which may read workloads in watched namespaces only
 		{"DefaultEnvironmentClass", "SidecarInjection"}, // which reads the class
 		{"WorkloadAccess", "SidecarInjection"},          // which reads workloads for the caller
 		{"WorkloadAccess", "ReferenceValidation"},

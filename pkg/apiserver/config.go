@@ -119,5 +119,8 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 	}
 	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate,
 		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
-		initializer.Initializer{Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads, ProxyImage: o.ProxyImage})
+		initializer.Initializer{
+			Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads,
+			ProxyImage: o.ProxyImage, ImagePullSecrets: o.ImagePullSecrets, Namespaces: o.WatchNamespaces,
+		})
 }

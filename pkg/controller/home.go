@@ -92,7 +92,8 @@ func (h *home) tasks(c *clients, o Options) []task {
 		Namespace: o.Namespace,
 		Kube:      c.kube,
 		Options: forwarder.Options{
-			Image: o.ForwarderImage, ImagePullPolicy: o.pullPolicy(), StorageURL: o.ForwarderStorageURL, Certificates: o.Certificates,
+			Image: o.ForwarderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets,
+			PriorityClassName: o.PriorityClassName, StorageURL: o.ForwarderStorageURL, Certificates: o.Certificates,
 		},
 	}).Reconcile)
 	name = types.NamespacedName{Namespace: o.Namespace, Name: forwarder.Name}

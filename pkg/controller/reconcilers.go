@@ -60,7 +60,9 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Stats:             trafficpb.NewCapturesClient(c.forwarder),
 		EnsureCredentials: secrets.Ensure,
 		Events:            events,
-		Options:           capture.Options{Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress},
+		Options: capture.Options{
+			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
+		},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
 		Client:       c.replay,
@@ -80,7 +82,9 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Pods:              caches.made.Core().V1().Pods().Lister(),
 		EnsureCredentials: secrets.Ensure,
 		Events:            events,
-		Options:           environment.Options{ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress},
+		Options: environment.Options{
+			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
+		},
 	}).Reconcile)
 	replays := loop.New("replay", (&replay.Reconciler{
 		Kube:              c.kube,
@@ -96,7 +100,10 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		EnsureCredentials: secrets.Ensure,
 		Events:            events,
 		Clock:             clock.RealClock{},
-		Options:           replay.Options{GeneratorImage: o.GeneratorImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress},
+		Options: replay.Options{
+			GeneratorImage: o.GeneratorImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets,
+			Forwarder: o.ForwarderAddress, ClusterName: o.ClusterName,
+		},
 	}).Reconcile)
 	namespaces := loop.New("credentials", secrets.Reconcile)
 

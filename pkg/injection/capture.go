@@ -31,6 +31,8 @@ type CaptureOptions struct {
 	ImagePullPolicy corev1.PullPolicy
 	// Resources of the proxy; empty means a default.
 	Resources corev1.ResourceRequirements
+	// ImagePullSecrets are added to those of the template; see PullSecrets.
+	ImagePullSecrets []string
 }
 
 // Capture returns what is added to a template to record its pods. The proxy stands before the container that writes the rules,
@@ -57,7 +59,8 @@ func Capture(opts CaptureOptions) Patch {
 			proxy,
 			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + ports}, nil),
 		},
-		Volumes: []corev1.Volume{ForwarderVolume(true)},
+		Volumes:          []corev1.Volume{ForwarderVolume(true)},
+		ImagePullSecrets: opts.ImagePullSecrets,
 	}
 }
 

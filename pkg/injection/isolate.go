@@ -35,6 +35,8 @@ type IsolateOptions struct {
 	Resources corev1.ResourceRequirements
 	// NodeSelector is added to that of the template and wins over it.
 	NodeSelector map[string]string
+	// ImagePullSecrets are added to those of the template; see PullSecrets.
+	ImagePullSecrets []string
 }
 
 // LinkName names the ConfigMap and the Secret that join the pods of an environment to its responder.
@@ -71,7 +73,7 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool {
 		return strings.HasPrefix(key, captureAnnotations)
 	})
-	isolatePatch(opts).AddTo(&template.Spec)
+	isolatePatch(opts).AddTo(&template)
 	template.Spec.NodeSelector = merged(template.Spec.NodeSelector, opts.NodeSelector)
 	template.Spec.PriorityClassName = ""
 	template.Spec.Priority = nil
@@ -104,8 +106,9 @@ func isolatePatch(opts IsolateOptions) Patch {
 		ReadOnly:  true,
 	}}
 	return Patch{
-		InitContainers: []corev1.Container{first, proxy},
-		Volumes:        []corev1.Volume{EnvironmentVolume(link)},
+		InitContainers:   []corev1.Container{first, proxy},
+		Volumes:          []corev1.Volume{EnvironmentVolume(link)},
+		ImagePullSecrets: opts.ImagePullSecrets,
 	}
 }
 

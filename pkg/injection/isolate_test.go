@@ -76,7 +76,7 @@ func isolateOptions() IsolateOptions {
 
 func TestCaptureGolden(t *testing.T) {
 	template := readTemplate(t, "front")
-	Capture(captureOptions()).AddTo(&template.Spec)
+	Capture(captureOptions()).AddTo(&template)
 	compareGolden(t, "front-captured", template)
 }
 
@@ -100,7 +100,7 @@ func TestIsolateReplacesCapture(t *testing.T) {
 		t.Fatal(err)
 	}
 	captured := *plain.DeepCopy()
-	Capture(captureOptions()).AddTo(&captured.Spec)
+	Capture(captureOptions()).AddTo(&captured)
 	got, err := Isolate(captured, isolateOptions())
 	if err != nil {
 		t.Fatal(err)
@@ -113,9 +113,9 @@ func TestIsolateReplacesCapture(t *testing.T) {
 func TestAddToIsIdempotent(t *testing.T) {
 	once := readTemplate(t, "front")
 	patch := Capture(captureOptions())
-	patch.AddTo(&once.Spec)
+	patch.AddTo(&once)
 	twice := *once.DeepCopy()
-	patch.AddTo(&twice.Spec)
+	patch.AddTo(&twice)
 	if diff := cmp.Diff(once, twice); diff != "" {
 		t.Error(diff)
 	}

@@ -6,7 +6,9 @@
 package injection
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -20,18 +22,44 @@ type Patch struct {
 	InitContainers []corev1.Container
 	// Volumes that the containers mount.
 	Volumes []corev1.Volume
+	// ImagePullSecrets are the names that are added to those of the template; see PullSecrets.
+	ImagePullSecrets []string
 }
 
-// AddTo puts the patch in front of the init containers of spec, so that nothing of the pod runs before it.
+// Annotations are what the patch adds to the annotations of the template; nil for nothing.
+func (p Patch) Annotations() map[string]string {
+	if len(p.ImagePullSecrets) == 0 {
+		return nil
+	}
+	return map[string]string{addedPullSecrets: strings.Join(p.ImagePullSecrets, ",")}
+}
+
+// AddTo puts the patch in front of the init containers of the template, so that nothing of the pod runs before it.
 // What an earlier patch added is replaced.
-func (p Patch) AddTo(spec *corev1.PodSpec) {
-	removeOurs(spec)
+func (p Patch) AddTo(template *corev1.PodTemplateSpec) {
+	Remove(template)
+	spec := &template.Spec
 	spec.InitContainers = slices.Concat(p.InitContainers, spec.InitContainers)
 	spec.Volumes = slices.Concat(spec.Volumes, p.Volumes)
+	spec.ImagePullSecrets = slices.Concat(spec.ImagePullSecrets, References(p.ImagePullSecrets))
+	template.Annotations = merged(template.Annotations, p.Annotations())
 }
 
-// removeOurs takes the containers and volumes of any of our patches out of spec. Their names are reserved.
-func removeOurs(spec *corev1.PodSpec) {
+// Remove takes out of a template all that any of our patches added. The names of its containers and volumes are reserved.
+func Remove(template *corev1.PodTemplateSpec) {
+	added := AddedPullSecrets(*template)
+	if added != nil {
+		template.Annotations = maps.Clone(template.Annotations)
+		delete(template.Annotations, addedPullSecrets)
+	}
+	spec := &template.Spec
+	var own []corev1.LocalObjectReference
+	for _, secret := range spec.ImagePullSecrets {
+		if !slices.Contains(added, secret.Name) {
+			own = append(own, secret)
+		}
+	}
+	spec.ImagePullSecrets = own
 	spec.InitContainers = slices.DeleteFunc(slices.Clone(spec.InitContainers), func(c corev1.Container) bool {
 		return isOurContainer(c.Name)
 	})

@@ -34,7 +34,7 @@ func NewBuilder(settings *wiring.ReplaySettings, start time.Time) *Builder {
 		goals:    settings.Goals,
 		recorded: newHistogram(), replayed: newHistogram(), lateness: newLateness(), endpoints: newEndpoints(),
 		report: Report{
-			Schema: Schema, Replay: settings.Replay, Snapshot: settings.Snapshot, BuildTag: settings.BuildTag, StartTime: start,
+			Schema: Schema, Replay: settings.Replay, Snapshot: settings.Snapshot, BuildTag: settings.BuildTag, Cluster: settings.Cluster, StartTime: start,
 		},
 	}
 	if len(b.goals) == 0 {

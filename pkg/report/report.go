@@ -25,6 +25,8 @@ type Report struct {
 	Replay   wiring.Object `json:"replay"`
 	Snapshot wiring.Object `json:"snapshot"`
 	BuildTag string        `json:"buildTag,omitempty"`
+	// Cluster is the name that the installation gives the cluster it is in; may be empty.
+	Cluster string `json:"cluster,omitempty"`
 	// StartTime is when the generator began, EndTime when it reached the verdict.
 	StartTime time.Time `json:"startTime"`
 	EndTime   time.Time `json:"endTime"`

@@ -87,6 +87,8 @@ type ReplaySettings struct {
 	Snapshot Object `json:"snapshot"`
 	Replay   Object `json:"replay"`
 	BuildTag string `json:"buildTag,omitempty"`
+	// Cluster is the name of the cluster, for the report; may be empty.
+	Cluster string `json:"cluster,omitempty"`
 	// Tests are the inbound slices that are replayed.
 	Tests []TestTarget `json:"tests"`
 	// Control is the ip:port of the responder's control API; empty when there is no environment.

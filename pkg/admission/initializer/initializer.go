@@ -31,11 +31,27 @@ type WantsProxyImage interface {
 	admission.InitializationValidator
 }
 
+// WantsImagePullSecrets is a plugin that adds the Secrets that our images are pulled with to pods.
+type WantsImagePullSecrets interface {
+	SetImagePullSecrets(names []string)
+	admission.InitializationValidator
+}
+
+// WantsNamespaces is a plugin that minds where the controller works.
+type WantsNamespaces interface {
+	// SetNamespaces names them; none means all.
+	SetNamespaces(names []string)
+	admission.InitializationValidator
+}
+
 // Initializer hands out what it holds.
 type Initializer struct {
 	Reader     lookup.Reader
 	Workloads  workload.Source
 	ProxyImage string
+	// ImagePullSecrets and Namespaces may be empty.
+	ImagePullSecrets []string
+	Namespaces       []string
 }
 
 // Initialize gives the plugin what it wants.
@@ -48,6 +64,12 @@ func (i Initializer) Initialize(plugin admission.Interface) {
 	}
 	if wants, ok := plugin.(WantsProxyImage); ok {
 		wants.SetProxyImage(i.ProxyImage)
+	}
+	if wants, ok := plugin.(WantsImagePullSecrets); ok {
+		wants.SetImagePullSecrets(i.ImagePullSecrets)
+	}
+	if wants, ok := plugin.(WantsNamespaces); ok {
+		wants.SetNamespaces(i.Namespaces)
 	}
 	if wants, ok := plugin.(genericinitializer.WantsQuotaConfiguration); ok {
 		wants.SetQuotaConfiguration(quota.NewConfiguration(nil, nil)) // of our objects only their number counts

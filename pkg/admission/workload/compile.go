@@ -34,6 +34,8 @@ type Place struct {
 	Class *v1alpha1.EnvironmentClass
 	// ProxyImage is the image of the proxy.
 	ProxyImage string
+	// ImagePullSecrets are names of Secrets that the pods pull images with besides their own.
+	ImagePullSecrets []string
 }
 
 // Source reads workloads from the host.
@@ -102,7 +104,11 @@ func (s Source) Compile(ctx context.Context, place Place, workload *replay.Envir
 	if errs := override(&live.Spec, workload.Containers, path.Child("containers")); len(errs) > 0 {
 		return nil, errs, nil
 	}
-	template, err := injection.Isolate(*live, options(place, workload.Name))
+	opts := options(place, workload.Name)
+	if opts.ImagePullSecrets, err = s.pullSecrets(ctx, place, *live); err != nil {
+		return nil, nil, err
+	}
+	template, err := injection.Isolate(*live, opts)
 	if err != nil {
 		return nil, field.ErrorList{field.Invalid(path.Child("ref", "name"), workload.Ref.Name,
 			"the Deployment cannot be isolated: "+err.Error())}, nil

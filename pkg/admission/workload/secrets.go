@@ -4,9 +4,12 @@
 package workload
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -16,10 +19,11 @@ type SecretUse struct {
 	Path *field.Path
 }
 
-// Secrets returns every reference to a Secret in a compiled template, in the order of its fields; path is that of the pod spec.
+// Secrets returns every reference to a Secret in a compiled template, in the order of its fields; path is that of the template.
 // What Restage itself adds is left out: it is not the caller's.
-func Secrets(spec *corev1.PodSpec, path *field.Path) []SecretUse {
+func Secrets(template *corev1.PodTemplateSpec, path *field.Path) []SecretUse {
 	var uses secretUses
+	spec, path := &template.Spec, path.Child("spec")
 	for i, volume := range spec.Volumes {
 		if volume.Name != wiring.EnvironmentVolume {
 			uses.volume(&volume.VolumeSource, path.Child("volumes").Index(i))
@@ -36,8 +40,11 @@ func Secrets(spec *corev1.PodSpec, path *field.Path) []SecretUse {
 	for i, container := range spec.EphemeralContainers {
 		uses.env(container.EnvFrom, container.Env, path.Child("ephemeralContainers").Index(i))
 	}
+	added := injection.AddedPullSecrets(*template)
 	for i, secret := range spec.ImagePullSecrets {
-		uses.add(secret.Name, path.Child("imagePullSecrets").Index(i).Child("name"))
+		if !slices.Contains(added, secret.Name) {
+			uses.add(secret.Name, path.Child("imagePullSecrets").Index(i).Child("name"))
+		}
 	}
 	return uses
 }

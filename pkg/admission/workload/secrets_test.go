@@ -68,8 +68,8 @@ func TestSecretsKnowsEveryField(t *testing.T) {
 		ImagePullSecrets:    []corev1.LocalObjectReference{{Name: "s"}},
 	}
 	got := sets.New[string]()
-	for _, use := range Secrets(&spec, nil) {
-		got.Insert(use.Path.String())
+	for _, use := range Secrets(&corev1.PodTemplateSpec{Spec: spec}, nil) {
+		got.Insert(strings.TrimPrefix(use.Path.String(), "spec."))
 	}
 	if missed := want.Difference(got); missed.Len() > 0 {
 		t.Errorf("not found: %v", sets.List(missed))
@@ -92,8 +92,8 @@ func TestSecretsLeavesOutOurOwn(t *testing.T) {
 		{Name: wiring.EnvironmentVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "env-link"}}},
 		{Name: "theirs", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "env-link"}}},
 	}}
-	uses := Secrets(&spec, field.NewPath("spec"))
-	if len(uses) != 1 || uses[0].Path.String() != "spec.volumes[1].secret.secretName" {
+	uses := Secrets(&corev1.PodTemplateSpec{Spec: spec}, field.NewPath("template"))
+	if len(uses) != 1 || uses[0].Path.String() != "template.spec.volumes[1].secret.secretName" {
 		t.Errorf("found %v", uses)
 	}
 }

@@ -52,7 +52,9 @@ const (
 type Options struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
-	Forwarder       string // host:port
+	// ImagePullSecrets are names of Secrets that recorded pods pull images with besides their own.
+	ImagePullSecrets []string
+	Forwarder        string // host:port
 }
 
 // Reconciler puts the proxy into captured workloads and reports what is recorded. Its keys are TrafficCaptures.
@@ -129,7 +131,11 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if err := r.EnsureCredentials(ctx, capture.Namespace); err != nil {
 		return metav1.Condition{}, err
 	}
-	added, err := addSidecar(ctx, r.Kube, deployment, r.patch(capture, deployment))
+	patch, err := r.patch(ctx, capture, deployment)
+	if err != nil {
+		return metav1.Condition{}, err
+	}
+	added, err := addSidecar(ctx, r.Kube, deployment, patch)
 	if err != nil {
 		return metav1.Condition{}, err
 	}
@@ -140,18 +146,23 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	return r.countPods(ctx, capture, deployment)
 }
 
-func (r *Reconciler) patch(capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) injection.Patch {
+func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (injection.Patch, error) {
 	ports := capture.Spec.Ports
 	if len(ports) == 0 {
 		ports = injection.DeclaredPorts(deployment.Spec.Template.Spec)
 	}
+	secrets, err := r.pullSecrets(ctx, deployment)
+	if err != nil {
+		return injection.Patch{}, err
+	}
 	return injection.Capture(injection.CaptureOptions{
-		Workload:        deployment.Name,
-		Ports:           ports,
-		Forwarder:       r.Options.Forwarder,
-		Image:           r.Options.Image,
-		ImagePullPolicy: r.Options.ImagePullPolicy,
-	})
+		Workload:         deployment.Name,
+		Ports:            ports,
+		Forwarder:        r.Options.Forwarder,
+		Image:            r.Options.Image,
+		ImagePullPolicy:  r.Options.ImagePullPolicy,
+		ImagePullSecrets: secrets,
+	}), nil
 }
 
 // finish takes the proxy out of the workload of a capture that is being deleted, unless another capture

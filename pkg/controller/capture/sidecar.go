@@ -35,7 +35,9 @@ const (
 // addSidecar applies the patch to the template of a Deployment, unless it is there already. It returns whether it was applied.
 func addSidecar(ctx context.Context, kube kubernetes.Interface, deployment *appsv1.Deployment, patch injection.Patch) (bool, error) {
 	spec := &coreapply.PodSpecApplyConfiguration{}
-	data, err := json.Marshal(corev1.PodSpec{InitContainers: patch.InitContainers, Volumes: patch.Volumes})
+	data, err := json.Marshal(corev1.PodSpec{
+		InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets),
+	})
 	if err != nil {
 		return false, err
 	}
@@ -51,6 +53,7 @@ func addSidecar(ctx context.Context, kube kubernetes.Interface, deployment *apps
 	_, err = kube.AppsV1().Deployments(deployment.Namespace).Apply(ctx,
 		partial(deployment).WithSpec(appsapply.DeploymentSpec().WithTemplate(coreapply.PodTemplateSpec().
 			WithAnnotations(map[string]string{appliedAnnotation: hash}).
+			WithAnnotations(patch.Annotations()).
 			WithSpec(spec))),
 		metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	if err != nil {

@@ -27,7 +27,8 @@ func front() *appsv1.Deployment {
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
 				Spec: corev1.PodSpec{
-					InitContainers: []corev1.Container{{Name: "migrate", Image: "front:1"}},
+					ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}},
+					InitContainers:   []corev1.Container{{Name: "migrate", Image: "front:1"}},
 					Containers: []corev1.Container{{
 						Name: "front", Image: "front:1", Ports: []corev1.ContainerPort{{ContainerPort: 9898, Protocol: corev1.ProtocolTCP}},
 					}},
@@ -41,6 +42,7 @@ func front() *appsv1.Deployment {
 func patch() injection.Patch {
 	return injection.Capture(injection.CaptureOptions{
 		Workload: "front", Ports: []int32{9898}, Forwarder: "forwarder:4143", Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent,
+		ImagePullSecrets: []string{"pull"},
 	})
 }
 
@@ -65,6 +67,9 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 		t.Fatalf("added %v, %v", added, err)
 	}
 	with := getDeployment(t, cluster, "front")
+	if diff := cmp.Diff(injection.References([]string{"own", "pull"}), with.Spec.Template.Spec.ImagePullSecrets); diff != "" {
+		t.Errorf("pull secrets: %s", diff)
+	}
 	if !hasSidecar(with.Spec.Template.Spec) || !isManaged(with) {
 		t.Fatalf("the proxy is not there: %+v", with.Spec.Template.Spec)
 	}

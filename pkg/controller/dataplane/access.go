@@ -14,6 +14,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/owned"
+	"github.com/restage-dev/restage/pkg/injection"
 )
 
 // ReadRecords allows to read the traffic of one snapshot.
@@ -32,16 +33,26 @@ func WriteReport(replay string) rbacv1.PolicyRule {
 	}
 }
 
-// ApplyAccess makes a ServiceAccount, a Role with the rules and the RoleBinding between them, all of one name.
-func ApplyAccess(ctx context.Context, kube kubernetes.Interface, namespace, name string, owner owned.Owner, rules ...rbacv1.PolicyRule) error {
+// Access is what a pod runs as: a ServiceAccount, a Role with the rules and the RoleBinding between them, all of one name.
+type Access struct {
+	Namespace, Name string
+	// ImagePullSecrets are names of Secrets in the namespace.
+	ImagePullSecrets []string
+	Rules            []rbacv1.PolicyRule
+}
+
+// Apply makes the three objects.
+func (a Access) Apply(ctx context.Context, kube kubernetes.Interface, owner owned.Owner) error {
+	namespace, name := a.Namespace, a.Name
 	account := &corev1.ServiceAccount{
 		ObjectMeta:                   metav1.ObjectMeta{Name: name, Namespace: namespace},
 		AutomountServiceAccountToken: ptr.To(false),
+		ImagePullSecrets:             injection.References(a.ImagePullSecrets),
 	}
 	if _, err := owned.Apply(ctx, kube.CoreV1().ServiceAccounts(namespace), account, owner); err != nil {
 		return err
 	}
-	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Rules: rules}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, Rules: a.Rules}
 	if _, err := owned.Apply(ctx, kube.RbacV1().Roles(namespace), role, owner); err != nil {
 		return err
 	}

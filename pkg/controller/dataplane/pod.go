@@ -28,7 +28,9 @@ type Pod struct {
 	Container       string
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
-	Args            []string
+	// ImagePullSecrets are names of Secrets in the namespace.
+	ImagePullSecrets []string
+	Args             []string
 	// Resources; empty means a small request and no limit, since what a snapshot takes in memory depends on the snapshot.
 	Resources      corev1.ResourceRequirements
 	NodeSelector   map[string]string
@@ -45,6 +47,7 @@ func (p Pod) Spec() corev1.PodSpec {
 	spec := corev1.PodSpec{
 		ServiceAccountName:           p.ServiceAccount,
 		AutomountServiceAccountToken: ptr.To(false),
+		ImagePullSecrets:             injection.References(p.ImagePullSecrets),
 		NodeSelector:                 p.NodeSelector,
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   ptr.To(true),

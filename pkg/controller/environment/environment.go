@@ -55,7 +55,9 @@ const (
 type Options struct {
 	ResponderImage  string
 	ImagePullPolicy corev1.PullPolicy
-	Forwarder       string // host:port
+	// ImagePullSecrets are names of Secrets that the responder's image is pulled with.
+	ImagePullSecrets []string
+	Forwarder        string // host:port
 }
 
 // Reconciler builds environments. Its keys are Environments.

@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -40,7 +41,11 @@ func responderLabels(environment string) map[string]string {
 // applyResponder makes the responder and what joins it to the copies. It returns the address of its Service.
 func (r *Reconciler) applyResponder(ctx context.Context, m *making) (string, error) {
 	name := ResponderName(m.environment.Name)
-	if err := dataplane.ApplyAccess(ctx, r.Kube, m.environment.Namespace, name, m.owner, dataplane.ReadRecords(m.snapshot.Name)); err != nil {
+	access := dataplane.Access{
+		Namespace: m.environment.Namespace, Name: name, ImagePullSecrets: r.Options.ImagePullSecrets,
+		Rules: []rbacv1.PolicyRule{dataplane.ReadRecords(m.snapshot.Name)},
+	}
+	if err := access.Apply(ctx, r.Kube, m.owner); err != nil {
 		return "", err
 	}
 	service, err := owned.Apply(ctx, r.Kube.CoreV1().Services(m.environment.Namespace), responderService(m.environment), m.owner)
@@ -123,16 +128,17 @@ func (r *Reconciler) applyLink(ctx context.Context, m *making, clusterIP string)
 func (r *Reconciler) responderPod(m *making) dataplane.Pod {
 	name := ResponderName(m.environment.Name)
 	return dataplane.Pod{
-		Container:       "responder",
-		Image:           r.Options.ResponderImage,
-		ImagePullPolicy: m.pullPolicy(r.Options.ImagePullPolicy),
-		Args:            []string{"--forwarder=" + r.Options.Forwarder},
-		Resources:       m.class.ResponderResources,
-		NodeSelector:    m.class.NodeSelector,
-		ServiceAccount:  name,
-		ConfigMap:       name,
-		SettingsPath:    wiring.ResponderSettings,
-		LinkSecret:      injection.LinkName(m.environment.Name),
+		Container:        "responder",
+		Image:            r.Options.ResponderImage,
+		ImagePullPolicy:  m.pullPolicy(r.Options.ImagePullPolicy),
+		ImagePullSecrets: r.Options.ImagePullSecrets,
+		Args:             []string{"--forwarder=" + r.Options.Forwarder},
+		Resources:        m.class.ResponderResources,
+		NodeSelector:     m.class.NodeSelector,
+		ServiceAccount:   name,
+		ConfigMap:        name,
+		SettingsPath:     wiring.ResponderSettings,
+		LinkSecret:       injection.LinkName(m.environment.Name),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/certs"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -28,6 +29,10 @@ const (
 type Options struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
+	// ImagePullSecrets are names of Secrets in our namespace.
+	ImagePullSecrets []string
+	// PriorityClassName of the pod; may be empty.
+	PriorityClassName string
 	// StorageURL is where traffic, snapshots and reports are kept; empty means on the forwarder's own volume.
 	StorageURL   string
 	Certificates certs.Lifetimes
@@ -67,6 +72,8 @@ func deployment(o Options) *appsv1.Deployment {
 				ObjectMeta: metav1.ObjectMeta{Labels: selector()},
 				Spec: corev1.PodSpec{
 					ServiceAccountName:            Name,
+					ImagePullSecrets:              injection.References(o.ImagePullSecrets),
+					PriorityClassName:             o.PriorityClassName,
 					TerminationGracePeriodSeconds: ptr.To[int64](graceSeconds),
 					SecurityContext: &corev1.PodSecurityContext{
 						RunAsNonRoot:        ptr.To(true),

@@ -27,7 +27,8 @@ func TestForwarderComesBack(t *testing.T) {
 	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})
 	ctx := t.Context()
 	for range 2 {
-		r := &Reconciler{Namespace: ours, Kube: cluster.Kube, Options: Options{Image: "forwarder:1", ImagePullPolicy: corev1.PullNever, StorageURL: "s3://traffic?region=eu-1"}}
+		r := &Reconciler{Namespace: ours, Kube: cluster.Kube, Options: Options{Image: "forwarder:1", ImagePullPolicy: corev1.PullNever, StorageURL: "s3://traffic?region=eu-1",
+			ImagePullSecrets: []string{"pull"}, PriorityClassName: "restage"}}
 		cluster.Acting(t, func() {
 			if _, err := r.Reconcile(ctx, types.NamespacedName{}); err != nil {
 				t.Fatal(err)
@@ -47,6 +48,9 @@ func TestForwarderComesBack(t *testing.T) {
 		c := deployment.Spec.Template.Spec.Containers[0]
 		if c.Image != "forwarder:1" || c.ImagePullPolicy != corev1.PullNever || !slices.Contains(c.Args, "--storage-url=s3://traffic?region=eu-1") {
 			t.Errorf("container is %+v", c)
+		}
+		if spec := deployment.Spec.Template.Spec; len(spec.ImagePullSecrets) != 1 || spec.ImagePullSecrets[0].Name != "pull" || spec.PriorityClassName != "restage" {
+			t.Errorf("pull secrets %v, priority class %q", spec.ImagePullSecrets, spec.PriorityClassName)
 		}
 		if owner := metav1.GetControllerOf(deployment); owner == nil || owner.UID != "role-uid" {
 			t.Errorf("owner is %+v", owner)

@@ -12,6 +12,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -45,6 +46,7 @@ func (r *Reconciler) start(ctx context.Context, replay *v1alpha1.TrafficReplay, 
 	if err != nil {
 		return failed(reasonInvalid, err.Error()), 0, nil
 	}
+	told.Cluster = r.Options.ClusterName
 	err = r.applyGenerator(ctx, replay, told, env, r.class(env))
 	var taken *owned.TakenError
 	switch {
@@ -88,8 +90,11 @@ func (r *Reconciler) applyGenerator(ctx context.Context, replay *v1alpha1.Traffi
 	if err := r.EnsureCredentials(ctx, namespace); err != nil {
 		return err
 	}
-	if err := dataplane.ApplyAccess(ctx, r.Kube, namespace, name, owner,
-		dataplane.ReadRecords(told.Snapshot.Name), dataplane.WriteReport(replay.Name)); err != nil {
+	access := dataplane.Access{
+		Namespace: namespace, Name: name, ImagePullSecrets: r.Options.ImagePullSecrets,
+		Rules: []rbacv1.PolicyRule{dataplane.ReadRecords(told.Snapshot.Name), dataplane.WriteReport(replay.Name)},
+	}
+	if err := access.Apply(ctx, r.Kube, owner); err != nil {
 		return err
 	}
 	pod := r.generatorPod(replay, env, class)
@@ -115,15 +120,16 @@ func (r *Reconciler) applyGenerator(ctx context.Context, replay *v1alpha1.Traffi
 
 func (r *Reconciler) generatorPod(replay *v1alpha1.TrafficReplay, env *v1alpha1.Environment, class v1alpha1.EnvironmentClassSpec) dataplane.Pod {
 	pod := dataplane.Pod{
-		Container:       componentGenerator,
-		Image:           r.Options.GeneratorImage,
-		ImagePullPolicy: r.Options.ImagePullPolicy,
-		Args:            []string{"--forwarder=" + r.Options.Forwarder},
-		Resources:       class.GeneratorResources,
-		NodeSelector:    class.NodeSelector,
-		ServiceAccount:  GeneratorName(replay.Name),
-		ConfigMap:       GeneratorName(replay.Name),
-		SettingsPath:    wiring.GeneratorSettings,
+		Container:        componentGenerator,
+		Image:            r.Options.GeneratorImage,
+		ImagePullPolicy:  r.Options.ImagePullPolicy,
+		ImagePullSecrets: r.Options.ImagePullSecrets,
+		Args:             []string{"--forwarder=" + r.Options.Forwarder},
+		Resources:        class.GeneratorResources,
+		NodeSelector:     class.NodeSelector,
+		ServiceAccount:   GeneratorName(replay.Name),
+		ConfigMap:        GeneratorName(replay.Name),
+		SettingsPath:     wiring.GeneratorSettings,
 	}
 	if class.ImagePullPolicy != "" {
 		pod.ImagePullPolicy = class.ImagePullPolicy

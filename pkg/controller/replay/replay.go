@@ -48,7 +48,11 @@ const (
 type Options struct {
 	GeneratorImage  string
 	ImagePullPolicy corev1.PullPolicy
-	Forwarder       string // host:port
+	// ImagePullSecrets are names of Secrets that the generator's image is pulled with.
+	ImagePullSecrets []string
+	Forwarder        string // host:port
+	// ClusterName is written into reports; may be empty.
+	ClusterName string
 }
 
 // Reconciler runs replays. Its keys are TrafficReplays.

@@ -22,7 +22,7 @@ const evil = `<script src="https://evil.example/x.js">alert(1)</script>`
 func result() *report.Report {
 	start := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	return &report.Report{
-		Replay: wiring.Object{Namespace: "shop", Name: "run"}, Snapshot: wiring.Object{Namespace: "shop", Name: "monday"}, BuildTag: evil,
+		Replay: wiring.Object{Namespace: "shop", Name: "run"}, Snapshot: wiring.Object{Namespace: "shop", Name: "monday"}, BuildTag: evil, Cluster: "west <1>",
 		StartTime: start, EndTime: start.Add(90 * time.Second), Reason: report.ReasonGoalsFailed, Message: "1 of 12 responses differ " + evil,
 		Summary: report.Summary{
 			Summary: goal.Summary{
@@ -70,7 +70,7 @@ func TestPage(t *testing.T) {
 	require.NoError(t, err)
 	words := text(t, page)
 	for _, want := range []string{
-		"Failed shop/run", "Snapshot shop/monday", "took 1m30s", evil, "12 replayed, 0 without a response, 1 differing",
+		"Failed shop/run", "Cluster west <1> · Snapshot shop/monday", "took 1m30s", evil, "12 replayed, 0 without a response, 1 differing",
 		"NoDifferences summary.differing == 0 does not hold", "12.3ms", "1.5s", "789µs", "GET /orders/{} of front:80: 200 → no response (1)",
 		"GET /orders/7 r1 $.a body 1", "GET /new to back:9898", "5 connections attempted, 4 answered from the recording, 1 refused, 0 let out",
 		"run-front-1 5", "evil.example", "GET /quiet $.now",

@@ -82,7 +82,7 @@ func newSuite(r *report.Report) testSuite {
 	suite := testSuite{
 		Name: clean(name), Time: seconds(r.EndTime.Sub(r.StartTime).Seconds()), Timestamp: r.StartTime.UTC().Format(time.RFC3339),
 		Properties: []property{
-			{"snapshot", clean(r.Snapshot.Namespace + "/" + r.Snapshot.Name)}, {"buildTag", clean(r.BuildTag)},
+			{"snapshot", clean(r.Snapshot.Namespace + "/" + r.Snapshot.Name)}, {"buildTag", clean(r.BuildTag)}, {"cluster", clean(r.Cluster)},
 			{"reason", clean(r.Reason)}, {"message", clean(r.Message)},
 		},
 	}

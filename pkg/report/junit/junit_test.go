@@ -21,13 +21,17 @@ import (
 type parsed struct {
 	Tests  int `xml:"tests,attr"`
 	Suites []struct {
-		Name      string `xml:"name,attr"`
-		Tests     int    `xml:"tests,attr"`
-		Failures  int    `xml:"failures,attr"`
-		Errors    int    `xml:"errors,attr"`
-		Time      string `xml:"time,attr"`
-		Timestamp string `xml:"timestamp,attr"`
-		Cases     []struct {
+		Name       string `xml:"name,attr"`
+		Tests      int    `xml:"tests,attr"`
+		Failures   int    `xml:"failures,attr"`
+		Errors     int    `xml:"errors,attr"`
+		Time       string `xml:"time,attr"`
+		Timestamp  string `xml:"timestamp,attr"`
+		Properties []struct {
+			Name  string `xml:"name,attr"`
+			Value string `xml:"value,attr"`
+		} `xml:"properties>property"`
+		Cases []struct {
 			Name    string `xml:"name,attr"`
 			Class   string `xml:"classname,attr"`
 			Failure *struct {
@@ -53,7 +57,7 @@ func render(t *testing.T, r *report.Report) parsed {
 func result() *report.Report {
 	start := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	return &report.Report{
-		Replay: wiring.Object{Namespace: "shop", Name: "run"}, StartTime: start, EndTime: start.Add(90 * time.Second),
+		Replay: wiring.Object{Namespace: "shop", Name: "run"}, Cluster: "west", StartTime: start, EndTime: start.Add(90 * time.Second),
 		Summary: report.Summary{Goals: []report.GoalResult{
 			{Name: "NoFailures", Expression: "summary.failed == 0", Passed: true},
 			{Name: "Fast", Expression: "summary.replayed.p99 < 0.1", Message: "goal Fast does not hold"},
@@ -76,6 +80,11 @@ func TestCases(t *testing.T) {
 	require.Equal(t, "90.000000", suite.Time)
 	require.Equal(t, "2026-05-04T12:00:00Z", suite.Timestamp)
 	require.Equal(t, []int{5, 2, 0}, []int{suite.Tests, suite.Failures, suite.Errors})
+	properties := map[string]string{}
+	for _, p := range suite.Properties {
+		properties[p.Name] = p.Value
+	}
+	require.Equal(t, "west", properties["cluster"])
 	names := map[string]string{}
 	for _, c := range suite.Cases {
 		names[c.Class+"|"+c.Name] = ""

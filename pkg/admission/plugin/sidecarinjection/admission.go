@@ -30,6 +30,8 @@ type Plugin struct {
 	read      lookup.Reader
 	workloads workload.Source
 	image     string
+	// pullSecrets are names of Secrets that the pods of environments pull images with; may be empty.
+	pullSecrets []string
 }
 
 // New returns a plugin that still wants clients and the image of the proxy.
@@ -45,6 +47,9 @@ func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source.Liv
 
 // SetProxyImage gives the plugin the image that it adds.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
+
+// SetImagePullSecrets gives the plugin the Secrets that the image is pulled with.
+func (p *Plugin) SetImagePullSecrets(names []string) { p.pullSecrets = names }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
@@ -69,7 +74,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 		return apierrors.NewInternalError(err)
 	}
 	place := workload.Place{
-		Namespace: a.GetNamespace(), Environment: environment.Name, Class: class, ProxyImage: p.image,
+		Namespace: a.GetNamespace(), Environment: environment.Name, Class: class, ProxyImage: p.image, ImagePullSecrets: p.pullSecrets,
 	}
 	for i := range environment.Spec.Workloads {
 		wanted := &environment.Spec.Workloads[i]

@@ -125,7 +125,7 @@ func (p *Plugin) secrets(ctx context.Context, namespace string, copies []lookup.
 		if template == nil {
 			continue
 		}
-		for _, use := range workload.Secrets(&template.Spec, wanted.Path.Child("template", "spec")) {
+		for _, use := range workload.Secrets(template, wanted.Path.Child("template")) {
 			needs = append(needs, of.secret(use.Name, use.Path))
 		}
 	}
