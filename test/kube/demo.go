@@ -6,7 +6,6 @@ package kube
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -14,14 +13,20 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Root is the directory of the repository.
+// Root is the directory of the repository, in which a test runs in its package's.
 func Root(t *testing.T) string {
 	t.Helper()
-	_, here, _, ok := runtime.Caller(0)
-	if !ok {
-		t.Fatal("where this file lies is not known")
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return filepath.Join(filepath.Dir(here), "..", "..")
+	for dir := here; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatalf("no go.mod above %s", here)
+	return ""
 }
 
 // DemoManifest returns a manifest of the demo for another namespace.

@@ -7,15 +7,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/restage-dev/restage/artifacts"
 )
 
 // Acting calls f, in which a reconciler acts, and checks that the manifests allow the controller everything that it does.
@@ -38,8 +37,7 @@ func (c *Cluster) Acting(t *testing.T, f func()) {
 // controllerRules are the rules of all roles of the controller.
 func controllerRules(t *testing.T) (rules []rbacv1.PolicyRule) {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../../artifacts/base/rbac-controller.yaml"))
+	data, err := artifacts.Files.ReadFile("base/rbac-controller.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
