@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Writes all generated code anew: helpers of the API types, OpenAPI definitions, clients, listers, informers,
-# apply configurations and the Go form of traffic.proto. The generators are those of the tool block of go.mod.
+# apply configurations, the Go form of traffic.proto and pages of docs/reference. The generators are those of the tool
+# block of go.mod, and programs of ours where there is none.
 #
 # Without arguments the tree itself is updated. With a directory, which must hold a copy of the module, that is.
 
@@ -88,3 +89,6 @@ trap 'rm -rf "${models}" "${tools}"' EXIT
 go build -o "${tools}/" google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
 PATH="${tools}:${PATH}" protoc --go_out=. --go_opt="module=${module}" --go-grpc_out=. --go-grpc_opt="module=${module}" \
   pkg/traffic/traffic.proto
+
+echo "docs/reference"
+go run ./hack/reference docs/reference

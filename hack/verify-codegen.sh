@@ -10,12 +10,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 copy=$(mktemp -d)
 trap 'rm -rf "${copy}"' EXIT
-cp -r go.mod go.sum pkg hack "${copy}/"
+cp -r go.mod go.sum artifacts cmd docs pkg hack "${copy}/"
 mkdir -p "${copy}/test/integration"
 cp -r test/integration/versioning "${copy}/test/integration/"
 hack/update-codegen.sh "${copy}" >/dev/null
 
-for part in pkg/apis pkg/generated pkg/traffic/trafficpb test/integration/versioning; do
+for part in pkg/apis pkg/generated pkg/traffic/trafficpb test/integration/versioning docs/reference; do
   diff -ru "${part}" "${copy}/${part}" || {
     echo "generated code is out of date: run hack/update-codegen.sh" >&2
     exit 1
