@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -36,6 +37,11 @@ func (c *check) ownConfigMap(t *testing.T, policy metav1.DeletionPropagation) {
 	owner := c.make(t, "owner")
 	dependent := c.configMap(t, metav1.OwnerReference{
 		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: c.kind.name, Name: owner.GetName(), UID: owner.GetUID(), BlockOwnerDeletion: ptr.To(true),
+	})
+	last := c.configMap(t, absentOwner())
+	eventually(t, "the collector knows the dependent", func(ctx context.Context) (bool, error) {
+		_, err := configMaps.Get(ctx, last.Name, metav1.GetOptions{})
+		return apierrors.IsNotFound(err), nil
 	})
 	if err := c.objects.Delete(ctx, "owner", metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
 		t.Fatal(err)
@@ -69,6 +75,11 @@ func (c *check) ownedByConfigMap(t *testing.T, policy metav1.DeletionPropagation
 	c.make(t, "dependent", owned(metav1.OwnerReference{
 		APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID, BlockOwnerDeletion: ptr.To(true),
 	}))
+	c.make(t, "last", owned(absentOwner()))
+	eventually(t, "the collector knows the dependent", func(ctx context.Context) (bool, error) {
+		_, err := c.objects.Get(ctx, "last", metav1.GetOptions{})
+		return apierrors.IsNotFound(err), nil
+	})
 	if err := c.Host.CoreV1().ConfigMaps(c.Namespace).Delete(ctx, owner.Name, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +90,13 @@ func (c *check) ownedByConfigMap(t *testing.T, policy metav1.DeletionPropagation
 		}
 		return apierrors.IsNotFound(err), nil
 	})
+}
+
+// absentOwner never was, so that the garbage collector removes what it owns. It learns of objects of one kind in the order in which they
+// were made: when such a one has gone, it knows all before. An owner that is deleted earlier takes dependents along that the
+// collector does not know of, whatever the policy, as everywhere in Kubernetes.
+func absentOwner() metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "conformance-absent", UID: uuid.NewUUID()}
 }
 
 // configMap makes a ConfigMap of the host.
