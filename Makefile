@@ -33,6 +33,10 @@ soak: ## kill -9 of the server and of its etcd in the middle of writes, 100 time
 e2e: ## the whole story on a real cluster: KUBECONFIG, kind or hack/localcluster
 	hack/e2e.sh
 
+.PHONY: e2e-versions
+e2e-versions: ## what of e2e needs no traffic, on real clusters of the two Kubernetes minors before
+	hack/e2e-versions.sh
+
 .PHONY: e2e-operations
 e2e-operations: ## backup, restore and rollout under load of three servers, on a real cluster without Restage
 	hack/e2e-operations.sh

@@ -4,25 +4,59 @@
 #
 # e2e-versions.sh [FLAG...] : the API part of the end-to-end test, which is all of it that needs no traffic, on a real cluster of
 # each older minor that versions.sh names: its own kube-apiserver, controller manager, scheduler, kubelet, kube-proxy and kubectl.
-# A cluster is started for each, one after the other, and ended again; KUBERNETES_VERSION=v1.36.3 runs on that one alone.
+# The clusters run side by side, since the tests mostly wait, and are ended again. VERSIONS="v1.36.3" runs on that one alone.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-versions=${KUBERNETES_VERSION:-}
 # shellcheck source=hack/localcluster/versions.sh
 . hack/localcluster/versions.sh
-read -ra versions <<<"${versions:-${OLDER_KUBERNETES_VERSIONS[*]}}"
+read -ra versions <<<"${VERSIONS:-${OLDER_KUBERNETES_VERSIONS[*]}}"
 prefix=${CLUSTER_NAME:-minor}
 traffic='^(TestStory|TestSubresources|TestDryRunAndRefusals)$'
-
-trap 'hack/localcluster/down.sh >/dev/null' EXIT
+logs=$(mktemp -d)
 unset KUBECONFIG
-for version in "${versions[@]}"; do
-  began=$SECONDS
-  export KUBERNETES_VERSION=$version CLUSTER_NAME=$prefix${version//[^0-9]/}
-  printf '\n-- Kubernetes %s\n' "$version"
+
+on() { # VERSION COMMAND... : with the cluster of that version chosen
+  (
+    export KUBERNETES_VERSION=$1 CLUSTER_NAME=$prefix${1//[^0-9]/}
+    shift
+    "$@"
+  )
+}
+
+prepare() {
   hack/localcluster/up.sh
-  KUBECONFIG=$(hack/localcluster/kubeconfig.sh) hack/e2e.sh -skip "$traffic" "$@"
-  hack/localcluster/down.sh
-  echo "-- Kubernetes $version: passed in $((SECONDS - began)) s"
+  KUBECONFIG=$(hack/localcluster/kubeconfig.sh)
+  export KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
+  hack/images.sh
+  hack/install.sh
+}
+
+api_tests() {
+  KUBECONFIG=$(hack/localcluster/kubeconfig.sh)
+  export KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
+  go test -count=1 -timeout 30m -v -tags e2e ./test/e2e -skip "$traffic" "$@"
+}
+
+end_clusters() {
+  for version in "${versions[@]}"; do on "$version" hack/localcluster/down.sh >/dev/null || true; done
+  rm -rf "$logs"
+}
+
+trap end_clusters EXIT
+for version in "${versions[@]}"; do
+  printf '\n-- Kubernetes %s\n' "$version"
+  on "$version" prepare
 done
+began=$SECONDS
+pids=() failed=()
+for version in "${versions[@]}"; do
+  on "$version" api_tests "$@" >"$logs/$version" 2>&1 &
+  pids+=($!)
+done
+for i in "${!versions[@]}"; do
+  wait "${pids[$i]}" || failed+=("${versions[$i]}")
+  printf '\n-- Kubernetes %s, after %d s\n' "${versions[$i]}" $((SECONDS - began))
+  cat "$logs/${versions[$i]}"
+done
+[ ${#failed[@]} -eq 0 ] || { echo "failed on Kubernetes ${failed[*]}" >&2; exit 1; }
