@@ -11,17 +11,22 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
-	"github.com/restage-dev/restage/pkg/generated/informers/externalversions"
 	"github.com/restage-dev/restage/test/bench/controlplane"
 )
 
-// runInformers watches all replays with as many generated informers as it is told, each on a connection of its own. It prints a line
-// when all have synced, and then one for each change that all have heard of. They keep names only: their own memory is not the matter.
+// wave is how many informers fill their caches at once.
+const wave = 4
+
+// runInformers watches all replays with as many informers as it is told, each on a connection of its own. It prints a line when all
+// have synced, and then one for each change that all have heard of. They get whole objects, as generated informers do, but read and
+// keep only names and versions: what the clients themselves need is not the matter, and would be ten million objects.
 func runInformers(ctx context.Context, kubeconfig, number string) error {
 	count, err := strconv.Atoi(number)
 	if err != nil {
@@ -31,34 +36,61 @@ func runInformers(ctx context.Context, kubeconfig, number string) error {
 	if err != nil {
 		return err
 	}
+	codecs := namesOnly()
 	heard := newTally(count)
-	var synced []cache.InformerSynced
-	for range count {
-		client, err := versioned.NewForConfig(controlplane.OwnConnection(config))
-		if err != nil {
-			return err
+	var running sync.WaitGroup
+	defer running.Wait()
+	for begun := 0; begun < count; {
+		var synced []cache.InformerSynced
+		for range min(wave, count-begun) {
+			informer, err := newInformer(config, codecs, heard)
+			if err != nil {
+				return err
+			}
+			running.Go(func() { informer.RunWithContext(ctx) })
+			synced = append(synced, informer.HasSynced)
+			begun++
 		}
-		factory := externalversions.NewSharedInformerFactoryWithOptions(client, 0,
-			externalversions.WithNamespace(namespace), externalversions.WithTransform(nameOnly))
-		informer := factory.Replay().V1alpha1().TrafficReplays().Informer()
-		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, object any) {
-			heard.add(object.(*metav1.PartialObjectMetadata).ResourceVersion)
-		}}); err != nil {
-			return err
+		if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+			return errors.New("the informers did not sync")
 		}
-		factory.StartWithContext(ctx)
-		synced = append(synced, informer.HasSynced)
-	}
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
-		return errors.New("the informers did not sync")
 	}
 	fmt.Println("synced")
-	<-ctx.Done()
-	return nil
+	return nil // when they have ended
+}
+
+// namesOnly decodes replays into their metadata.
+func namesOnly() serializer.CodecFactory {
+	scheme := runtime.NewScheme()
+	version := ours.groupVersion()
+	scheme.AddKnownTypeWithName(version.WithKind("TrafficReplay"), &metav1.PartialObjectMetadata{})
+	scheme.AddKnownTypeWithName(version.WithKind("TrafficReplayList"), &metav1.PartialObjectMetadataList{})
+	metav1.AddToGroupVersion(scheme, version)
+	metav1.AddToGroupVersion(scheme, metav1.SchemeGroupVersion)
+	return serializer.NewCodecFactory(scheme)
+}
+
+func newInformer(config *rest.Config, codecs serializer.CodecFactory, heard *tally) (cache.SharedIndexInformer, error) {
+	config = controlplane.OwnConnection(config)
+	version := ours.groupVersion()
+	config.APIPath, config.GroupVersion, config.NegotiatedSerializer = "/apis", &version, codecs.WithoutConversion()
+	client, err := rest.RESTClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	replays := cache.NewListWatchFromClient(client, "trafficreplays", namespace, fields.Everything())
+	informer := cache.NewSharedIndexInformer(replays, &metav1.PartialObjectMetadata{}, 0, cache.Indexers{})
+	if err := informer.SetTransform(nameOnly); err != nil {
+		return nil, err
+	}
+	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{UpdateFunc: func(_, object any) {
+		heard.add(object.(*metav1.PartialObjectMetadata).ResourceVersion)
+	}})
+	return informer, err
 }
 
 func nameOnly(object any) (any, error) {
-	replay, ok := object.(*v1alpha1.TrafficReplay)
+	replay, ok := object.(*metav1.PartialObjectMetadata)
 	if !ok {
 		return object, nil
 	}
