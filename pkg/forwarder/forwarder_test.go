@@ -177,6 +177,86 @@ func TestDuplicatesAreDropped(t *testing.T) {
 	expect(7, 14)
 }
 
+// A proxy that connects again, after a while in which it heard nothing, sends again what was not acknowledged. The forwarder may
+// still be reading the stream before: nothing is lost and nothing doubled, whichever comes first.
+func TestReconnectedProxyLosesNothing(t *testing.T) {
+	server := forwardertest.Start(t)
+	open := func() trafficpb.Ingest_PushClient {
+		stream, err := trafficpb.NewIngestClient(server.DialPod(t, frontPod)).Push(t.Context())
+		require.NoError(t, err)
+		return stream
+	}
+	send := func(stream trafficpb.Ingest_PushClient, batch, sequence uint64) {
+		require.NoError(t, stream.Send(&trafficpb.PushRequest{
+			Batch: batch, ProxyInstance: instance, Records: []*trafficpb.Record{call(sequence, time.Duration(sequence), time.Duration(sequence)+1)},
+			Losses: []*trafficpb.Loss{{Workload: "front", Count: 1, From: at(0), To: at(1)}}, LossSequence: sequence,
+		}))
+	}
+	acknowledged := func(stream trafficpb.Ingest_PushClient, batch uint64) {
+		response, err := stream.Recv()
+		require.NoError(t, err)
+		require.Equal(t, batch, response.GetBatch())
+	}
+	before, after := open(), open()
+	send(before, 1, 1)
+	acknowledged(before, 1)
+	for n := range uint64(50) { // of which the proxy hears nothing
+		send(before, n+2, n+2)
+		send(after, n+1, n+2)
+	}
+	for n := range uint64(50) {
+		send(after, n+51, n+52)
+	}
+	for n := range uint64(100) {
+		acknowledged(after, n+1)
+	}
+	for n := range uint64(50) {
+		acknowledged(before, n+2)
+	}
+	user := server.DialUser(t, "controller")
+	stats, err := trafficpb.NewCapturesClient(user).Stats(t.Context(), &trafficpb.StatsRequest{Namespace: "shop", Workload: "front"})
+	require.NoError(t, err)
+	require.EqualValues(t, 101, stats.GetRecords())
+	require.EqualValues(t, 101, stats.GetDropped())
+	build(t, user, "all", 0, time.Minute)
+	want := make([]uint64, 101)
+	for n := range want {
+		want[n] = uint64(n + 1)
+	}
+	require.Equal(t, want, ids(read(t, user, &trafficpb.ReadRequest{Snapshot: ref("all")})))
+}
+
+// What would be taken for held already is refused instead.
+func TestOrderOfAStream(t *testing.T) {
+	server := forwardertest.Start(t)
+	for name, test := range map[string]struct {
+		batches []*trafficpb.PushRequest
+		want    string
+	}{
+		"within a batch": {[]*trafficpb.PushRequest{{Records: []*trafficpb.Record{call(7, 0, 1), call(5, 0, 1)}}},
+			"records[1].sequence: 5 does not come after 7"},
+		"in a later batch": {[]*trafficpb.PushRequest{{Records: []*trafficpb.Record{call(7, 0, 1)}}, {Records: []*trafficpb.Record{call(5, 0, 1)}}},
+			"records[0].sequence: 5 does not come after 7"},
+		"losses": {[]*trafficpb.PushRequest{
+			{Losses: []*trafficpb.Loss{{Workload: "front"}, {Workload: "front"}}, LossSequence: 4}, {Losses: []*trafficpb.Loss{{Workload: "front"}}, LossSequence: 5},
+		}, "lossSequence: 5 does not come after 5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stream, err := trafficpb.NewIngestClient(server.DialPod(t, frontPod)).Push(t.Context())
+			require.NoError(t, err)
+			for n, batch := range test.batches {
+				batch.Batch, batch.ProxyInstance = uint64(n+1), instance+name[:1]
+				require.NoError(t, stream.Send(batch))
+			}
+			for err == nil {
+				_, err = stream.Recv()
+			}
+			require.Equal(t, codes.InvalidArgument, status.Code(err))
+			require.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
 func TestWhatCannotBeKeptIsCounted(t *testing.T) {
 	server := forwardertest.Start(t)
 	proxy, user := server.DialPod(t, frontPod), server.DialUser(t, "controller")

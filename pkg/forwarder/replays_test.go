@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -16,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/restage-dev/restage/pkg/forwarder/forwardertest"
+	"github.com/restage-dev/restage/pkg/traffic/store"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -97,6 +100,38 @@ func TestReports(t *testing.T) {
 	}
 	_, err = getReport(t, conn, ref("r"))
 	require.Equal(t, codes.NotFound, status.Code(err))
+}
+
+// A generator that is still ending when its replay is deleted brings nothing back: neither with a report that it begins after the
+// deletion nor with one that is under way.
+func TestReportOfADeletedReplayStaysDeleted(t *testing.T) {
+	server := forwardertest.Start(t)
+	conn := server.DialUser(t, "generator")
+	client := trafficpb.NewReplaysClient(conn)
+	underWay, err := client.PutReport(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, underWay.Send(&trafficpb.ReportChunk{Replay: ref("r"), Data: []byte("half of ")}))
+	stored := func() []string {
+		files, err := filepath.Glob(filepath.Join(server.Options.DataDir, "*", store.ReportPrefix("shop", ref("r").GetUid()), "*.json"))
+		require.NoError(t, err)
+		return files
+	}
+	require.Eventually(t, func() bool { return len(stored()) > 0 }, 30*time.Second, 10*time.Millisecond) // it is noted whose report comes
+	_, err = client.DeleteReport(t.Context(), ref("r"))
+	require.NoError(t, err)
+	require.NoError(t, underWay.Send(&trafficpb.ReportChunk{Data: []byte("the report")}))
+	_, err = underWay.CloseAndRecv()
+	require.Equal(t, codes.NotFound, status.Code(err), "error %v", err)
+
+	require.Equal(t, codes.NotFound, status.Code(putReport(t, conn, ref("r"), []byte("another"))))
+	_, err = getReport(t, conn, ref("r"))
+	require.Equal(t, codes.NotFound, status.Code(err))
+	require.Empty(t, stored())
+	_, err = client.PutProgress(t.Context(), &trafficpb.PutProgressRequest{Replay: ref("r"), Progress: &trafficpb.Progress{Sent: 1}})
+	require.NoError(t, err)
+	_, err = client.GetProgress(t.Context(), ref("r"))
+	require.Equal(t, codes.NotFound, status.Code(err))
+	require.NoError(t, putReport(t, conn, ref("other"), []byte("of another")))
 }
 
 func TestProgress(t *testing.T) {

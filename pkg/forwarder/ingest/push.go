@@ -41,7 +41,9 @@ func New(j *journal.Journal) *Ingest {
 	return &Ingest{journal: j, waiting: semaphore.NewWeighted(maxWaitingBytes)}
 }
 
-// Push acknowledges each batch when it is safe. One batch of a stream is under way at a time, so a slow disk slows the
+// Push acknowledges each batch when it is safe. A process sends in the order of its sequences, and begins a new stream with the first
+// batch that was not acknowledged: so all that is not beyond what is held is held, also when an old stream is still read beside the
+// new one. What is out of order on a stream would be taken for held and lost, so it is refused. One batch of a stream is under way at a time, so a slow disk slows the
 // proxy's stream down, and nothing else.
 func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 	ctx := stream.Context()
@@ -50,6 +52,7 @@ func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 		return err
 	}
 	ends := time.Now().Add(streamAge)
+	order := make(order)
 	for batch := uint64(1); ; batch++ {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -61,7 +64,7 @@ func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 		if request.GetBatch() != batch {
 			return status.Errorf(codes.InvalidArgument, "batch: %d came where %d was next", request.GetBatch(), batch)
 		}
-		if err := i.take(ctx, pod, request); err != nil {
+		if err := i.take(ctx, pod, order, request); err != nil {
 			return err
 		}
 		if err := stream.Send(&trafficpb.PushResponse{Batch: batch}); err != nil {
@@ -73,7 +76,7 @@ func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 	}
 }
 
-func (i *Ingest) take(ctx context.Context, pod auth.Pod, request *trafficpb.PushRequest) error {
+func (i *Ingest) take(ctx context.Context, pod auth.Pod, order order, request *trafficpb.PushRequest) error {
 	size := min(int64(proto.Size(request)), maxWaitingBytes)
 	if err := i.waiting.Acquire(ctx, size); err != nil {
 		return status.FromContextError(err).Err()
@@ -81,6 +84,9 @@ func (i *Ingest) take(ctx context.Context, pod auth.Pod, request *trafficpb.Push
 	defer i.waiting.Release(size)
 	batch, err := accept(pod, request, time.Now())
 	if err != nil {
+		return err
+	}
+	if err := order.check(request); err != nil {
 		return err
 	}
 	err = i.journal.Commit(ctx, batch)

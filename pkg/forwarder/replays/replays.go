@@ -76,7 +76,11 @@ func (r *Replays) PutProgress(ctx context.Context, request *trafficpb.PutProgres
 	if request.GetProgress() == nil {
 		return nil, status.Error(codes.InvalidArgument, "progress: is required")
 	}
-	r.progress.Add(ownerOf(request.GetReplay()), request.GetProgress(), progressLifetime)
+	o := ownerOf(request.GetReplay())
+	r.progress.Add(o, request.GetProgress(), progressLifetime)
+	if r.logs.isGone(o) {
+		r.progress.Remove(o)
+	}
 	return &trafficpb.PutProgressResponse{}, nil
 }
 
@@ -92,7 +96,7 @@ func (r *Replays) GetProgress(ctx context.Context, ref *trafficpb.ObjectRef) (*t
 	return progress.(*trafficpb.Progress), nil
 }
 
-// PutReport replaces the report of a replay once all of it has come.
+// PutReport replaces the report of a replay once all of it has come. That of a deleted replay is refused as NotFound.
 func (r *Replays) PutReport(stream trafficpb.Replays_PutReportServer) error {
 	ctx := stream.Context()
 	first, err := stream.Recv()
@@ -106,14 +110,30 @@ func (r *Replays) PutReport(stream trafficpb.Replays_PutReportServer) error {
 		return err
 	}
 	o := ownerOf(first.GetReplay())
-	if err := r.claim(ctx, o); err != nil {
-		return failure.Status(ctx, err, "keeping the report of replay %s/%s", o.Namespace, o.Name)
-	}
-	err = store.Put(ctx, r.bucket, o.key(reportName), func(out io.Writer) error { return copyReport(out, first, stream) })
-	if err != nil {
+	if err := r.keep(ctx, o, func(out io.Writer) error { return copyReport(out, first, stream) }); err != nil {
 		return failure.Status(ctx, err, "keeping the report of replay %s/%s", o.Namespace, o.Name)
 	}
 	return stream.SendAndClose(&trafficpb.PutReportResponse{})
+}
+
+// keep stores a report unless its replay was deleted, before or meanwhile. Who deletes says so first and deletes then, so that one
+// of the two finds what was stored in between.
+func (r *Replays) keep(ctx context.Context, o owner, write func(io.Writer) error) error {
+	deleted := status.Error(codes.NotFound, "the replay was deleted")
+	if r.logs.isGone(o) {
+		return deleted
+	}
+	if err := r.claim(ctx, o); err != nil {
+		return err
+	}
+	err := store.Put(ctx, r.bucket, o.key(reportName), write)
+	if !r.logs.isGone(o) {
+		return err
+	}
+	if err := store.DeletePrefix(context.WithoutCancel(ctx), r.bucket, store.ReportPrefix(o.Namespace, o.UID)); err != nil {
+		return err
+	}
+	return deleted
 }
 
 func copyReport(out io.Writer, chunk *trafficpb.ReportChunk, stream trafficpb.Replays_PutReportServer) error {

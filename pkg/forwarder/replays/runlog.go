@@ -46,7 +46,7 @@ type logs struct {
 	dir   string
 	mu    sync.Mutex
 	known map[owner]*runLog
-	// gone are those that were removed a short time ago: a generator that is still ending must not bring one back.
+	// gone are those that were removed a short time ago: a generator that is still ending must not bring one, nor a report, back.
 	gone *cache.LRUExpireCache
 }
 
@@ -73,6 +73,12 @@ func (s *logs) open(o owner) (*runLog, error) {
 	}
 	s.known[o] = l
 	return l, nil
+}
+
+// isGone tells whether the log of a replay was removed a short time ago, and with it all that is kept of the replay.
+func (s *logs) isGone(o owner) bool {
+	_, gone := s.gone.Get(o)
+	return gone
 }
 
 // remove deletes the log of a replay; those who follow it are done.
