@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
+	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/admission/refusal"
 )
 
@@ -31,13 +32,9 @@ func (p *Plugin) missing(ctx context.Context, caller user.Info, needs []need) ([
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, n := range needs {
-		group.Go(func() error {
-			decision, _, err := p.authorizer.Authorize(ctx, n.of(caller))
-			allowed[i] = decision == authorizer.DecisionAllow
-			if err != nil && !allowed[i] {
-				return fmt.Errorf("asking whether the caller may %s %s: %w", n.verb, n.resource, err)
-			}
-			return nil
+		group.Go(func() (err error) {
+			allowed[i], err = p.allowed(ctx, caller, n.right)
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -50,6 +47,20 @@ func (p *Plugin) missing(ctx context.Context, caller user.Info, needs []need) ([
 		}
 	}
 	return missing, nil
+}
+
+// allowed tells whether the caller has a right. It is asked once a request, since both phases need what an object says itself.
+func (p *Plugin) allowed(ctx context.Context, caller user.Info, r right) (bool, error) {
+	return memo.Read(ctx, fmt.Sprint(r), func() (bool, error) {
+		decision, _, err := p.authorizer.Authorize(ctx, r.of(caller))
+		if decision == authorizer.DecisionAllow {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("asking whether the caller may %s %s: %w", r.verb, r.resource, err)
+		}
+		return false, nil
+	})
 }
 
 // distinct returns each right once, with the first field that needs it. An object that lacks a name is refused by validation.
