@@ -35,7 +35,7 @@ const (
 // Ingest takes records from proxies. The caller proves its pod with a service account token.
 type IngestClient interface {
 	// Push sends batches; each is acknowledged once it is safe on disk. A batch that was not acknowledged is sent again;
-	// records already held, by (pod uid, proxy_instance, sequence), are dropped.
+	// records already held, by (pod uid, proxy_instance, sequence), are dropped. On a stream the sequences of a process rise.
 	Push(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[PushRequest, PushResponse], error)
 }
 
@@ -67,7 +67,7 @@ type Ingest_PushClient = grpc.BidiStreamingClient[PushRequest, PushResponse]
 // Ingest takes records from proxies. The caller proves its pod with a service account token.
 type IngestServer interface {
 	// Push sends batches; each is acknowledged once it is safe on disk. A batch that was not acknowledged is sent again;
-	// records already held, by (pod uid, proxy_instance, sequence), are dropped.
+	// records already held, by (pod uid, proxy_instance, sequence), are dropped. On a stream the sequences of a process rise.
 	Push(grpc.BidiStreamingServer[PushRequest, PushResponse]) error
 	mustEmbedUnimplementedIngestServer()
 }
