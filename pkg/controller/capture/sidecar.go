@@ -84,10 +84,10 @@ func RemoveSidecar(ctx context.Context, kube kubernetes.Interface, namespace, na
 	return removed, nil
 }
 
-// RemoveAll takes the proxy out of every Deployment of the cluster, for when nothing is left to record to. It goes on
-// after an error and returns all of them.
-func RemoveAll(ctx context.Context, kube kubernetes.Interface) error {
-	deployments, err := kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+// RemoveAll takes the proxy out of every Deployment of a namespace, or of the cluster for metav1.NamespaceAll, for when nothing is
+// left to record to. It goes on after an error and returns all of them.
+func RemoveAll(ctx context.Context, kube kubernetes.Interface, namespace string) error {
+	deployments, err := kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("looking for recorded workloads: %w", err)
 	}

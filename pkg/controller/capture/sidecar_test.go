@@ -136,7 +136,7 @@ func TestRemoveAll(t *testing.T) {
 	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
 		t.Fatal(err)
 	}
-	if err := RemoveAll(t.Context(), cluster.Kube); err != nil {
+	if err := RemoveAll(t.Context(), cluster.Kube, metav1.NamespaceAll); err != nil {
 		t.Fatal(err)
 	}
 	if hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -32,7 +33,7 @@ const (
 )
 
 // labels mark what is made here, and what may be deleted.
-var labels = map[string]string{"app.kubernetes.io/managed-by": "restage-controller"}
+var labels = map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 
 // Reconciler keeps the credentials of namespaces, which are its keys' names.
 type Reconciler struct {

@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
 
 // Object is what can be applied: a pointer to a typed object.
@@ -78,7 +80,7 @@ func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owne
 
 // Adopt marks an object that is about to be made as the owner's.
 func Adopt(object metav1.Object, owner Owner) {
-	labels := make(map[string]string, len(owner.Labels))
+	labels := map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf}
 	maps.Copy(labels, owner.Labels)
 	maps.Copy(labels, object.GetLabels())
 	object.SetLabels(labels)

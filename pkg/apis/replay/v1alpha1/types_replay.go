@@ -167,6 +167,8 @@ const (
 	ReasonCancelRequested = "Requested"
 	// ReasonCancelled is that of Complete and Passed of a replay that was cancelled.
 	ReasonCancelled = "Cancelled"
+	// ReasonControllerRemoved is that of Complete and Passed of a replay whose controller was uninstalled meanwhile.
+	ReasonControllerRemoved = "ControllerRemoved"
 )
 
 // ReplayPhase tells in a word how a replay stands.

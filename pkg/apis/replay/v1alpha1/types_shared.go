@@ -88,4 +88,12 @@ const (
 	LabelComponent = "replay.restage.dev/component"
 	// LabelWorkload carries the name of the original workload on its clone.
 	LabelWorkload = "replay.restage.dev/workload"
+	// LabelPartOf carries PartOf on everything that is installed and on everything that the controller makes.
+	LabelPartOf = "app.kubernetes.io/part-of"
+	// PartOf is the value of LabelPartOf.
+	PartOf = "restage"
+	// LabelManagedBy carries ManagedBy on what the controller makes for a namespace as a whole.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "restage-controller"
 )
