@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/restage-dev/restage/pkg/admission/workload"
 )
@@ -21,9 +22,10 @@ const resync = time.Hour
 
 // Host is the API server of the cluster that this server extends.
 type Host struct {
-	Client    kubernetes.Interface
-	Dynamic   dynamic.Interface
-	Informers informers.SharedInformerFactory
+	Client        kubernetes.Interface
+	Dynamic       dynamic.Interface
+	Registrations aggregator.Interface
+	Informers     informers.SharedInformerFactory
 }
 
 // newHost connects to the host named by a kubeconfig, or from within the cluster when there is none.
@@ -49,7 +51,13 @@ func newHost(kubeconfig string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the dynamic client of the host: %w", err)
 	}
-	return &Host{Client: client, Dynamic: dynamicClient, Informers: informers.NewSharedInformerFactory(client, resync)}, nil
+	registrations, err := aggregator.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the client of API registrations: %w", err)
+	}
+	return &Host{
+		Client: client, Dynamic: dynamicClient, Registrations: registrations, Informers: informers.NewSharedInformerFactory(client, resync),
+	}, nil
 }
 
 // workloads returns what admission reads workloads with, from an informer where there is to be one. It must be called before

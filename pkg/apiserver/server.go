@@ -14,8 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/utils/clock"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apiserver/caretaker"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/registry/replay/rest"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 )
@@ -92,5 +95,27 @@ func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientCo
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("installing the API: %w", err)
 	}
-	return server.PrepareRun().RunWithContext(ctx)
+	return o.serveUntilRemoved(ctx, host, server)
+}
+
+// serveUntilRemoved serves until ctx ends. When that is because the server is deleted for good, its registration is taken down first.
+func (o *Options) serveUntilRemoved(ctx context.Context, host *Host, server *genericapiserver.GenericAPIServer) error {
+	own, err := versioned.NewForConfig(server.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("making the client of this server: %w", err)
+	}
+	care := &caretaker.Caretaker{Host: host.Client, Registrations: host.Registrations, Own: own, Namespace: o.Namespace, Clock: clock.RealClock{}}
+	if err := server.AddPostStartHook("restage-caretaker", func(hook genericapiserver.PostStartHookContext) error {
+		go care.Run(hook)
+		return nil
+	}); err != nil {
+		return err
+	}
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, func() {
+		defer end()
+		care.StepDown(ctx)
+	})()
+	return server.PrepareRun().RunWithContext(serving)
 }

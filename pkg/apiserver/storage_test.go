@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/apiserver/marker"
 )
@@ -38,7 +39,7 @@ func TestServerDoesNotComeUpEmptyWhereDataWas(t *testing.T) {
 		o.Namespace, o.EmbeddedEtcd.DataDir, o.SecureServing.Listener = "restage-system", dir, listener
 		o.Authentication, o.Authorization, o.ServerRun.ShutdownDelayDuration = nil, nil, 0
 		return o.Serve(ctx, &Host{
-			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),
+			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme), Registrations: aggregatorfake.NewClientset(),
 			Informers: informers.NewSharedInformerFactory(host, 0),
 		}, nil)
 	}

@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/apiserver"
 	"github.com/restage-dev/restage/pkg/certs"
@@ -93,7 +94,7 @@ func start(ctx context.Context, o *apiserver.Options, forwarder grpc.ClientConnI
 	s := &Server{Host: host, options: o, cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		s.done <- o.Serve(ctx, &apiserver.Host{
-			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),
+			Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme), Registrations: aggregatorfake.NewClientset(),
 			Informers: informers.NewSharedInformerFactory(host, 0),
 		}, forwarder)
 	}()

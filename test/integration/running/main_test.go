@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/component-base/cli"
+	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/apiserver"
 )
@@ -74,7 +75,7 @@ func serve(ctx context.Context) error {
 	defer forwarder.Close()
 	host := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	return o.Serve(ctx, &apiserver.Host{
-		Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme),
+		Client: host, Dynamic: dynamicfake.NewSimpleDynamicClient(clientscheme.Scheme), Registrations: aggregatorfake.NewClientset(),
 		Informers: informers.NewSharedInformerFactory(host, 0),
 	}, forwarder)
 }
