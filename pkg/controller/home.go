@@ -18,9 +18,10 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
 	"github.com/restage-dev/restage/pkg/controller/loop"
+	"github.com/restage-dev/restage/pkg/controller/rights"
 )
 
-// home watches our own namespace and our registration. None of it needs our own group.
+// home watches our own namespace, what is installed in it and our registration. None of it needs our own group.
 type home struct {
 	namespace    string
 	objects      informers.SharedInformerFactory // of our namespace
@@ -55,6 +56,12 @@ func (h *home) onTerminating(f func()) {
 	})
 }
 
+// has tells whether a Deployment is there to stay.
+func (h *home) has(name string) bool {
+	deployment, err := h.objects.Apps().V1().Deployments().Lister().Deployments(h.namespace).Get(name)
+	return err == nil && deployment.DeletionTimestamp == nil
+}
+
 // start waits for the first lists; false when ctx is done first.
 func (h *home) start(ctx context.Context) bool {
 	h.objects.Core().V1().ConfigMaps().Informer()
@@ -72,13 +79,15 @@ func (h *home) start(ctx context.Context) bool {
 		h.registration.Apiregistration().V1().APIServices().Informer().HasSynced)
 }
 
-// tasks register the API and deploy the forwarder.
+// tasks register the API, deploy the forwarder and hold on to the rights that we need to clear up.
 func (h *home) tasks(c *clients, o Options) []task {
 	register := loop.New("apiregistration", (&apiregistration.Reconciler{
 		Namespace:   o.Namespace,
 		Kube:        c.kube,
 		APIServices: c.aggregator.ApiregistrationV1().APIServices(),
 		ConfigMaps:  h.objects.Core().V1().ConfigMaps().Lister().ConfigMaps(o.Namespace),
+		Services:    h.objects.Core().V1().Services().Lister().Services(o.Namespace),
+		Deployments: h.objects.Apps().V1().Deployments().Lister().Deployments(o.Namespace),
 		Namespaces:  h.itself.Core().V1().Namespaces().Lister(),
 	}).Reconcile)
 	name := types.NamespacedName{Name: apiregistration.Name}
@@ -86,6 +95,8 @@ func (h *home) tasks(c *clients, o Options) []task {
 		return []types.NamespacedName{name}
 	}))
 	addHandler(h.objects.Core().V1().ConfigMaps().Informer(), loop.Handler(register, only[*corev1.ConfigMap](apiregistration.CAConfigMap, name)))
+	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(register, only[metav1.Object](apiregistration.ServiceName, name)))
+	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(register, only[metav1.Object](apiregistration.Deployment, name)))
 	register.Enqueue(name)
 
 	deploy := loop.New("forwarder", (&forwarder.Reconciler{
@@ -100,7 +111,14 @@ func (h *home) tasks(c *clients, o Options) []task {
 	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(deploy, only[metav1.Object](forwarder.Name, name)))
 	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(deploy, only[metav1.Object](forwarder.Name, name)))
 	deploy.Enqueue(name)
-	return []task{{register, 1}, {deploy, 1}}
+
+	hold := loop.New("rights", keeper(c, o).Reconcile)
+	hold.Enqueue(types.NamespacedName{Namespace: o.Namespace, Name: rights.Account})
+	return []task{{register, 1}, {deploy, 1}, {hold, 1}}
+}
+
+func keeper(c *clients, o Options) *rights.Keeper {
+	return &rights.Keeper{Namespace: o.Namespace, Namespaces: o.WatchNamespaces, Kube: c.kube}
 }
 
 // only maps the object of that name to key, and no other.

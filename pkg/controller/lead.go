@@ -8,21 +8,22 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
-	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/controller/loop"
 )
 
 const (
 	servedInterval = time.Second
-	leaveTimeout   = 20 * time.Second
+	// lookInterval is how often the caches of what is installed are looked at; it costs no request.
+	lookInterval = 200 * time.Millisecond
+	// absence is how long the API server's Deployment must be gone before what we did is undone: one that is replaced comes back.
+	absence = 10 * time.Second
+	// undoInterval is how often that is tried again.
+	undoInterval = 5 * time.Second
 )
 
 // task is a loop and how many workers it has.
@@ -31,41 +32,99 @@ type task struct {
 	workers int
 }
 
+// run runs tasks in the group until ctx is done.
+func run(ctx context.Context, group *sync.WaitGroup, tasks []task) {
+	for _, t := range tasks {
+		group.Go(func() { t.loop.Run(ctx, t.workers) })
+	}
+}
+
 // lead does the work of the one controller that holds the lease. The registration of the API and the forwarder come
-// first and wait for nothing of our own group: without them it would never be served.
-func lead(ctx context.Context, c *clients, o Options, state *health) {
+// first and wait for nothing of our own group: without them it would never be served. When the installation is being deleted it
+// clears up; the error says that it did and is still running, for which there is no use.
+func lead(ctx context.Context, c *clients, o Options, state *health) error {
 	state.starting.Store(true)
 	defer state.starting.Store(false)
-	work, stop := context.WithCancel(ctx)
+	staying, stop := context.WithCancel(ctx)
 	defer stop()
 
 	home := newHome(c, o)
-	home.onTerminating(func() {
-		klog.FromContext(ctx).Info("Our namespace is being deleted; leaving")
-		stop()
-	})
+	home.onTerminating(stop)
+	removal := &removal{clients: c, options: o}
 	var group sync.WaitGroup
-	run := func(tasks []task) {
-		for _, t := range tasks {
-			group.Go(func() { t.loop.Run(work, t.workers) })
-		}
-	}
-	if home.start(work) {
-		run(home.tasks(c, o))
-		if waitServed(work, c) {
-			caches := newCaches(c)
-			tasks := reconcilers(work, c, o, home, caches)
-			if caches.start(work) {
-				state.starting.Store(false)
-				klog.FromContext(ctx).Info("Leading", "namespace", o.Namespace)
-				run(tasks)
+	if home.start(staying) {
+		removal.deployed = home.has(deployment)
+		run(staying, &group, home.tasks(c, o))
+		group.Go(func() { removal.watch(staying, stop) })
+		for staying.Err() == nil {
+			if home.has(apiregistration.Deployment) {
+				work(staying, c, o, home, state)
+			} else {
+				undoUntilServed(staying, removal, home)
 			}
 		}
 	}
-	<-work.Done()
 	group.Wait()
-	leave(context.WithoutCancel(ctx), c, o.Namespace)
-	<-ctx.Done() // nothing is left to do in a namespace that is going
+	return removal.clearUp(ctx)
+}
+
+// work reconciles our own group for as long as the API server is installed.
+func work(ctx context.Context, c *clients, o Options, home *home, state *health) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		defer stop()
+		awaitAbsence(ctx, home)
+	})
+	if !waitServed(ctx, c) {
+		return
+	}
+	caches := newCaches(c)
+	tasks := reconcilers(ctx, c, o, home, caches)
+	if !caches.start(ctx) {
+		return
+	}
+	state.starting.Store(false)
+	defer state.starting.Store(true)
+	klog.FromContext(ctx).Info("Leading", "namespace", o.Namespace)
+	run(ctx, &group, tasks)
+	<-ctx.Done()
+}
+
+// awaitAbsence returns when the API server's Deployment has been gone for a while, or ctx is done.
+func awaitAbsence(ctx context.Context, home *home) {
+	seen := time.Now()
+	_ = wait.PollUntilContextCancel(ctx, lookInterval, true, func(context.Context) (bool, error) {
+		if home.has(apiregistration.Deployment) {
+			seen = time.Now()
+		}
+		return time.Since(seen) > absence, nil
+	})
+}
+
+// undoUntilServed undoes what we did in the cluster for the objects of an API that is gone, once, and returns when the API server's
+// Deployment is there again, or ctx is done. The registration is taken down by its own loop.
+func undoUntilServed(ctx context.Context, removal *removal, home *home) {
+	begin := time.Now()
+	undone, last := false, time.Time{}
+	_ = wait.PollUntilContextCancel(ctx, lookInterval, true, func(ctx context.Context) (bool, error) {
+		if home.has(apiregistration.Deployment) {
+			return true, nil
+		}
+		if undone || time.Since(begin) < absence || time.Since(last) < undoInterval {
+			return false, nil
+		}
+		last = time.Now()
+		klog.FromContext(ctx).Info("The API server is not installed any more; undoing what was done for its objects")
+		err := removal.undo(ctx)
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Undoing failed; will be tried again")
+		}
+		undone = err == nil
+		return false, nil
+	})
 }
 
 // waitServed returns true once our group answers through the aggregator, false when ctx is done first.
@@ -78,29 +137,4 @@ func waitServed(ctx context.Context, c *clients) bool {
 		return err == nil, nil
 	})
 	return err == nil
-}
-
-// leave takes down what would hurt the cluster without us, if our namespace is on its way out: the registration, which would
-// block the deletion of every namespace, and the recording proxies in workloads, which would have nobody to record to.
-func leave(ctx context.Context, c *clients, namespace string) {
-	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
-	defer cancel()
-	if !isTerminating(ctx, c.kube, namespace) {
-		return
-	}
-	logger := klog.FromContext(ctx)
-	if err := apiregistration.Remove(ctx, c.aggregator.ApiregistrationV1().APIServices()); err != nil {
-		logger.Error(err, "The registration of our API was not taken down; delete it by hand", "apiService", apiregistration.Name)
-	}
-	if err := capture.RemoveAll(ctx, c.kube); err != nil {
-		logger.Error(err, "Some workloads keep their recording proxy; remove it from their templates by hand")
-	}
-}
-
-func isTerminating(ctx context.Context, kube kubernetes.Interface, name string) bool {
-	namespace, err := kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return apierrors.IsNotFound(err)
-	}
-	return namespace.DeletionTimestamp != nil
 }

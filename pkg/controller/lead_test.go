@@ -68,6 +68,8 @@ func TestLead(t *testing.T) {
 		ourNamespace,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.Deployment, Namespace: ours}},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ServiceName, Namespace: ours}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.CAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the CA"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: wiring.ForwarderCAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the forwarder's CA"}},
 		front,
@@ -80,13 +82,15 @@ func TestLead(t *testing.T) {
 		}
 		return true, nil, apierrors.NewServiceUnavailable("no server yet")
 	})
-	c := &clients{kube: cluster.Kube, aggregator: aggregatorfake.NewClientset(), replay: cluster.Replay, forwarder: controllertest.Forwarder(t, "shop")}
+	c := &clients{kube: cluster.Kube, metadata: controllertest.Metadata(t), aggregator: aggregatorfake.NewClientset(), replay: cluster.Replay, forwarder: controllertest.Forwarder(t, "shop")}
 	state := &health{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		lead(ctx, c, testOptions(t), state)
+		if err := lead(ctx, c, testOptions(t), state); err != nil {
+			t.Error(err)
+		}
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -148,9 +152,10 @@ func TestElection(t *testing.T) {
 	first, stopFirst := context.WithCancel(t.Context())
 	leads, ended := make(chan string, 2), make(chan error, 2)
 	candidate := func(ctx context.Context, name string) {
-		ended <- elect(ctx, cluster.Kube, ours, func(ctx context.Context) {
+		ended <- elect(ctx, cluster.Kube, ours, func(ctx context.Context) error {
 			leads <- name
 			<-ctx.Done()
+			return nil
 		})
 	}
 	go candidate(first, "first")

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection"
@@ -45,6 +46,7 @@ const caTimeout = 5 * time.Second
 // clients of all the APIs that the controller uses.
 type clients struct {
 	kube       kubernetes.Interface
+	metadata   metadata.Interface
 	aggregator aggregator.Interface
 	replay     clientset.Interface
 	forwarder  *grpc.ClientConn
@@ -70,8 +72,8 @@ func Run(ctx context.Context, o Options) error {
 	if err := state.serve(ctx, o.HealthAddress); err != nil {
 		return err
 	}
-	return elect(ctx, c.kube, o.Namespace, func(ctx context.Context) {
-		lead(ctx, c, o, state)
+	return elect(ctx, c.kube, o.Namespace, func(ctx context.Context) error {
+		return lead(ctx, c, o, state)
 	})
 }
 
@@ -82,6 +84,10 @@ func newClients(config *rest.Config) (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the Kubernetes client: %w", err)
 	}
+	anything, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the client of metadata: %w", err)
+	}
 	registration, err := aggregator.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making the aggregator's client: %w", err)
@@ -90,7 +96,7 @@ func newClients(config *rest.Config) (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making our own client: %w", err)
 	}
-	return &clients{kube: kube, aggregator: registration, replay: replay}, nil
+	return &clients{kube: kube, metadata: anything, aggregator: registration, replay: replay}, nil
 }
 
 // dialForwarder connects when the connection is first used. The CA is read from where the forwarder publishes it, so
@@ -114,9 +120,9 @@ func dialForwarder(ctx context.Context, kube kubernetes.Interface, o Options) (*
 	})
 }
 
-// elect calls lead while this process holds the lease. The lease is given back only when lead has returned, so that never two
-// lead at once. It returns nil when ctx is done, and an error when the lease was lost.
-func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lead func(context.Context)) error {
+// elect calls lead while this process holds the lease, and returns what it returns. The lease is given back only when lead has returned, so
+// that never two lead at once. It returns nil when ctx is done, and an error when the lease was lost.
+func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lead func(context.Context) error) error {
 	identity, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("naming this candidate: %w", err)
@@ -129,8 +135,8 @@ func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lea
 	}
 	candidate, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	leading := make(chan struct{}, 1)
-	ended := make(chan struct{})
+	leading := make(chan struct{})
+	ended := make(chan error, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock:            lock,
 		LeaseDuration:   leaseDuration,
@@ -140,12 +146,12 @@ func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lea
 		Name:            leaseName,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(held context.Context) {
-				leading <- struct{}{}
-				defer close(ended)
+				close(leading)
+				defer stop()
 				both, cancel := context.WithCancel(held)
 				defer context.AfterFunc(ctx, cancel)()
 				defer cancel()
-				lead(both)
+				ended <- lead(both)
 			},
 			OnStoppedLeading: func() {},
 		},
@@ -155,15 +161,19 @@ func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lea
 	}
 	defer context.AfterFunc(ctx, func() {
 		select {
-		case <-leading:
-			<-ended
+		case <-leading: // stops when it has ended
 		default:
+			stop()
 		}
-		stop()
 	})()
 	elector.Run(candidate)
-	if ctx.Err() == nil {
-		return errors.New("the lease was lost; ending so that the successor is alone")
+	select {
+	case <-leading:
+		err = <-ended // also when the lease was lost: what lead does at its end, no successor does
+	default:
 	}
-	return nil
+	if err == nil && ctx.Err() == nil {
+		err = errors.New("the lease was lost; ending so that the successor is alone")
+	}
+	return err
 }

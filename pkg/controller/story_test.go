@@ -65,6 +65,8 @@ func newStory(t *testing.T) *story {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.Deployment, Namespace: ours}},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ServiceName, Namespace: ours}},
 		annotatedFront())
 	if err != nil {
 		t.Fatal(err)
@@ -74,13 +76,15 @@ func newStory(t *testing.T) *story {
 			t.Errorf("the API server: %v", err)
 		}
 	})
-	s.c = &clients{kube: server.Host, aggregator: aggregatorfake.NewClientset(), replay: server.Client, forwarder: s.conn}
+	s.c = &clients{kube: server.Host, metadata: controllertest.Metadata(t), aggregator: aggregatorfake.NewClientset(), replay: server.Client, forwarder: s.conn}
 	server.Host.(*kubefake.Clientset).PrependReactor("create", "*", controllertest.Identify)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		lead(ctx, s.c, testOptions(t), &health{})
+		if err := lead(ctx, s.c, testOptions(t), &health{}); err != nil {
+			t.Error(err)
+		}
 	}()
 	t.Cleanup(func() {
 		cancel()

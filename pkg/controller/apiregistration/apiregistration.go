@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	appslisters "k8s.io/client-go/listers/apps/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/klog/v2"
 	applyv1 "k8s.io/kube-aggregator/pkg/client/applyconfiguration/apiregistration/v1"
@@ -25,6 +26,8 @@ import (
 const (
 	// ServiceName of the API server.
 	ServiceName = "restage-apiserver"
+	// Deployment of the API server.
+	Deployment = "restage-apiserver"
 	// CAConfigMap holds, under ca.crt, the CA of the API server's certificate. The API server writes it.
 	CAConfigMap = "restage-apiserver-ca"
 	// ClusterRole owns the APIService, so that an uninstallation takes it along.
@@ -43,25 +46,27 @@ const (
 // Name of the APIService.
 var Name = v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
 
-// Reconciler registers the API as long as our namespace is there to stay.
+// Reconciler registers the API as long as our namespace and the API server are there to stay.
 type Reconciler struct {
 	Namespace   string
 	Kube        kubernetes.Interface
 	APIServices aggregator.APIServiceInterface
 	ConfigMaps  corelisters.ConfigMapNamespaceLister
+	Services    corelisters.ServiceNamespaceLister
+	Deployments appslisters.DeploymentNamespaceLister
 	Namespaces  corelisters.NamespaceLister
 }
 
-// Reconcile applies the APIService. Before the API server has published its CA there is nothing to register, and in a
-// namespace that is terminating the registration is taken down: one without a server behind it would block the
-// deletion of every namespace in the cluster.
+// Reconcile applies the APIService. Before the API server has published its CA there is nothing to register. When the
+// namespace, the Deployment of the server or its Service is being deleted, the registration is taken down: one without a server
+// behind it would block the deletion of every namespace in the cluster. A server that is only down, or rolled out, stays registered.
 func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
-	namespace, err := r.Namespaces.Get(r.Namespace)
+	stays, err := r.stays()
 	if err != nil {
-		return 0, fmt.Errorf("reading our namespace: %w", err)
+		return 0, err
 	}
-	if namespace.DeletionTimestamp != nil {
-		return 0, Remove(ctx, r.APIServices)
+	if !stays {
+		return repair, Remove(ctx, r.APIServices)
 	}
 	configMap, err := r.ConfigMaps.Get(CAConfigMap)
 	if apierrors.IsNotFound(err) {
@@ -84,6 +89,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 		return 0, fmt.Errorf("applying APIService %q: %w", Name, err)
 	}
 	return repair, nil
+}
+
+// stays tells whether there is a server to register, and will be.
+func (r *Reconciler) stays() (bool, error) {
+	namespace, err := r.Namespaces.Get(r.Namespace)
+	if err != nil {
+		return false, fmt.Errorf("reading our namespace: %w", err)
+	}
+	deployment, err := r.Deployments.Get(Deployment)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	service, err := r.Services.Get(ServiceName)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return namespace.DeletionTimestamp == nil && deployment.DeletionTimestamp == nil && service.DeletionTimestamp == nil, nil
 }
 
 func (r *Reconciler) desired(ca string, owner types.UID) *applyv1.APIServiceApplyConfiguration {

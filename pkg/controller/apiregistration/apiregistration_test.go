@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,6 +31,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	return &world{T: t, aggregator: aggregatorfake.NewClientset(), cluster: controllertest.New(
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: Deployment, Namespace: ours}},
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: ServiceName, Namespace: ours}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ClusterRole, UID: "role-uid"}})}
 }
 
@@ -41,6 +44,8 @@ func (w *world) reconcile() {
 		Kube:        w.cluster.Kube,
 		APIServices: w.aggregator.ApiregistrationV1().APIServices(),
 		ConfigMaps:  caches.Kube.Core().V1().ConfigMaps().Lister().ConfigMaps(ours),
+		Services:    caches.Kube.Core().V1().Services().Lister().Services(ours),
+		Deployments: caches.Kube.Apps().V1().Deployments().Lister().Deployments(ours),
 		Namespaces:  caches.Kube.Core().V1().Namespaces().Lister(),
 	}).Reconcile(w.Context(), types.NamespacedName{Name: Name})
 	if err != nil {
@@ -101,19 +106,38 @@ func TestRegistration(t *testing.T) {
 	w.expect("second")
 }
 
-func TestRegistrationIsTakenDownWithOurNamespace(t *testing.T) {
-	w := newWorld(t)
-	w.publish("first")
-	w.reconcile()
-	w.expect("first")
-	going := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours, DeletionTimestamp: &metav1.Time{Time: time.Now()}}}
-	if err := w.cluster.Kube.Tracker().Update(corev1.SchemeGroupVersion.WithResource("namespaces"), going, ""); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the second time there is nothing to delete
-		w.reconcile()
-		if _, err := w.get(); !apierrors.IsNotFound(err) {
-			t.Errorf("still registered: %v", err)
-		}
+// Whatever goes of what is registered, the registration goes with it, and comes back when that does.
+func TestRegistrationIsTakenDown(t *testing.T) {
+	going := metav1.ObjectMeta{Name: ServiceName, Namespace: ours, DeletionTimestamp: &metav1.Time{Time: time.Now()}}
+	for name, take := range map[string]func(*world) error{
+		"namespace is going": func(w *world) error {
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours, DeletionTimestamp: going.DeletionTimestamp}}
+			return w.cluster.Kube.Tracker().Update(corev1.SchemeGroupVersion.WithResource("namespaces"), namespace, "")
+		},
+		"deployment is going": func(w *world) error {
+			return w.cluster.Kube.Tracker().Update(appsv1.SchemeGroupVersion.WithResource("deployments"), &appsv1.Deployment{ObjectMeta: going}, ours)
+		},
+		"deployment is gone": func(w *world) error {
+			return w.cluster.Kube.AppsV1().Deployments(ours).Delete(w.Context(), Deployment, metav1.DeleteOptions{})
+		},
+		"service is gone": func(w *world) error {
+			return w.cluster.Kube.CoreV1().Services(ours).Delete(w.Context(), ServiceName, metav1.DeleteOptions{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.publish("first")
+			w.reconcile()
+			w.expect("first")
+			if err := take(w); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second time there is nothing to delete
+				w.reconcile()
+				if _, err := w.get(); !apierrors.IsNotFound(err) {
+					t.Errorf("still registered: %v", err)
+				}
+			}
+		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	kubefake "k8s.io/client-go/kubernetes/fake"
+	metadatafake "k8s.io/client-go/metadata/fake"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
@@ -54,6 +55,16 @@ func Identify(action clienttesting.Action) (bool, runtime.Object, error) {
 	return false, nil, nil
 }
 
+// Metadata returns a client of the metadata of these objects, which is not one of those in a Cluster.
+func Metadata(t *testing.T, objects ...runtime.Object) *metadatafake.FakeMetadataClient {
+	t.Helper()
+	known := runtime.NewScheme()
+	if err := metav1.AddMetaToScheme(known); err != nil {
+		t.Fatal(err)
+	}
+	return metadatafake.NewSimpleMetadataClient(known, objects...)
+}
+
 // Caches are informers with all that is in the cluster now.
 type Caches struct {
 	Kube   informers.SharedInformerFactory
@@ -71,6 +82,7 @@ func (c *Cluster) Caches(t *testing.T) Caches {
 	kube.Core().V1().Pods().Informer()
 	kube.Core().V1().ConfigMaps().Informer()
 	kube.Core().V1().Namespaces().Informer()
+	kube.Core().V1().Services().Informer()
 	kube.Apps().V1().Deployments().Informer()
 	kube.Batch().V1().Jobs().Informer()
 	group.TrafficCaptures().Informer()

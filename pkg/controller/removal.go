@@ -1,0 +1,163 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/rights"
+	"github.com/restage-dev/restage/pkg/teardown"
+)
+
+const (
+	// deployment is our own.
+	deployment = "restage-controller"
+	// clearUpTimeout is less than the pod's grace period.
+	clearUpTimeout = 45 * time.Second
+	// rightsInterval is how often is asked whether what we were installed by is still there. What is being deleted waits for us.
+	rightsInterval = 5 * time.Second
+	// idle is how long a controller that has cleared up waits to be ended.
+	idle = time.Minute
+)
+
+// errCleared ends a controller that has cleared up and is not ended. What it was installed by may come back, for its successor.
+var errCleared = errors.New("the installation was deleted and everything cleared up; nothing is left to do")
+
+// removal finds out whether the installation is being deleted, and clears up when it is.
+type removal struct {
+	clients *clients
+	options Options
+	// deployed is whether our own Deployment was there. A controller that was started by hand has none.
+	deployed bool
+}
+
+// watch calls leave when what we were installed by is seen being deleted, and returns then or when ctx is done. Our own Deployment is
+// not looked at: when it goes this pod does, and a pod that is left behind is one that another Deployment takes over.
+func (r *removal) watch(ctx context.Context, leave func()) {
+	ticker := time.NewTicker(rightsInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		reason, err := r.installedBy(ctx)
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).V(2).Info("It is not known whether the installation is being deleted", "reason", err.Error())
+		}
+		if reason != "" {
+			leave()
+			return
+		}
+	}
+}
+
+// installedBy returns what is being deleted of our namespace, roles and ServiceAccount, empty when nothing is.
+func (r *removal) installedBy(ctx context.Context) (string, error) {
+	kube := r.clients.kube
+	namespace, err := kube.CoreV1().Namespaces().Get(ctx, r.options.Namespace, metav1.GetOptions{})
+	if err != nil {
+		return goneOr("Namespace "+r.options.Namespace, err)
+	}
+	if namespace.DeletionTimestamp != nil {
+		return "Namespace " + namespace.Name, nil
+	}
+	for _, name := range rights.Roles {
+		role, err := kube.RbacV1().ClusterRoles().Get(ctx, name, metav1.GetOptions{})
+		if err == nil && role.DeletionTimestamp != nil {
+			return "ClusterRole " + name, nil
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			return "", fmt.Errorf("looking for ClusterRole %q: %w", name, err)
+		}
+	}
+	account, err := kube.CoreV1().ServiceAccounts(r.options.Namespace).Get(ctx, rights.Account, metav1.GetOptions{})
+	if err == nil && account.DeletionTimestamp != nil {
+		return "ServiceAccount " + rights.Account, nil
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return "", fmt.Errorf("looking for our ServiceAccount: %w", err)
+	}
+	return "", nil
+}
+
+// isGone tells whether a Deployment of our namespace is gone or going.
+func (r *removal) isGone(ctx context.Context, name string) (bool, error) {
+	found, err := r.clients.kube.AppsV1().Deployments(r.options.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		reason, err := goneOr(name, err)
+		return reason != "", err
+	}
+	return found.DeletionTimestamp != nil, nil
+}
+
+func goneOr(what string, err error) (string, error) {
+	if apierrors.IsNotFound(err) {
+		return what, nil
+	}
+	return "", fmt.Errorf("looking for %s: %w", what, err)
+}
+
+// reason returns what is being deleted, empty when we are only ended, as in a rollout. Whole tells that the API server goes as well.
+func (r *removal) reason(ctx context.Context) (reason string, whole bool, err error) {
+	reason, err = r.installedBy(ctx)
+	if reason != "" || err != nil || !r.deployed {
+		return reason, true, err
+	}
+	gone, err := r.isGone(ctx, deployment)
+	if err != nil || !gone {
+		return "", false, err
+	}
+	whole, err = r.isGone(ctx, apiregistration.Deployment)
+	return "Deployment " + deployment, whole, err
+}
+
+// clearUp leaves the cluster as it was, if the installation is being deleted: without the registration, which would block
+// the deletion of every namespace once the API server is gone, without recording proxies, copies and all else that was made. When only our own
+// Deployment is deleted the registration stays, since the API server does. It does nothing when we are only ended.
+func (r *removal) clearUp(running context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(running), clearUpTimeout)
+	defer cancel()
+	logger := klog.FromContext(ctx)
+	reason, whole, err := r.reason(ctx)
+	if err != nil {
+		logger.Error(err, "It is not known whether the installation is being deleted; nothing is cleared up")
+		return nil
+	}
+	if reason == "" {
+		return nil
+	}
+	logger.Info("The installation is being deleted; clearing up", "deleted", reason)
+	if whole {
+		err = apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices())
+	}
+	if err := errors.Join(err, r.undo(ctx)); err != nil {
+		logger.Error(err, "Something was left behind; kubectl restage uninstall --rescue removes it")
+	}
+	if err := keeper(r.clients, r.options).Release(ctx); err != nil {
+		logger.Error(err, "Our rights were not let go of; kubectl restage uninstall --rescue does it")
+	}
+	logger.Info("Cleared up")
+	select {
+	case <-running.Done():
+		return nil
+	case <-time.After(idle):
+		return errCleared
+	}
+}
+
+func (r *removal) undo(ctx context.Context) error {
+	return teardown.Cluster{
+		Kube: r.clients.kube, Metadata: r.clients.metadata, Home: r.options.Namespace, Namespaces: r.options.WatchNamespaces,
+	}.Undo(ctx)
+}
