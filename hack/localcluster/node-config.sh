@@ -61,14 +61,15 @@ tlsPrivateKeyFile: $PKI/kubelet-node$1-serving.key
 clusterDomain: cluster.local
 clusterDNS: [$DNS_IP]
 resolvConf: $RUN/resolv.conf
-# the disk is the machine's, and images cannot be pulled again: never tidy up
+# the disk is the machine's, and images cannot be pulled again: never tidy up, not even when others fill the disk, since of what no
+# container uses the sandbox image would go first (0% is never)
 imageGCHighThresholdPercent: 100
 evictionHard:
   memory.available: 100Mi
-  nodefs.available: 1%
-  nodefs.inodesFree: 1%
-  imagefs.available: 1%
-  imagefs.inodesFree: 1%
+  nodefs.available: 0%
+  nodefs.inodesFree: 0%
+  imagefs.available: 0%
+  imagefs.inodesFree: 0%
 END
 }
 
