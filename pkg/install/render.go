@@ -79,11 +79,15 @@ func build(o Options) (objects, error) {
 	}
 	var all objects
 	for _, resource := range rendered.Resources() {
-		content, err := resource.Map()
+		data, err := resource.MarshalJSON()
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", resource.CurId(), err)
 		}
-		all = append(all, &unstructured.Unstructured{Object: content})
+		object := &unstructured.Unstructured{} // read from JSON it has the types of numbers that clients can copy
+		if err := object.UnmarshalJSON(data); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", resource.CurId(), err)
+		}
+		all = append(all, object)
 	}
 	return all, nil
 }

@@ -47,6 +47,19 @@ func TestTheSameOptionsGiveTheSameBytes(t *testing.T) {
 }
 
 // What is rendered without options is what kubectl apply -k artifacts/default applies, and so for the other kustomizations.
+// Clients copy objects, which panics for numbers that are not as JSON has them.
+func TestRenderedCanBeCopied(t *testing.T) {
+	objects, err := Render(Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if diff := gocmp.Diff(object, object.DeepCopy()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestRenderedIsWhatTheKustomizationsApply(t *testing.T) {
 	for folder, o := range map[string]Options{
 		"default":    {},
