@@ -24,7 +24,6 @@ const (
 	Created    Outcome = "created"
 	Configured Outcome = "configured"
 	Unchanged  Outcome = "unchanged"
-	Deleted    Outcome = "deleted"
 )
 
 // clientSide are the managers under which kubectl apply, without --server-side, owns fields.

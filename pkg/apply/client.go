@@ -1,8 +1,8 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package apply brings a list of objects onto a cluster by server-side apply, takes it off again, says what would change, and waits
-// until what was applied works, with the reason when it does not.
+// Package apply brings a list of objects onto a cluster by server-side apply, says what that would change, and waits until what was
+// applied works, with the reason when it does not.
 package apply
 
 import (
@@ -22,7 +22,7 @@ import (
 // FieldManager owns the fields that are applied.
 const FieldManager = "kubectl-restage"
 
-// Client applies, deletes, compares and waits.
+// Client applies, compares and waits.
 type Client struct {
 	dynamic    dynamic.Interface
 	mapper     meta.ResettableRESTMapper
@@ -30,8 +30,11 @@ type Client struct {
 	aggregator aggregator.Interface
 }
 
-// New returns a client. It asks the cluster nothing yet.
+// New returns a client. It asks the cluster nothing yet. An installation is a hundred requests or so at once, so there is no limit of
+// their rate: the cluster has its own.
 func New(config *rest.Config) (*Client, error) {
+	config = rest.CopyConfig(config)
+	config.QPS = -1
 	dynamicClient, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)

@@ -89,7 +89,7 @@ func (d *drawing) row(i int) string {
 	if status.Ready {
 		mark = "✓"
 	}
-	return fmt.Sprintf("%s %s  %s", mark, status.Name, status.Detail)
+	return fmt.Sprintf("  %s %s  %s", mark, status.Name, status.Detail)
 }
 
 func (d *drawing) Done() {

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// pollInterval is how often the cluster is asked while something is waited for.
+const pollInterval = time.Second
+
 // Condition is something that becomes true of the cluster.
 type Condition interface {
 	// Name is what is waited for: Deployment restage-controller.

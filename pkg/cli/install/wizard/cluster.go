@@ -9,11 +9,11 @@ import (
 	"maps"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/restage-dev/restage/pkg/apply"
 	"github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/installation"
 )
 
 // chooseCluster asks which context, when there are several, and whether that is the cluster meant.
@@ -78,15 +78,16 @@ func (w *wizard) chooseContext(ctx context.Context) error {
 
 // findInstallation takes the namespace of an installation that is there already as the default. Who may not look gets to know later.
 func (w *wizard) findInstallation(ctx context.Context) {
-	found, err := w.kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		LabelSelector: "app.kubernetes.io/part-of=restage,app.kubernetes.io/component=controller",
-	})
-	if err != nil || len(found.Items) == 0 {
+	registrations, err := w.cluster.Aggregator()
+	if err != nil {
 		return
 	}
-	namespace := found.Items[0].Namespace
-	w.say(2, "", "Restage     is in namespace "+namespace+" already and will be updated")
+	found, err := installation.Find(ctx, w.kube, registrations, "")
+	if err != nil || !found.Installed() {
+		return
+	}
+	w.say(2, "", "Restage     is in namespace "+found.Namespace+" already and will be updated")
 	if w.options.Namespace == install.DefaultNamespace {
-		w.options.Namespace = namespace
+		w.options.Namespace = found.Namespace
 	}
 }

@@ -63,7 +63,7 @@ func (w *wizard) command() string {
 	if *w.cluster.Flags.Context != "" {
 		apply += " --context " + quote(*w.cluster.Flags.Context)
 	}
-	return "kubectl restage install" + arguments(w.options) + " | " + apply + " apply --server-side -f -"
+	return "kubectl restage install" + arguments(w.options) + " | " + apply + " apply -f -"
 }
 
 // arguments are the flags of options that are not the defaults.

@@ -10,16 +10,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apply"
+	"github.com/restage-dev/restage/pkg/installation"
 )
 
-const (
-	// readyTimeout is how long is waited before it is asked whether to go on.
-	readyTimeout = 5 * time.Minute
-	// forwarder is the Deployment that the controller makes.
-	forwarder = "restage-forwarder"
-)
+// readyTimeout is how long is waited before it is asked whether to go on.
+const readyTimeout = 5 * time.Minute
 
 // apply applies what has been agreed to.
 func (w *wizard) apply(ctx context.Context) error {
@@ -40,8 +36,8 @@ func (w *wizard) await(ctx context.Context) error {
 		}
 	}
 	conditions = append(conditions,
-		w.client.APIService(v1alpha1.SchemeGroupVersion.Version+"."+v1alpha1.SchemeGroupVersion.Group),
-		w.client.Deployment(w.options.Namespace, forwarder))
+		w.client.APIService(installation.APIService),
+		w.client.Deployment(w.options.Namespace, installation.Forwarder))
 	return w.waitFor(ctx, conditions...)
 }
 

@@ -64,7 +64,8 @@ func (w *wizard) offerRecording(ctx context.Context) error {
 	return w.record(ctx)
 }
 
-// workloads are the Deployments, as namespace/name, that Restage has rights on and that are not part of it or of the cluster.
+// workloads are the Deployments, as namespace/name, that Restage has rights on, that are not part of it or of the cluster, and that
+// are not recorded already.
 func (w *wizard) workloads(ctx context.Context) ([]string, error) {
 	namespaces := w.options.Namespaces
 	if len(namespaces) == 0 {
@@ -80,7 +81,7 @@ func (w *wizard) workloads(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("listing Deployments: %w", err)
 		}
 		for i := range list.Items {
-			if d := &list.Items[i]; !w.ours(d) {
+			if d := &list.Items[i]; !w.ours(d) && d.Annotations[v1alpha1.AnnotationCaptureEnabled] != "true" {
 				names = append(names, d.Namespace+"/"+d.Name)
 			}
 		}

@@ -45,7 +45,7 @@ func (w *wizard) review(ctx context.Context) (err error) {
 }
 
 func (w *wizard) showObjects(plan []apply.Outcome) {
-	w.heading("What will be applied", "By server-side apply; a dry run has been accepted by the cluster.")
+	w.heading("What will be applied", "By server-side apply. The cluster has been asked in a dry run and has no objection.")
 	table := printers.GetNewTabWriter(w.out)
 	fmt.Fprintln(table, "  KIND\tNAME\tNAMESPACE\tWILL BE")
 	for i, object := range w.objects {
@@ -100,6 +100,6 @@ func (w *wizard) showGrant(grant permissions.Grant) {
 			why = rule.Why
 			w.say(6, faint, why)
 		}
-		w.say(8, "", strings.Join(rule.Verbs, ", ")+": "+rule.What())
+		w.item(8, strings.Join(rule.Verbs, ", ")+": "+rule.What())
 	}
 }

@@ -86,6 +86,17 @@ func (t *terminal) say(indent int, style, text string) {
 	}
 }
 
+// item prints text whose further lines are indented more than the first.
+func (t *terminal) item(indent int, text string) {
+	const more = 4
+	room := max(t.width()-indent-more, 20)
+	first, rest, _ := strings.Cut(wordwrap.WrapString(text, uint(room)), "\n")
+	t.say(indent, "", first)
+	if rest != "" {
+		t.say(indent+more, "", strings.ReplaceAll(rest, "\n", " "))
+	}
+}
+
 func (t *terminal) line() { fmt.Fprintln(t.out) }
 
 // heading begins a question or a part of the review.
@@ -216,7 +227,10 @@ func (t *terminal) text(ctx context.Context, question, otherwise string, check f
 // list is text for several, comma separated.
 func (t *terminal) list(ctx context.Context, question string, otherwise []string, check func([]string) error) (list []string, err error) {
 	_, err = t.text(ctx, question, strings.Join(otherwise, ","), func(text string) error {
-		list = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		list = nil
+		if text != "" {
+			list = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		}
 		return check(list)
 	})
 	return list, err
