@@ -11,8 +11,11 @@ import (
 	"strconv"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/pager"
 )
 
 func (c *check) get(t *testing.T) {
@@ -212,4 +215,32 @@ func (c *check) expired(t *testing.T, first *unstructured.UnstructuredList) {
 	}
 	c.send(t, request{query: "resourceVersionMatch=Exact&limit=1&resourceVersion=" + first.GetResourceVersion()}).
 		want(t, "exactly a compacted version", http.StatusGone)
+	c.pagerRecovers(t, first)
+}
+
+// pagerRecovers: when the token expires between two pages, client-go lists all, and hands out nothing twice.
+func (c *check) pagerRecovers(t *testing.T, first *unstructured.UnstructuredList) {
+	asked := 0
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		if asked++; asked == 1 {
+			return first, nil // as it was answered, before etcd forgot it
+		}
+		return c.objects.List(ctx, options)
+	})
+	pages.PageSize = 1
+	list, _, err := pages.List(t.Context(), metav1.ListOptions{LabelSelector: "test=expired"})
+	if err != nil {
+		t.Fatalf("listing in pages whose token expires: %v", err)
+	}
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []unstructured.Unstructured
+	for _, item := range items {
+		found = append(found, *item.(*unstructured.Unstructured))
+	}
+	if got := names(found); got != "expired-0 expired-1 expired-2 expired-3" || asked != 3 {
+		t.Errorf("listing in pages whose token expires gave %q with %d requests", got, asked)
+	}
 }
