@@ -67,10 +67,10 @@ func (r *removal) installedBy(ctx context.Context) (string, error) {
 	kube := r.clients.kube
 	namespace, err := kube.CoreV1().Namespaces().Get(ctx, r.options.Namespace, metav1.GetOptions{})
 	if err != nil {
-		return goneOr("Namespace "+r.options.Namespace, err)
+		return goneOr(r.namespaceReason(), err)
 	}
 	if namespace.DeletionTimestamp != nil {
-		return "Namespace " + namespace.Name, nil
+		return r.namespaceReason(), nil
 	}
 	for _, name := range rights.Roles {
 		role, err := kube.RbacV1().ClusterRoles().Get(ctx, name, metav1.GetOptions{})
@@ -141,7 +141,11 @@ func (r *removal) clearUp(running context.Context) error {
 	if whole {
 		err = apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices())
 	}
-	if err := errors.Join(err, r.undo(ctx)); err != nil {
+	err = errors.Join(err, r.undo(ctx))
+	if reason == r.namespaceReason() {
+		err = errors.Join(err, r.installation().Uninstall(ctx))
+	}
+	if err != nil {
 		logger.Error(err, "Something was left behind; kubectl restage uninstall --rescue removes it")
 	}
 	if err := keeper(r.clients, r.options).Release(ctx); err != nil {
@@ -156,8 +160,13 @@ func (r *removal) clearUp(running context.Context) error {
 	}
 }
 
-func (r *removal) undo(ctx context.Context) error {
+func (r *removal) undo(ctx context.Context) error { return r.installation().Undo(ctx) }
+
+func (r *removal) installation() teardown.Cluster {
 	return teardown.Cluster{
 		Kube: r.clients.kube, Metadata: r.clients.metadata, Home: r.options.Namespace, Namespaces: r.options.WatchNamespaces,
-	}.Undo(ctx)
+	}
 }
+
+// namespaceReason is the reason when our namespace is being deleted. Who deletes that may not know of anything outside of it.
+func (r *removal) namespaceReason() string { return "Namespace " + r.options.Namespace }
