@@ -20,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/install"
 	"github.com/restage-dev/restage/pkg/cli/replay"
 	"github.com/restage-dev/restage/pkg/cli/snapshot"
+	"github.com/restage-dev/restage/pkg/cli/uninstall"
 )
 
 // Run runs kubectl restage with arguments and returns its exit code.
@@ -62,6 +63,7 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 	add(platform,
 		check.New(c, streams),
 		install.New(c, streams),
+		uninstall.New(c, streams),
 	)
 	return root
 }
