@@ -63,20 +63,20 @@ func (s *shop) kubectl(t *testing.T, args ...string) string {
 	return kube.Kubectl(t, append([]string{"-n", s.namespace}, args...)...)
 }
 
-// record waits until the front is recorded, sends it requests for eight seconds and cuts the snapshot monday.
+// record waits until the front is recorded, sends it requests for four seconds and cuts the snapshot monday.
 func (s *shop) record(t *testing.T) {
 	t.Helper()
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")
 	s.kubectl(t, "run", "visitor", "--image=localhost/restage/client:dev", "--image-pull-policy=IfNotPresent", "--restart=Never", "--command", "--",
-		"/bin/sh", "-c", `for i in $(seq 1 16); do curl -sS -d "hello $i" http://front:9898/echo; echo; sleep 0.5; done`)
+		"/bin/sh", "-c", `for i in $(seq 1 8); do curl -sS -d "hello $i" http://front:9898/echo; echo; sleep 0.5; done`)
 	s.kubectl(t, "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/visitor", "--timeout=120s")
 	s.kubectl(t, "delete", "pod", "visitor", "--wait=false")
 	kube.MustApply(t, strings.ReplaceAll(kube.DemoManifest(t, "snapshot.yaml", s.namespace), "last: 1m", "last: 10m"))
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficsnapshot/monday", "--timeout=60s")
 }
 
-// replays are one that sends what was recorded ten times slower, which takes 80 seconds, and one that serves mocks.
+// replays are one that sends what was recorded ten times slower, which takes 40 seconds, and one that serves mocks.
 const replays = `
 apiVersion: replay.restage.dev/v1alpha1
 kind: TrafficReplay

@@ -25,14 +25,9 @@ func TestRemoval(t *testing.T) {
 	for _, removal := range []struct {
 		name   string
 		remove func(t *testing.T)
-		// partial removals leave something of the installation, which is removed afterwards
+		// partial removals leave something of the installation, which the next one completes
 		partial bool
 	}{
-		{"namespace", func(t *testing.T) {
-			kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s")
-			s.unharmed(t, live)
-			kube.Kubectl(t, "delete", "-k", dev, "--ignore-not-found", "--timeout=60s") // what is not in the namespace
-		}, false},
 		{"operator alone", func(t *testing.T) {
 			kube.Kubectl(t, "-n", system, "delete", "deployment", "restage-controller", "--timeout=60s")
 			s.unharmed(t, live)
@@ -53,22 +48,49 @@ func TestRemoval(t *testing.T) {
 			kube.Kubectl(t, "delete", "-k", dev, "--timeout=120s")
 			s.unharmed(t, live)
 		}, false},
+		{"namespace", func(t *testing.T) {
+			kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s")
+			s.unharmed(t, live)
+		}, false},
+		{"namespace with pods killed", func(t *testing.T) {
+			kube.Kubectl(t, "delete", "namespace", system, "--wait=false")
+			kube.Kubectl(t, "-n", system, "delete", "pods", "--all", "--grace-period=0", "--force")
+			s.rescued(t)
+			s.unharmed(t, live)
+		}, false},
+		{"uninstall", func(t *testing.T) {
+			out := restage(t, "uninstall", "--yes", "-o", "json")
+			if !strings.Contains(out, `"kind": "ClusterRole"`) || strings.Contains(out, `"left"`) {
+				t.Errorf("it said %s", out)
+			}
+			s.unharmed(t, live)
+			if out := restage(t, "uninstall", "--yes", "-o", "json"); !strings.Contains(out, `"removed": []`) {
+				t.Errorf("the second time it removed %s", out)
+			}
+		}, false},
 	} {
 		t.Run(strings.ReplaceAll(removal.name, " ", "-"), func(t *testing.T) {
 			begin := time.Now()
 			install(t)
+			s.kubectl(t, "delete", "trafficreplays,environments,trafficsnapshots", "--all", "--timeout=60s") // of the one before
 			s.record(t)
 			s.replay(t)
 			ready := time.Now()
 			removal.remove(t)
-			if removal.partial {
-				kube.Kubectl(t, "delete", "-k", dev, "--ignore-not-found", "--timeout=120s")
-				s.unharmed(t, live)
+			if !removal.partial {
+				s.sameAs(t, cluster)
 			}
-			s.sameAs(t, cluster)
 			t.Logf("installed and replaying after %s, removed and looked at after %s more", ready.Sub(begin).Round(time.Second), time.Since(ready).Round(time.Second))
 		})
 	}
+}
+
+// rescued checks that Deployments are accepted although no part of Restage had a chance to clear up, and does what is to be done then.
+func (s *shop) rescued(t *testing.T) {
+	t.Helper()
+	s.kubectl(t, "create", "deployment", "probe", "--image=localhost/restage/podinfo:current", "--replicas=0")
+	s.kubectl(t, "delete", "deployment", "probe")
+	restage(t, "uninstall", "--rescue", "--yes")
 }
 
 // accepting checks at once that Deployments are accepted, and that an unrelated namespace goes.

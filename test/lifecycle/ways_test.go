@@ -118,7 +118,7 @@ func thereAndBack(t *testing.T, install func(*shop)) {
 		t.Errorf("the replay changed the live front from\n%s\nto\n%s", live, after)
 	}
 	s.kubectl(t, "delete", "trafficsnapshots", "--all", "--timeout=60s")
-	restage(t, "uninstall")
+	restage(t, "uninstall", "--yes")
 	kube.Kubectl(t, "delete", "namespace", s.namespace, "--timeout=110s")
 	before.SameAs(t, 3*time.Minute)
 }
