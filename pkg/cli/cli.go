@@ -17,6 +17,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/completion"
 	"github.com/restage-dev/restage/pkg/cli/env"
 	"github.com/restage-dev/restage/pkg/cli/exit"
+	"github.com/restage-dev/restage/pkg/cli/inject"
 	"github.com/restage-dev/restage/pkg/cli/install"
 	"github.com/restage-dev/restage/pkg/cli/replay"
 	"github.com/restage-dev/restage/pkg/cli/snapshot"
@@ -59,7 +60,8 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
-	add(daily, capture.New(c, streams), snapshot.New(c, streams), replay.New(c, streams), env.New(c, streams), completion.New(streams))
+	add(daily, capture.New(c, streams), snapshot.New(c, streams), replay.New(c, streams), env.New(c, streams),
+		inject.New(c, streams), inject.NewUninject(c, streams), completion.New(streams))
 	add(platform,
 		check.New(c, streams),
 		install.New(c, streams),

@@ -57,6 +57,9 @@ func Workload(c *cluster.Cluster) cobra.CompletionFunc {
 	return first(named(c, deployments, "deploy/"))
 }
 
+// MoreWorkloads offers workloads as deploy/NAME for each argument.
+func MoreWorkloads(c *cluster.Cluster) cobra.CompletionFunc { return named(c, deployments, "deploy/") }
+
 // WorkloadOf offers workloads as deploy/NAME, as the value of a flag.
 func WorkloadOf(c *cluster.Cluster) cobra.CompletionFunc { return named(c, deployments, "deploy/") }
 

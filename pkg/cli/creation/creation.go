@@ -20,7 +20,7 @@ import (
 // FieldManager owns what is written by kubectl restage.
 const FieldManager = "kubectl-restage"
 
-// Flags of a command that makes an object. Complete comes before the rest.
+// Flags of a command that makes an object. Complete comes before the rest. The zero value is that of a command without these flags.
 type Flags struct {
 	print    *genericclioptions.PrintFlags
 	strategy cmdutil.DryRunStrategy
@@ -59,8 +59,7 @@ func (f *Flags) Options() metav1.CreateOptions {
 
 // IsDocument tells whether -o asks for the object itself, and not for a line about it.
 func (f *Flags) IsDocument() bool {
-	format := *f.print.OutputFormat
-	return format != "" && format != "name"
+	return f.print != nil && *f.print.OutputFormat != "" && *f.print.OutputFormat != "name"
 }
 
 // Print prints an object.

@@ -1,0 +1,174 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package manifest puts the recording proxy into workloads that stand in YAML, and takes it out again. What it puts in is what the operator
+// adds to the same workload. Comments and the order of fields stay, and documents without a workload stay as they are to the byte.
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// Options say what is put into workloads.
+type Options struct {
+	// Forwarder is the host:port that takes the records.
+	Forwarder string
+	// Image of the proxy.
+	Image string
+	// ImagePullPolicy of the proxy.
+	ImagePullPolicy corev1.PullPolicy
+	// ImagePullSecrets are added to those of the pods.
+	ImagePullSecrets []string
+}
+
+// Patch is what is added to the pods of a workload.
+func (o Options) Patch(deployment *appsv1.Deployment) injection.Patch {
+	return injection.Capture(injection.CaptureOptions{
+		Workload: deployment.Name, Ports: injection.DeclaredPorts(deployment.Spec.Template.Spec),
+		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy,
+	})
+}
+
+// MissingSecrets are the pull secrets that the pods of a workload do not have themselves.
+func (o Options) MissingSecrets(deployment *appsv1.Deployment) (missing []corev1.LocalObjectReference) {
+	for _, name := range o.ImagePullSecrets {
+		reference := corev1.LocalObjectReference{Name: name}
+		if !slices.Contains(deployment.Spec.Template.Spec.ImagePullSecrets, reference) {
+			missing = append(missing, reference)
+		}
+	}
+	return missing
+}
+
+// IsInjected tells whether a workload has the proxy, whoever put it in.
+func IsInjected(deployment *appsv1.Deployment) bool {
+	return slices.ContainsFunc(deployment.Spec.Template.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
+}
+
+// Result is what has become of a stream of documents.
+type Result struct {
+	YAML []byte
+	// Changed are the workloads that were changed, Skipped those with pods of a kind that cannot be recorded.
+	Changed, Skipped []string
+}
+
+// Inject puts the proxy into every Deployment. One that has it already gets it anew. The error names the workload and the field because of which it cannot be
+// recorded.
+func Inject(data []byte, o Options) (*Result, error) {
+	return edit(data, func(w *workload) (bool, error) {
+		w.remove()
+		return true, w.inject(o)
+	})
+}
+
+// Uninject takes the proxy out of every Deployment.
+func Uninject(data []byte) (*Result, error) {
+	return edit(data, func(w *workload) (bool, error) { return w.remove(), nil })
+}
+
+// edit changes the workloads of a stream.
+func edit(data []byte, change func(*workload) (bool, error)) (*Result, error) {
+	result := &Result{}
+	var out strings.Builder
+	for i, part := range split(string(data)) {
+		text, err := result.document(part.text, change)
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %w", i+1, err)
+		}
+		out.WriteString(part.separator)
+		out.WriteString(text)
+	}
+	result.YAML = []byte(out.String())
+	return result, nil
+}
+
+// document changes one document, and returns it as it was when there is nothing to change.
+func (r *Result) document(text string, change func(*workload) (bool, error)) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return text, nil
+	}
+	root, err := yaml.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("reading YAML: %w", err)
+	}
+	changed := false
+	for _, object := range objects(root) {
+		w, err := newWorkload(object)
+		if err != nil {
+			return "", err
+		}
+		if w == nil {
+			continue
+		}
+		if w.kind != recordable {
+			r.Skipped = append(r.Skipped, w.String())
+			continue
+		}
+		done, err := change(w)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", w, err)
+		}
+		if done {
+			changed = true
+			r.Changed = append(r.Changed, w.String())
+		}
+	}
+	if !changed {
+		return text, nil
+	}
+	return encode(root, text)
+}
+
+// objects are those of a document: itself, or the items of a List.
+func objects(root *yaml.RNode) []*yaml.RNode {
+	if yaml.IsMissingOrNull(root) || root.YNode().Kind != yaml.MappingNode {
+		return nil
+	}
+	if !strings.HasSuffix(root.GetKind(), "List") {
+		return []*yaml.RNode{root}
+	}
+	items := root.Field("items")
+	if items == nil {
+		return nil
+	}
+	elements, err := items.Value.Elements()
+	if err != nil { // not a list of objects
+		return nil
+	}
+	return elements
+}
+
+// encode writes a document in the style that it had.
+func encode(root *yaml.RNode, was string) (string, error) {
+	if strings.HasPrefix(strings.TrimSpace(was), "{") {
+		asJSON(root.YNode())
+	}
+	style := yaml.SequenceIndentStyle(yaml.DeriveSeqIndentStyle(was))
+	data, err := yaml.MarshalWithOptions(root.YNode(), &yaml.EncoderOptions{SeqIndent: style})
+	if err != nil {
+		return "", fmt.Errorf("writing YAML: %w", err)
+	}
+	return string(data), nil
+}
+
+// asJSON has a document written as JSON, which it was.
+func asJSON(node *yaml.Node) {
+	switch {
+	case node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode:
+		node.Style = yaml.FlowStyle
+	case node.Kind == yaml.ScalarNode && (node.Tag == yaml.NodeTagString || node.Style == yaml.DoubleQuotedStyle):
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range node.Content {
+		asJSON(child)
+	}
+}
