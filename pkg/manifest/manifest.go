@@ -34,12 +34,12 @@ type Options struct {
 func (o Options) Patch(deployment *appsv1.Deployment) injection.Patch {
 	return injection.Capture(injection.CaptureOptions{
 		Workload: deployment.Name, Ports: injection.DeclaredPorts(deployment.Spec.Template.Spec),
-		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy,
+		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy, ImagePullSecrets: o.ImagePullSecrets,
 	})
 }
 
-// MissingSecrets are the pull secrets that the pods of a workload do not have themselves.
-func (o Options) MissingSecrets(deployment *appsv1.Deployment) (missing []corev1.LocalObjectReference) {
+// missingSecrets are the pull secrets that the pods of a workload do not have themselves.
+func (o Options) missingSecrets(deployment *appsv1.Deployment) (missing []corev1.LocalObjectReference) {
 	for _, name := range o.ImagePullSecrets {
 		reference := corev1.LocalObjectReference{Name: name}
 		if !slices.Contains(deployment.Spec.Template.Spec.ImagePullSecrets, reference) {
@@ -59,6 +59,8 @@ type Result struct {
 	YAML []byte
 	// Changed are the workloads that were changed, Skipped those with pods of a kind that cannot be recorded.
 	Changed, Skipped []string
+	// Bared are those of Changed that had no pull secrets of their own: now they have, those of their service account no longer count.
+	Bared []string
 }
 
 // Inject puts the proxy into every Deployment. One that has it already gets it anew. The error names the workload and the field because of which it cannot be
@@ -121,6 +123,9 @@ func (r *Result) document(text string, change func(*workload) (bool, error)) (st
 			changed = true
 			r.Changed = append(r.Changed, w.String())
 		}
+		if w.bared {
+			r.Bared = append(r.Bared, w.String())
+		}
 	}
 	if !changed {
 		return text, nil
@@ -165,10 +170,13 @@ func asJSON(node *yaml.Node) {
 	switch {
 	case node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode:
 		node.Style = yaml.FlowStyle
-	case node.Kind == yaml.ScalarNode && (node.Tag == yaml.NodeTagString || node.Style == yaml.DoubleQuotedStyle):
+	case node.Kind == yaml.ScalarNode && node.Tag == yaml.NodeTagString:
 		node.Style = yaml.DoubleQuotedStyle
 	}
-	for _, child := range node.Content {
+	for i, child := range node.Content {
 		asJSON(child)
+		if node.Kind == yaml.MappingNode && i%2 == 0 { // a name, which has no tag when it is new
+			child.Style = yaml.DoubleQuotedStyle
+		}
 	}
 }

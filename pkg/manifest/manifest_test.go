@@ -220,7 +220,7 @@ func TestRefuses(t *testing.T) {
 		"containers: is empty":                      head + "metadata: {name: a}",
 		`document 2: deployment.apps/a: spec.templ`: "---\n" + head + "metadata: {name: a}\nspec: {template: {spec: {hostNetwork: true, containers: [{name: a}]}}}",
 		`is "false", so that the workload is not`:   head + "metadata: {name: a, annotations: {capture.restage.dev/enabled: \"false\"}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
-		"volumes: is null; remove it":               head + "metadata: {name: a}\nspec: {template: {spec: {containers: [{name: a}], volumes: }}}",
+		"volumes: is null; remove it":               head + "metadata: {name: a}\nspec:\n  template:\n    spec:\n      containers: [{name: a}]\n      volumes:\n",
 		"reading the workload":                      head + "metadata: {name: a}\nspec: 7",
 	} {
 		if _, err := Inject([]byte(text), options()); err == nil || !strings.Contains(err.Error(), want) {

@@ -25,10 +25,7 @@ var withPods = map[string]string{
 	"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Job": "batch", "CronJob": "batch", "Pod": "", "ReplicationController": "",
 }
 
-// AnnotationInjected on a workload lists what Inject made besides the proxy's containers and volume, so that Uninject gives back exactly what was there.
-const AnnotationInjected = "capture.restage.dev/injected"
-
-// Words of that list.
+// Words in the annotation that lists what Inject made besides the proxy's containers and volume.
 const (
 	madeAnnotations = "annotations" // of the workload
 	madeEnabled     = "enabled"     // the annotation that has it recorded
@@ -45,6 +42,8 @@ var lists = []string{"initContainers", "volumes", "imagePullSecrets"}
 type workload struct {
 	node *yaml.RNode
 	kind string
+	// bared tells that it has pull secrets now and had none.
+	bared bool
 }
 
 // newWorkload returns nil for an object without pods.
@@ -57,7 +56,7 @@ func newWorkload(object *yaml.RNode) (*workload, error) {
 	if !pods || apiGroup != group {
 		return nil, nil
 	}
-	return &workload{object, object.GetKind()}, nil
+	return &workload{node: object, kind: object.GetKind()}, nil
 }
 
 func (w *workload) String() string {
@@ -95,11 +94,12 @@ func (w *workload) inject(o Options) error {
 	if err := add("volumes", patch.Volumes); err != nil {
 		return err
 	}
-	secrets := o.MissingSecrets(deployment)
+	secrets := o.missingSecrets(deployment)
 	for _, secret := range secrets {
 		made = append(made, madeSecret+secret.Name)
 	}
 	if len(secrets) > 0 {
+		w.bared = len(deployment.Spec.Template.Spec.ImagePullSecrets) == 0
 		if err := add("imagePullSecrets", secrets); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (w *workload) mark(deployment *appsv1.Deployment, made []string) error {
 		made = append(made, madeEnabled)
 		annotations = append(annotations, setAnnotation(v1alpha1.AnnotationCaptureEnabled, "true"))
 	}
-	annotations = append(annotations, setAnnotation(AnnotationInjected, strings.Join(made, ",")))
+	annotations = append(annotations, setAnnotation(v1alpha1.AnnotationCaptureInjected, strings.Join(made, ",")))
 	for _, annotation := range annotations {
 		if _, err := w.node.Pipe(yaml.LookupCreate(yaml.MappingNode, "metadata", "annotations"), annotation); err != nil {
 			return err
@@ -135,7 +135,7 @@ func setAnnotation(name, value string) yaml.Filter {
 // remove takes the proxy out, and tells whether it was there.
 func (w *workload) remove() bool {
 	annotations := w.lookup("metadata", "annotations")
-	marked := annotations.Field(AnnotationInjected)
+	marked := annotations.Field(v1alpha1.AnnotationCaptureInjected)
 	var made []string
 	if marked != nil {
 		made = strings.Split(marked.Value.YNode().Value, ",")
@@ -161,7 +161,7 @@ func (w *workload) remove() bool {
 	if marked == nil {
 		return removed
 	}
-	drop(annotations, AnnotationInjected)
+	drop(annotations, v1alpha1.AnnotationCaptureInjected)
 	if slices.Contains(made, madeEnabled) {
 		drop(annotations, v1alpha1.AnnotationCaptureEnabled)
 	}

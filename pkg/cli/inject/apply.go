@@ -48,11 +48,15 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
+	if o.ImagePullSecrets, err = pullSecrets(ctx, kube, deployment, o.ImagePullSecrets); err != nil {
+		return "", err
+	}
 	template, err := addition(deployment, o)
 	if err != nil {
 		return "", err
 	}
-	config := partial(deployment).WithAnnotations(map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}).
+	config := partial(deployment).
+		WithAnnotations(map[string]string{v1alpha1.AnnotationCaptureEnabled: "true", v1alpha1.AnnotationCaptureInjected: ""}).
 		WithSpec(appsapply.DeploymentSpec().WithTemplate(template))
 	if _, err := kube.AppsV1().Deployments(deployment.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil {
 		return "", fmt.Errorf("injecting %s: %w", name, err)
@@ -102,7 +106,7 @@ func read(ctx context.Context, c *cluster.Cluster, argument string) (kubernetes.
 // addition is what is added to the template of a workload.
 func addition(deployment *appsv1.Deployment, o manifest.Options) (*coreapply.PodTemplateSpecApplyConfiguration, error) {
 	patch := o.Patch(deployment)
-	data, err := json.Marshal(corev1.PodSpec{InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: o.MissingSecrets(deployment)})
+	data, err := json.Marshal(corev1.PodSpec{InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets)})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +115,20 @@ func addition(deployment *appsv1.Deployment, o manifest.Options) (*coreapply.Pod
 		return nil, err
 	}
 	spec.Containers = nil
-	return coreapply.PodTemplateSpec().WithSpec(spec), nil
+	return coreapply.PodTemplateSpec().WithAnnotations(patch.Annotations()).WithSpec(spec), nil
+}
+
+// pullSecrets are those that the pods need besides their own, as the operator counts them: a pod with any gets none of its service account.
+func pullSecrets(ctx context.Context, kube kubernetes.Interface, deployment *appsv1.Deployment, ours []string) ([]string, error) {
+	if len(ours) == 0 {
+		return nil, nil
+	}
+	name := injection.AccountOf(deployment.Spec.Template.Spec)
+	account, err := kube.CoreV1().ServiceAccounts(deployment.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the pull secrets of ServiceAccount %q: %w", name, err)
+	}
+	return injection.PullSecrets(deployment.Spec.Template, account.ImagePullSecrets, ours), nil
 }
 
 // partial names this very Deployment: were it gone, an apply by name alone would make a new one.

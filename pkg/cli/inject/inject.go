@@ -133,6 +133,9 @@ func (r *command) pipe(change func([]byte) (*manifest.Result, error), done strin
 	for _, name := range result.Changed {
 		fmt.Fprintf(r.streams.ErrOut, "%s %s\n", name, done)
 	}
+	for _, name := range result.Bared {
+		fmt.Fprintf(r.streams.ErrOut, "%s had no imagePullSecrets: now that it has, Kubernetes no longer takes those of its service account; name them with --image-pull-secrets, too\n", name)
+	}
 	for _, name := range result.Skipped {
 		fmt.Fprintf(r.streams.ErrOut, "%s stays as it is: only Deployments can be recorded\n", name)
 	}

@@ -20,6 +20,7 @@ import (
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -32,8 +33,13 @@ const (
 	hashBytes         = 16
 )
 
-// addSidecar applies the patch to the template of a Deployment, unless it is there already. It returns whether it was applied.
+// addSidecar applies the patch to the template of a Deployment, unless it is there already. It returns whether it was applied. A proxy that stands in
+// the workload's manifest is left to who keeps that: two owners would undo each other's changes.
 func addSidecar(ctx context.Context, kube kubernetes.Interface, deployment *appsv1.Deployment, patch injection.Patch) (bool, error) {
+	if isInManifest(deployment) {
+		_, err := RemoveSidecar(ctx, kube, deployment.Namespace, deployment.Name)
+		return false, err
+	}
 	spec := &coreapply.PodSpecApplyConfiguration{}
 	data, err := json.Marshal(corev1.PodSpec{
 		InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets),
@@ -111,6 +117,15 @@ func isManaged(deployment *appsv1.Deployment) bool {
 	return slices.ContainsFunc(deployment.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
 	})
+}
+
+// isInManifest tells whether somebody else has put the proxy into the template, as kubectl restage inject does. The part that
+// is ours, from before that, is not needed then.
+func isInManifest(deployment *appsv1.Deployment) bool {
+	template := deployment.Spec.Template
+	_, marked := deployment.Annotations[v1alpha1.AnnotationCaptureInjected]
+	_, applied := template.Annotations[appliedAnnotation]
+	return hasSidecar(template.Spec) && (marked || !applied && !isManaged(deployment))
 }
 
 func hasSidecar(spec corev1.PodSpec) bool {

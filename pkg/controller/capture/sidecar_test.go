@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/injection"
 )
@@ -116,6 +117,34 @@ func TestSidecarIsRepairedAndChanged(t *testing.T) {
 	added, err = addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), other)
 	if err != nil || !added {
 		t.Errorf("another image was not applied: %v, %v", added, err)
+	}
+}
+
+// A proxy that stands in the manifest is not fought over, and what was put in before the manifest had it is taken back.
+func TestSidecarInManifestIsLeftAlone(t *testing.T) {
+	injected := front()
+	patch().AddTo(&injected.Spec.Template)
+	cluster := controllertest.New(injected)
+	before := getDeployment(t, cluster, "front")
+	added, err := addSidecar(t.Context(), cluster.Kube, before, patch())
+	if err != nil || added {
+		t.Errorf("added %v, %v; want nothing", added, err)
+	}
+	if diff := cmp.Diff(before, getDeployment(t, cluster, "front")); diff != "" {
+		t.Errorf("the workload was changed: %s", diff)
+	}
+
+	cluster = controllertest.New(front())
+	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+		t.Fatal(err)
+	}
+	ours := getDeployment(t, cluster, "front")
+	ours.Annotations = map[string]string{v1alpha1.AnnotationCaptureInjected: "enabled"}
+	if _, err := addSidecar(t.Context(), cluster.Kube, ours, patch()); err != nil {
+		t.Fatal(err)
+	}
+	if isManaged(getDeployment(t, cluster, "front")) {
+		t.Error("the manifest has two owners")
 	}
 }
 

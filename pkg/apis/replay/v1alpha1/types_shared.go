@@ -78,6 +78,9 @@ const (
 const (
 	// AnnotationCaptureEnabled on a workload, with the value "true", makes a TrafficCapture for it.
 	AnnotationCaptureEnabled = "capture.restage.dev/enabled"
+	// AnnotationCaptureInjected on a workload says that the recording proxy stands in its manifest, so that the operator leaves it alone. It lists what kubectl
+	// restage inject made besides the proxy, so that uninject gives back exactly what was there.
+	AnnotationCaptureInjected = "capture.restage.dev/injected"
 	// AnnotationDefaultClass on an EnvironmentClass, with the value "true", makes it the default one.
 	AnnotationDefaultClass = "environmentclass.replay.restage.dev/is-default-class"
 	// LabelEnvironment carries the name of the Environment on everything made for it.
