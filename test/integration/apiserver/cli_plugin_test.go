@@ -75,9 +75,13 @@ func kubeconfigOf(t *testing.T, config *rest.Config) string {
 
 // run runs a command to its end and returns its exit code.
 func (p *plugin) run(ctx context.Context, args ...string) int {
+	return p.exact(ctx, append(args, "--kubeconfig", p.kubeconfig, "--cache-dir", filepath.Join(filepath.Dir(p.kubeconfig), "cache"))...)
+}
+
+// exact is run with nothing after the arguments.
+func (p *plugin) exact(ctx context.Context, args ...string) int {
 	ctx, cancel := context.WithTimeout(ctx, cliTimeout)
 	defer cancel()
-	args = append(args, "--kubeconfig", p.kubeconfig, "--cache-dir", filepath.Join(filepath.Dir(p.kubeconfig), "cache"))
 	return cli.Run(ctx, args, genericiooptions.IOStreams{In: strings.NewReader(p.in), Out: &p.out, ErrOut: &p.err})
 }
 

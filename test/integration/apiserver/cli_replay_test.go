@@ -85,7 +85,7 @@ func TestCLIReplayFails(t *testing.T) {
 	}
 	html := filepath.Join(t.TempDir(), "report.html")
 	cliRun(t, 0, "replay", "report", "cli-fails", "-o", "html", "-f", html)
-	contains(t, readFile(t, html), "<!doctype html>", "GET /&lt;b&gt;")
+	contains(t, readFile(t, html), "<html", "GET /&lt;b&gt;")
 	cliRun(t, 1, "replay", "watch", "cli-fails")
 }
 
@@ -241,10 +241,9 @@ func TestCLICompletes(t *testing.T) {
 		"MocksOnly\n":                    {"replay", "run", "--mode", ""},
 		"watch\tWait for the verdict of": {"replay", ""},
 	} {
-		// The flags of the cluster stand in front of the words that are completed.
 		p := newPlugin(t)
 		t.Setenv("KUBECONFIG", p.kubeconfig)
-		p.run(t.Context(), append([]string{"__complete"}, args...)...)
+		p.exact(t.Context(), append([]string{"__complete"}, args...)...)
 		if !strings.Contains(p.out.String(), want) {
 			t.Errorf("%v: %q is not in %s", args, want, p.out.String())
 		}
