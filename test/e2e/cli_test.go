@@ -75,6 +75,9 @@ func TestCLIDailyWork(t *testing.T) {
 	s.mustRestage(t, 2, []string{"replay", "run", "broken", "--snapshot", "monday", "--image", "localhost/restage/none:none", "--timeout", "20s"},
 		"broken could not be judged: Timeout", "none:none")
 	s.mustRestage(t, 0, []string{"replay", "list"}, "same", "Passed", "changed", "Failed")
+	if code, _, errOut := s.restage(t, "", "replay", "list", "none"); code != 2 || !strings.Contains(errOut, `"none" not found`) {
+		t.Errorf("a replay that is not there: exit code %d, %s", code, errOut)
+	}
 	s.mustRestage(t, 0, []string{"replay", "log", "same", "--tail", "5"}, "Passed")
 
 	har := filepath.Join(t.TempDir(), "monday.har")
