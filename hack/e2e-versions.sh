@@ -34,7 +34,7 @@ prepare() {
 
 api_tests() {
   KUBECONFIG=$(hack/localcluster/kubeconfig.sh)
-  export KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
+  export CLUSTER=local KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
   go test -count=1 -timeout 30m -v -tags e2e ./test/e2e -skip "$traffic" "$@"
 }
 

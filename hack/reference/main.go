@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command reference writes the pages of docs/reference that follow from the code: api.md from the OpenAPI definitions of the types,
-// cli.md from the commands of kubectl restage, and servers.md from what the other programs say of their flags.
+// cli.md from the commands of kubectl restage, permissions.md from the manifests, and servers.md from what the other programs say of
+// their flags.
 package main
 
 import (
@@ -24,7 +25,9 @@ func main() {
 }
 
 func write(ctx context.Context, directory string) error {
-	for name, page := range map[string]func(context.Context) (string, error){"api.md": apiPage, "cli.md": cliPage, "servers.md": serversPage} {
+	for name, page := range map[string]func(context.Context) (string, error){
+		"api.md": apiPage, "cli.md": cliPage, "permissions.md": permissionsPage, "servers.md": serversPage,
+	} {
 		text, err := page(ctx)
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", name, err)
