@@ -21,7 +21,9 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/install"
 	"github.com/restage-dev/restage/pkg/cli/replay"
 	"github.com/restage-dev/restage/pkg/cli/snapshot"
+	"github.com/restage-dev/restage/pkg/cli/status"
 	"github.com/restage-dev/restage/pkg/cli/uninstall"
+	"github.com/restage-dev/restage/pkg/cli/version"
 )
 
 // Run runs kubectl restage with arguments and returns its exit code.
@@ -66,6 +68,8 @@ func New(streams genericiooptions.IOStreams) *cobra.Command {
 		check.New(c, streams),
 		install.New(c, streams),
 		uninstall.New(c, streams),
+		status.New(c, streams),
+		version.New(c, streams),
 	)
 	return root
 }

@@ -1,0 +1,131 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package status gathers what Restage does at the moment: what runs, what is recorded, what is replayed.
+package status
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/installation"
+)
+
+// lastReplays is how many replays that have ended are told of, in each namespace scope that was asked for.
+const lastReplays = 5
+
+// Status of Restage.
+type Status struct {
+	Namespace  string                   `json:"namespace"`
+	Components []installation.Component `json:"components"`
+	// StorageURL is where traffic is kept; empty for the forwarder's own volume.
+	StorageURL string    `json:"storageURL,omitempty"`
+	Captures   []Capture `json:"captures"`
+	// Replays that run, then those that ended last.
+	Replays []Replay `json:"replays"`
+	// Trouble says why captures or replays are not known.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// Capture is a workload that is recorded.
+type Capture struct {
+	Namespace string `json:"namespace"`
+	Workload  string `json:"workload"`
+	Ready     bool   `json:"ready"`
+	// RecordingPods of Pods have the proxy.
+	RecordingPods int32        `json:"recordingPods"`
+	Pods          int32        `json:"pods"`
+	Records       int64        `json:"records"`
+	Dropped       int64        `json:"dropped"`
+	LastRecord    *metav1.Time `json:"lastRecord,omitempty"`
+	// Reason is why it is not ready.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Replay is one that runs or has ended.
+type Replay struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Snapshot  string `json:"snapshot"`
+	Phase     string `json:"phase"`
+	// Percent of the requests that have been sent, and requests a second.
+	Percent int32        `json:"percent"`
+	Rate    int64        `json:"rate"`
+	Started *metav1.Time `json:"started,omitempty"`
+	Ended   *metav1.Time `json:"ended,omitempty"`
+	// Reason of the verdict.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Gather reads the captures and replays of a namespace, or of all when it is empty. An API that does not answer is told of in the
+// status: that is when one looks at it.
+func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string) Status {
+	s := Status{Namespace: found.Namespace, Components: found.State(), StorageURL: found.StorageURL(), Captures: []Capture{}, Replays: []Replay{}}
+	captures, err := client.ReplayV1alpha1().TrafficCaptures(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		s.Trouble = fmt.Sprintf("listing the captures: %v", err)
+		return s
+	}
+	for i := range captures.Items {
+		s.Captures = append(s.Captures, capture(&captures.Items[i]))
+	}
+	replays, err := client.ReplayV1alpha1().TrafficReplays(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		s.Trouble = fmt.Sprintf("listing the replays: %v", err)
+		return s
+	}
+	s.Replays = newest(replays.Items)
+	return s
+}
+
+func capture(c *v1alpha1.TrafficCapture) Capture {
+	told := Capture{
+		Namespace: c.Namespace, Workload: c.Spec.WorkloadRef.Name, Ready: meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady),
+		RecordingPods: c.Status.RecordingPods, Pods: c.Status.Pods, LastRecord: c.Status.LastRecordTime,
+	}
+	if held := c.Status.Completeness; held != nil {
+		told.Records, told.Dropped = held.Records, held.Dropped
+	}
+	if condition := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady); condition != nil && !told.Ready {
+		told.Reason = condition.Reason + ": " + condition.Message
+	}
+	return told
+}
+
+// newest are the replays that run, newest first, and the last of those that have ended.
+func newest(replays []v1alpha1.TrafficReplay) []Replay {
+	running, over := []Replay{}, []Replay{}
+	slices.SortStableFunc(replays, func(a, b v1alpha1.TrafficReplay) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	for i := range replays {
+		if told := replay(&replays[i]); told.Ended == nil {
+			running = append(running, told)
+		} else {
+			over = append(over, told)
+		}
+	}
+	slices.SortStableFunc(over, func(a, b Replay) int { return b.Ended.Compare(a.Ended.Time) })
+	return append(running, over[:min(len(over), lastReplays)]...)
+}
+
+func replay(r *v1alpha1.TrafficReplay) Replay {
+	told := Replay{
+		Namespace: r.Namespace, Name: r.Name, Snapshot: r.Spec.SnapshotName, Phase: string(r.Status.Phase),
+		Started: r.Status.StartTime, Ended: r.Status.CompletionTime,
+	}
+	if progress := r.Status.Progress; progress != nil {
+		told.Percent, told.Rate = progress.Percent, progress.Rate
+	}
+	if passed := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ReplayPassed); passed != nil {
+		told.Reason = passed.Reason
+	}
+	return told
+}
