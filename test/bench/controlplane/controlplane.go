@@ -30,8 +30,10 @@ const startTimeout = 3 * time.Minute
 type Options struct {
 	// Kubernetes is the directory with the programs etcd and kube-apiserver.
 	Kubernetes string
-	// Restage is the path of restage-apiserver.
+	// Restage is the path of restage-apiserver. StartHost does without.
 	Restage string
+	// WithoutFrontProxy runs kube-apiserver without the flags that let it prove to aggregated servers whose a request is.
+	WithoutFrontProxy bool
 	// Dir takes data, keys and logs. It is short, since a socket will be in it.
 	Dir string
 }
@@ -62,8 +64,22 @@ func New(opts Options) *ControlPlane {
 	return &ControlPlane{opts: opts}
 }
 
+// step is a part of the start.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
 // Start starts everything and waits until it serves. What was started ends with the context, also after an error.
 func (c *ControlPlane) Start(ctx context.Context) error {
+	if err := c.StartHost(ctx); err != nil {
+		return err
+	}
+	return c.start(ctx, []step{{"restage-apiserver", c.startRestage}, {"the registration of the API", c.register}})
+}
+
+// StartHost starts etcd and kube-apiserver alone, as Start does.
+func (c *ControlPlane) StartHost(ctx context.Context) error {
 	for _, dir := range []string{"pki", "log", "etcd"} {
 		if err := os.MkdirAll(c.path(dir), 0o700); err != nil {
 			return err
@@ -76,16 +92,11 @@ func (c *ControlPlane) Start(ctx context.Context) error {
 		}
 		*port = free
 	}
-	for _, step := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"etcd", c.startEtcd},
-		{"kube-apiserver", c.startKube},
-		{"the rights of the user", c.empower},
-		{"restage-apiserver", c.startRestage},
-		{"the registration of the API", c.register},
-	} {
+	return c.start(ctx, []step{{"etcd", c.startEtcd}, {"kube-apiserver", c.startKube}})
+}
+
+func (c *ControlPlane) start(ctx context.Context, steps []step) error {
+	for _, step := range steps {
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("starting %s: %w; logs are in %s", step.name, err, c.path("log"))
 		}
@@ -126,15 +137,7 @@ func (c *ControlPlane) startKube(ctx context.Context) error {
 		return err
 	}
 	c.CA = ca
-	front, err := newCA(c.path("pki"), "front-proxy-ca")
-	if err != nil {
-		return err
-	}
 	serving, servingKey, err := ca.Issue("apiserver", pkix.Name{CommonName: "kube-apiserver"}, "kubernetes.default.svc")
-	if err != nil {
-		return err
-	}
-	proxy, proxyKey, err := front.Issue("front-proxy", pkix.Name{CommonName: "front-proxy-client"})
 	if err != nil {
 		return err
 	}
@@ -145,21 +148,44 @@ func (c *ControlPlane) startKube(ctx context.Context) error {
 	if err := c.administrate(); err != nil {
 		return err
 	}
-	c.Kube, err = Run(ctx, c.path("log", "kube-apiserver.log"), "kube-apiserver", filepath.Join(c.opts.Kubernetes, "kube-apiserver"),
-		"--etcd-servers="+loopback("http", c.ports.etcd), "--secure-port="+strconv.Itoa(c.ports.kube),
+	args := []string{
+		"--etcd-servers=" + loopback("http", c.ports.etcd), "--secure-port=" + strconv.Itoa(c.ports.kube),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
-		"--tls-cert-file="+serving, "--tls-private-key-file="+servingKey, "--client-ca-file="+c.path("pki", "ca.crt"),
+		"--tls-cert-file=" + serving, "--tls-private-key-file=" + servingKey, "--client-ca-file=" + c.path("pki", "ca.crt"),
 		"--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16",
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+accounts,
-		"--service-account-signing-key-file="+accounts, "--disable-admission-plugins=ServiceAccount",
-		"--requestheader-client-ca-file="+c.path("pki", "front-proxy-ca.crt"), "--requestheader-allowed-names=front-proxy-client",
-		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
-		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
-		"--proxy-client-cert-file="+proxy, "--proxy-client-key-file="+proxyKey)
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + accounts,
+		"--service-account-signing-key-file=" + accounts, "--disable-admission-plugins=ServiceAccount",
+	}
+	if !c.opts.WithoutFrontProxy {
+		front, err := c.frontProxy()
+		if err != nil {
+			return err
+		}
+		args = append(args, front...)
+	}
+	c.Kube, err = Run(ctx, c.path("log", "kube-apiserver.log"), "kube-apiserver", filepath.Join(c.opts.Kubernetes, "kube-apiserver"), args...)
 	if err != nil {
 		return err
 	}
 	return c.ready(ctx, c.Config, c.Kube)
+}
+
+// frontProxy makes what kube-apiserver proves itself with, and returns the flags that say so.
+func (c *ControlPlane) frontProxy() ([]string, error) {
+	front, err := newCA(c.path("pki"), "front-proxy-ca")
+	if err != nil {
+		return nil, err
+	}
+	proxy, proxyKey, err := front.Issue("front-proxy", pkix.Name{CommonName: "front-proxy-client"})
+	if err != nil {
+		return nil, err
+	}
+	return []string{
+		"--requestheader-client-ca-file=" + c.path("pki", "front-proxy-ca.crt"), "--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + proxy, "--proxy-client-key-file=" + proxyKey,
+	}, nil
 }
 
 // accountKey makes the key that kube-apiserver insists on. Nobody here has a service account.
