@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/cert"
 
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -27,7 +28,7 @@ const (
 
 // serverCertificate makes a TLS handshake with the server and judges what it shows.
 func serverCertificate(ctx context.Context, c *Cluster) ([]Finding, error) {
-	return c.certificateOf(ctx, installation.Server, serverPort, serverCAConfigMap)
+	return c.certificateOf(ctx, installation.Server, serverPort, apiregistration.CAConfigMap)
 }
 
 func forwarderCertificate(ctx context.Context, c *Cluster) ([]Finding, error) {

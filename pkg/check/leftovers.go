@@ -16,6 +16,7 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -198,8 +199,5 @@ func HasSidecar(d *appsv1.Deployment) bool {
 
 // putInByController tells it from what people keep in Git.
 func putInByController(d *appsv1.Deployment) bool {
-	return slices.ContainsFunc(d.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == captureManager })
+	return slices.ContainsFunc(d.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == capture.FieldManager })
 }
-
-// captureManager owns the fields that the controller adds to workloads.
-const captureManager = "restage-capture"

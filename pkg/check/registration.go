@@ -13,11 +13,9 @@ import (
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/installation"
 )
-
-// serverCAConfigMap is where the server publishes the CA of its certificate.
-const serverCAConfigMap = "restage-apiserver-ca"
 
 // registration tells whether kube-apiserver knows our API and reaches the server behind it.
 func registration(ctx context.Context, c *Cluster) ([]Finding, error) {
@@ -25,7 +23,7 @@ func registration(ctx context.Context, c *Cluster) ([]Finding, error) {
 	if apierrors.IsNotFound(err) {
 		return []Finding{failure(restart(c, installation.Controller),
 			"APIService %s is not there: the controller makes it once the server has published its CA in ConfigMap %s/%s",
-			installation.APIService, c.home(), serverCAConfigMap)}, nil
+			installation.APIService, c.home(), apiregistration.CAConfigMap)}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading APIService %s: %w", installation.APIService, err)
@@ -69,19 +67,19 @@ func condition(service *apiregistrationv1.APIService) *apiregistrationv1.APIServ
 
 // wrongBundle compares the CA that kube-apiserver believes with the one that the server publishes.
 func (c *Cluster) wrongBundle(ctx context.Context, service *apiregistrationv1.APIService) (*Finding, error) {
-	published, err := c.Kube.CoreV1().ConfigMaps(c.home()).Get(ctx, serverCAConfigMap, metav1.GetOptions{})
+	published, err := c.Kube.CoreV1().ConfigMaps(c.home()).Get(ctx, apiregistration.CAConfigMap, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", c.home(), serverCAConfigMap, err)
+		return nil, fmt.Errorf("reading ConfigMap %s/%s: %w", c.home(), apiregistration.CAConfigMap, err)
 	}
 	if bytes.Equal(bytes.TrimSpace(service.Spec.CABundle), bytes.TrimSpace([]byte(published.Data["ca.crt"]))) {
 		return nil, nil
 	}
 	finding := failure(restart(c, installation.Controller),
 		"the CA bundle of APIService %s is not the one that the server publishes in ConfigMap %s/%s; the controller puts it right when it runs",
-		installation.APIService, c.home(), serverCAConfigMap)
+		installation.APIService, c.home(), apiregistration.CAConfigMap)
 	return &finding, nil
 }
 

@@ -15,14 +15,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 )
 
 // Names of what is installed.
 const (
 	// DefaultNamespace is where Restage is installed unless another is chosen.
 	DefaultNamespace = "restage-system"
-	Server           = "restage-apiserver"
+	Server           = apiregistration.ServiceName
 	Controller       = "restage-controller"
 	Forwarder        = "restage-forwarder"
 	// PartOf is the label that everything of ours carries.
@@ -32,7 +32,7 @@ const (
 )
 
 // APIService is the name of the registration of our API.
-var APIService = v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.SchemeGroupVersion.Group
+var APIService = apiregistration.Name
 
 // Components are the Deployments that make up Restage, in the order in which they come up.
 var Components = []string{Server, Controller, Forwarder}
