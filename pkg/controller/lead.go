@@ -86,6 +86,8 @@ func work(ctx context.Context, c *clients, o Options, home *home, state *health)
 	if !caches.start(ctx) {
 		return
 	}
+	state.census.caches.Store(caches)
+	defer state.census.caches.Store(nil)
 	state.starting.Store(false)
 	defer state.starting.Store(true)
 	klog.FromContext(ctx).Info("Leading", "namespace", o.Namespace)

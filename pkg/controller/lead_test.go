@@ -83,7 +83,7 @@ func TestLead(t *testing.T) {
 		return true, nil, apierrors.NewServiceUnavailable("no server yet")
 	})
 	c := &clients{kube: cluster.Kube, metadata: controllertest.Metadata(t), aggregator: aggregatorfake.NewClientset(), replay: cluster.Replay, forwarder: controllertest.Forwarder(t, "shop")}
-	state := &health{}
+	state := newHealth()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -152,7 +152,7 @@ func TestElection(t *testing.T) {
 	first, stopFirst := context.WithCancel(t.Context())
 	leads, ended := make(chan string, 2), make(chan error, 2)
 	candidate := func(ctx context.Context, name string) {
-		ended <- elect(ctx, cluster.Kube, ours, func(ctx context.Context) error {
+		ended <- elect(ctx, cluster.Kube, ours, newHealth().lease, func(ctx context.Context) error {
 			leads <- name
 			<-ctx.Done()
 			return nil

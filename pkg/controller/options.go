@@ -67,7 +67,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", nil, "namespaces whose objects and workloads the controller works with (default all)")
 	flags.StringVar(&o.PriorityClassName, "priority-class-name", "", "PriorityClass of the forwarder")
 	o.Certificates.AddFlag(flags)
-	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez and /readyz")
+	flags.StringVar(&o.HealthAddress, "health-address", ":8081", "host:port of /livez, /readyz and /metrics")
 }
 
 // complete fills in what follows from the rest and returns every mistake.

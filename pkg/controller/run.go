@@ -68,11 +68,11 @@ func Run(ctx context.Context, o Options) error {
 	if c.forwarder, err = dialForwarder(ctx, c.kube, o); err != nil {
 		return err
 	}
-	state := &health{}
+	state := newHealth()
 	if err := state.serve(ctx, o.HealthAddress); err != nil {
 		return err
 	}
-	return elect(ctx, c.kube, o.Namespace, func(ctx context.Context) error {
+	return elect(ctx, c.kube, o.Namespace, state.lease, func(ctx context.Context) error {
 		return lead(ctx, c, o, state)
 	})
 }
@@ -122,7 +122,7 @@ func dialForwarder(ctx context.Context, kube kubernetes.Interface, o Options) (*
 
 // elect calls lead while this process holds the lease, and returns what it returns. The lease is given back only when lead has returned, so
 // that never two lead at once. It returns nil when ctx is done, and an error when the lease was lost.
-func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lead func(context.Context) error) error {
+func elect(ctx context.Context, kube kubernetes.Interface, namespace string, watchDog *leaderelection.HealthzAdaptor, lead func(context.Context) error) error {
 	identity, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("naming this candidate: %w", err)
@@ -143,6 +143,7 @@ func elect(ctx context.Context, kube kubernetes.Interface, namespace string, lea
 		RenewDeadline:   renewDeadline,
 		RetryPeriod:     retryPeriod,
 		ReleaseOnCancel: true,
+		WatchDog:        watchDog,
 		Name:            leaseName,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(held context.Context) {

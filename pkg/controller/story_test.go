@@ -82,7 +82,7 @@ func newStory(t *testing.T) *story {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := lead(ctx, s.c, testOptions(t), &health{}); err != nil {
+		if err := lead(ctx, s.c, testOptions(t), newHealth()); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -51,7 +51,7 @@ type ClusterOptions struct {
 // AddFlags adds the flags with their defaults.
 func (o *ClusterOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", fmt.Sprintf(":%d", wiring.ForwarderPort), "Address to serve gRPC over TLS on.")
-	flags.StringVar(&o.HealthListen, "health-listen", fmt.Sprintf(":%d", wiring.ForwarderHealthPort), "Address to serve /livez and /readyz on, by HTTP.")
+	flags.StringVar(&o.HealthListen, "health-listen", fmt.Sprintf(":%d", wiring.ForwarderHealthPort), "Address to serve /livez, /readyz and /metrics on, by HTTP.")
 	flags.StringVar(&o.DataDir, "data-dir", "/var/lib/restage", "Directory of the write-ahead log, and of all storage unless --storage-url is set. It must outlive the process, and only one process may use it.")
 	flags.StringVar(&o.StorageURL, "storage-url", "", "Where traffic, snapshots and reports are kept: file:///directory or s3://bucket?region=name. Default: the directory storage within --data-dir.")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "How long recorded traffic is kept. Snapshots and reports are kept until they are deleted.")

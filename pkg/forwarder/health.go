@@ -20,11 +20,12 @@ const (
 	storageProbePause = 30 * time.Second
 )
 
-// health serves /livez, which fails when only a new start helps, and /readyz.
+// health serves /livez, which fails when only a new start helps, /readyz and /metrics.
 func (f *Forwarder) health() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", answer(func(context.Context) error { return f.journal.Failed() }))
 	mux.HandleFunc("GET /readyz", answer(f.ready))
+	mux.Handle("GET /metrics", f.metrics())
 	return mux
 }
 
@@ -54,6 +55,7 @@ func (f *Forwarder) ready(ctx context.Context) error {
 		return nil
 	}
 	if err := f.bucket.WriteAll(ctx, "probe", []byte("ready?"), nil); err != nil {
+		storageErrors.WithLabelValues(probeStorage).Inc()
 		return fmt.Errorf("the storage does not take writes: %w", err)
 	}
 	f.storageOK.Store(time.Now().UnixNano())

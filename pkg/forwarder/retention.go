@@ -29,6 +29,7 @@ func (f *Forwarder) retain(ctx context.Context, snapshots *snapshot.Snapshots) e
 		before := time.Now().Add(-f.options.Retention)
 		for _, prefix := range []string{store.TrafficPrefix, store.LossesPrefix} {
 			if err := f.deleteOlder(ctx, prefix, before); err != nil && ctx.Err() == nil {
+				storageErrors.WithLabelValues(retainStorage).Inc()
 				klog.FromContext(ctx).Error(err, "Deleting old traffic failed; it will be tried again")
 			}
 		}

@@ -12,16 +12,12 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/restage-dev/restage/pkg/exposition"
 )
 
-// metric is a number on /metrics, in the text format of Prometheus.
-type metric struct {
-	name, kind, help string
-	value            func() uint64
-}
-
 // serveAdmin answers /livez, /readyz and /metrics until the context ends.
-func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, metrics []metric) error {
+func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, metrics []exposition.Family) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -31,12 +27,7 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, m
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		for _, m := range metrics {
-			fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %d\n", m.name, m.help, m.name, m.kind, m.name, m.value())
-		}
-	})
+	mux.Handle("GET /metrics", exposition.Handler(metrics...))
 	server := &http.Server{
 		Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}

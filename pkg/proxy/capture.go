@@ -62,11 +62,10 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 	}
 
 	pushing, stopPushing := context.WithCancel(context.WithoutCancel(ctx))
-	var pusher sync.WaitGroup
-	pusher.Go(func() {
-		(&recorder.Pusher{Recorder: records, Connect: config.Forwarder.Connect, Log: log}).Run(pushing)
-	})
-	defer pusher.Wait()
+	pusher := &recorder.Pusher{Recorder: records, Connect: config.Forwarder.Connect, Log: log}
+	var pushed sync.WaitGroup
+	pushed.Go(func() { pusher.Run(pushing) })
+	defer pushed.Wait()
 	defer stopPushing()
 
 	group, serving := errgroup.WithContext(ctx)
@@ -78,7 +77,7 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 	}
 	// Listening is all that a workload needs of the proxy, so it is ready.
 	group.Go(func() error {
-		return serveAdmin(serving, config.Admin, func() bool { return true }, captureMetrics(tap, records))
+		return serveAdmin(serving, config.Admin, func() bool { return true }, captureMetrics(tap, records, pusher))
 	})
 	log.Info("Recording", "ports", config.Ports, "forwarder", config.Forwarder.Address)
 	err := group.Wait()
@@ -121,17 +120,4 @@ func unrecorded(apiServer string) func(netip.AddrPort) bool {
 		never = append(never, address.Unmap())
 	}
 	return func(to netip.AddrPort) bool { return slices.Contains(never, to.Addr()) }
-}
-
-func captureMetrics(tap *capture.Capture, records *recorder.Recorder) []metric {
-	return []metric{
-		{"restage_proxy_connections_relayed_total", "counter", "Connections relayed.", func() uint64 { return tap.Counts().Relayed }},
-		{"restage_proxy_connections_refused_total", "counter", "Connections whose destination could not be reached.", func() uint64 { return tap.Counts().Refused }},
-		{"restage_proxy_unrecorded_total", "counter", "Probes and connections that are never recorded.", func() uint64 { return tap.Counts().Skipped }},
-		{"restage_proxy_parser_faults_total", "counter", "Parsers that failed; their connections went on.", func() uint64 { return tap.Counts().Panics }},
-		{"restage_proxy_records_total", "counter", "Records made.", records.Recorded},
-		{"restage_proxy_records_acknowledged_total", "counter", "Records that the forwarder has.", records.Acknowledged},
-		{"restage_proxy_losses_total", "counter", "Exchanges and connections that were seen but not recorded.", records.Lost},
-		{"restage_proxy_tee_bytes", "gauge", "Bytes of traffic that wait for their parser.", func() uint64 { return uint64(tap.Budget.Used()) }},
-	}
 }

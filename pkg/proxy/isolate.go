@@ -70,11 +70,3 @@ func DNSAddresses(log *slog.Logger) []string {
 	probe.Close()
 	return append(addresses, net.JoinHostPort("::1", port))
 }
-
-func isolateMetrics(proxy *isolate.Isolate) []metric {
-	return []metric{
-		{"restage_proxy_connections_attempted_total", "counter", "Connections that the workload tried to make.", func() uint64 { n, _, _ := proxy.Counts(); return n }},
-		{"restage_proxy_connections_answered_total", "counter", "Connections led to the responder.", func() uint64 { _, n, _ := proxy.Counts(); return n }},
-		{"restage_proxy_connections_refused_total", "counter", "Connections reset, as the responder could not be reached.", func() uint64 { _, _, n := proxy.Counts(); return n }},
-	}
-}

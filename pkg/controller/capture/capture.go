@@ -141,6 +141,7 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	}
 	if added {
 		r.Events.Eventf(capture, corev1.EventTypeNormal, "ProxyAdded", "The recording proxy was added to Deployment %s", deployment.Name)
+		r.Events.Eventf(deployment, corev1.EventTypeNormal, "ProxyAdded", "TrafficCapture %s added the recording proxy; the pods are replaced", capture.Name)
 	}
 	r.readStats(ctx, capture)
 	return r.countPods(ctx, capture, deployment)
@@ -177,7 +178,7 @@ func (r *Reconciler) finish(ctx context.Context, capture, active *v1alpha1.Traff
 			return err
 		}
 		if removed != nil {
-			r.Events.Event(removed, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out")
+			r.Events.Event(removed, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out; the pods are replaced")
 		}
 	}
 	capture.Finalizers = finalize.Without(capture, Finalizer)
@@ -216,13 +217,16 @@ func isOlder(a, b *v1alpha1.TrafficCapture) bool {
 func (r *Reconciler) updateStatus(ctx context.Context, cached, capture *v1alpha1.TrafficCapture, condition metav1.Condition) error {
 	condition.ObservedGeneration = capture.Generation
 	capture.Status.ObservedGeneration = capture.Generation
-	if meta.SetStatusCondition(&capture.Status.Conditions, condition) && condition.Status == metav1.ConditionFalse {
-		r.Events.Event(capture, corev1.EventTypeNormal, condition.Reason, condition.Message)
-	}
+	was := meta.FindStatusCondition(cached.Status.Conditions, condition.Type)
+	meta.SetStatusCondition(&capture.Status.Conditions, condition)
 	if equality.Semantic.DeepEqual(cached.Status, capture.Status) {
 		return nil
 	}
 	_, err := r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).UpdateStatus(ctx, capture, metav1.UpdateOptions{})
+	// Messages count pods, which come and go; what users are told of is another reason.
+	if err == nil && (was == nil || was.Reason != condition.Reason) {
+		r.Events.Event(capture, corev1.EventTypeNormal, condition.Reason, condition.Message)
+	}
 	return err
 }
 

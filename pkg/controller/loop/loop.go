@@ -91,7 +91,9 @@ func (l *Loop) next(ctx context.Context) bool {
 	}
 	defer l.queue.Done(key)
 	logger := klog.FromContext(ctx).WithValues("loop", l.name, "object", klog.KRef(key.Namespace, key.Name))
+	began := time.Now()
 	again, err := l.reconcile(klog.NewContext(ctx, logger), key)
+	observe(l.name, began, err)
 	if err != nil {
 		if ctx.Err() == nil {
 			logger.Error(err, "Reconciliation failed; will be tried again", "failures", l.queue.NumRequeues(key)+1)

@@ -173,6 +173,7 @@ func (r *Reconciler) updateStatus(ctx context.Context, cached, replay *v1alpha1.
 	if err != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
+	observeEnd(cached, replay)
 	for _, condition := range replay.Status.Conditions {
 		was := meta.FindStatusCondition(cached.Status.Conditions, condition.Type)
 		if was == nil || was.Status == condition.Status {

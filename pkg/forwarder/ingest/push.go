@@ -51,6 +51,8 @@ func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 	if err != nil {
 		return err
 	}
+	streamsOpen.Inc()
+	defer streamsOpen.Dec()
 	ends := time.Now().Add(streamAge)
 	order := make(order)
 	for batch := uint64(1); ; batch++ {
@@ -65,8 +67,10 @@ func (i *Ingest) Push(stream trafficpb.Ingest_PushServer) error {
 			return status.Errorf(codes.InvalidArgument, "batch: %d came where %d was next", request.GetBatch(), batch)
 		}
 		if err := i.take(ctx, pod, order, request); err != nil {
+			batches.WithLabelValues("failed").Inc()
 			return err
 		}
+		batches.WithLabelValues("acknowledged").Inc()
 		if err := stream.Send(&trafficpb.PushResponse{Batch: batch}); err != nil {
 			return err
 		}

@@ -148,9 +148,12 @@ func (j *Journal) commit(group []*Batch) {
 	entries, fresh := j.withoutHeld(group)
 	var err error
 	if len(entries) > 0 {
+		began := time.Now()
 		err = j.log.Append(entries)
+		appendDuration.Observe(time.Since(began).Seconds())
 	}
 	if err == nil {
+		fresh.observe(entries)
 		j.mu.Lock()
 		for source, to := range fresh.marks {
 			j.memory.advance(source, to)
@@ -169,6 +172,7 @@ func (j *Journal) commit(group []*Batch) {
 type fresh struct {
 	marks  map[Source]mark
 	totals map[Workload]Totals
+	held   int // records that were held before
 }
 
 // withoutHeld returns the entries of a group that are not held yet, and what they add.
@@ -182,6 +186,7 @@ func (j *Journal) withoutHeld(group []*Batch) ([][]byte, fresh) {
 		}
 		for _, r := range b.records {
 			if r.sequence <= at.Record {
+				add.held++
 				continue
 			}
 			at.Record = r.sequence

@@ -109,7 +109,9 @@ func (j *Journal) sealClosed(ctx context.Context) error {
 		if len(closed) == 0 {
 			return nil
 		}
+		began := time.Now()
 		err := j.sealSegment(ctx, closed[0])
+		observeSeal(began, err)
 		j.mu.Lock()
 		j.sealed.err = err
 		if err != nil {
@@ -160,8 +162,10 @@ func (j *Journal) sealRecords(ctx context.Context, workload Workload, id string,
 		return cmp.Or(cmp.Compare(traffic.Start(a), traffic.Start(b)), strings.Compare(a.GetId(), b.GetId()))
 	})
 	key := store.TrafficKey(workload.Namespace, workload.Name, traffic.Start(records[0]), id)
-	return store.Put(ctx, j.options.Bucket, key, func(out io.Writer) error {
-		writer := store.NewWriter(out)
+	var written counting
+	err := store.Put(ctx, j.options.Bucket, key, func(out io.Writer) error {
+		written = counting{out: out}
+		writer := store.NewWriter(&written)
 		for _, record := range records {
 			if err := writer.Write(record); err != nil {
 				return err
@@ -169,6 +173,23 @@ func (j *Journal) sealRecords(ctx context.Context, workload Workload, id string,
 		}
 		return writer.Close()
 	})
+	if err == nil {
+		filesWritten.Inc()
+		fileBytes.Add(float64(written.bytes))
+	}
+	return err
+}
+
+// counting counts the bytes of a file.
+type counting struct {
+	out   io.Writer
+	bytes int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.out.Write(b)
+	c.bytes += int64(n)
+	return n, err
 }
 
 // readSegment reads what is to be sealed of a segment, by workload. With an error that wraps wal.ErrCorrupt it returns

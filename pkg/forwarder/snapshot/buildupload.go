@@ -34,7 +34,7 @@ func (s *Snapshots) BuildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	if err := redact.CheckKey(request.GetRedactionKey()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redactionKey: %v", err)
 	}
-	j := s.join(ref, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request) })
+	j := s.join(ref, timed(sourceUpload, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request) }))
 	return j.wait(ctx, "taking in the upload of", ref)
 }
 

@@ -56,6 +56,9 @@ type Capture struct {
 // counters count since the start of the process.
 type counters struct {
 	relayed, skipped, refused, panics atomic.Uint64
+	http, opaque                      atomic.Uint64
+	open                              atomic.Int64
+	traffic                           relay.Traffic
 }
 
 // Counts is what a capture has done since the start of the process.
@@ -64,11 +67,20 @@ type Counts struct {
 	Skipped uint64 // exchanges and connections that are not to be recorded: probes, API server, metadata
 	Refused uint64 // connections whose destination could not be reached
 	Panics  uint64 // parsers that failed
+	HTTP    uint64 // connections that were read as HTTP/1
+	Opaque  uint64 // connections that were kept as bytes, since they are not HTTP/1
+	Open    int64  // connections that are relayed now
+	// Bytes passed on to who accepted the connection and to who made it.
+	ToServer, ToClient uint64
 }
 
 // Counts returns what has been done so far.
 func (c *Capture) Counts() Counts {
-	return Counts{Relayed: c.relayed.Load(), Skipped: c.skipped.Load(), Refused: c.refused.Load(), Panics: c.panics.Load()}
+	return Counts{
+		Relayed: c.relayed.Load(), Skipped: c.skipped.Load(), Refused: c.refused.Load(), Panics: c.panics.Load(),
+		HTTP: c.http.Load(), Opaque: c.opaque.Load(), Open: c.open.Load(),
+		ToServer: c.traffic.ToServer.Load(), ToClient: c.traffic.ToClient.Load(),
+	}
 }
 
 // Inbound serves a connection that was made to the workload at an address of the pod.
@@ -109,8 +121,15 @@ func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 
 func (c *Capture) relayOnly(client, server *net.TCPConn) {
 	c.skipped.Add(1)
+	c.pass(client, server, nil, nil)
+}
+
+// pass relays and counts.
+func (c *Capture) pass(client, server *net.TCPConn, requests, responses *tee.Stream) {
 	c.relayed.Add(1)
-	relay.Run(client, server, nil, nil)
+	c.open.Add(1)
+	defer c.open.Add(-1)
+	relay.Run(client, server, requests, responses, &c.traffic)
 }
 
 func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
@@ -125,11 +144,10 @@ func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
 // relay passes a connection on while its copy is parsed. When the context ends, what is recorded of it ends, and the
 // bytes still flow until the process stops.
 func (c *Capture) relay(ctx context.Context, client, server *net.TCPConn, conn *connection) {
-	c.relayed.Add(1)
 	parsed := c.parse(conn)
 	stop := context.AfterFunc(ctx, conn.abort)
 	defer stop()
-	relay.Run(client, server, conn.requests.Stream(), conn.responses.Stream())
+	c.pass(client, server, conn.requests.Stream(), conn.responses.Stream())
 	<-parsed
 	conn.countRest()
 }

@@ -117,6 +117,11 @@ func (c *connection) endRequests(at int64) { c.requests.Stream().End(io.EOF, at)
 func (c *connection) decide(p protocol) protocol {
 	if c.decision.CompareAndSwap(int32(unknown), int32(p)) {
 		close(c.decided)
+		if p == http {
+			c.capture.http.Add(1)
+		} else {
+			c.capture.opaque.Add(1)
+		}
 	}
 	return protocol(c.decision.Load())
 }

@@ -49,6 +49,7 @@ type Isolate struct {
 	log      *slog.Logger
 
 	attempted, answered, refused atomic.Uint64
+	traffic                      relay.Traffic
 	changed                      chan struct{} // holds one note that a counter changed
 	reported                     atomic.Bool
 }
@@ -71,6 +72,14 @@ func (i *Isolate) Counts() (attempted, answered, refused uint64) {
 	return i.attempted.Load(), answered, refused
 }
 
+// Traffic returns the bytes that were passed on to the responder and to the workload.
+func (i *Isolate) Traffic() (toResponder, toWorkload uint64) {
+	return i.traffic.ToServer.Load(), i.traffic.ToClient.Load()
+}
+
+// RefusedNames returns how many names were asked for that are not recorded, at most 100.
+func (i *Isolate) RefusedNames() int { return len(i.names.Refused()) }
+
 // Outbound leads a connection of the workload to the responder. It is reset when the responder cannot be reached.
 func (i *Isolate) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
 	i.attempted.Add(1)
@@ -85,7 +94,7 @@ func (i *Isolate) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 	}
 	i.answered.Add(1)
 	i.note()
-	relay.Run(client, server, nil, nil)
+	relay.Run(client, server, nil, nil, &i.traffic)
 }
 
 // open makes a connection to the responder that stands for one to another address.

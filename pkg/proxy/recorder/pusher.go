@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -40,7 +41,12 @@ type Pusher struct {
 	mu      sync.Mutex
 	pending []*batch // sent on this stream or the ones before, in order, not acknowledged
 	sentAt  time.Time
+
+	failures atomic.Uint64
 }
+
+// Failures counts how often pushing failed and was tried again.
+func (p *Pusher) Failures() uint64 { return p.failures.Load() }
 
 // Run pushes until the context ends. It reconnects for as long as it takes.
 func (p *Pusher) Run(ctx context.Context) {
@@ -58,6 +64,7 @@ func (p *Pusher) Run(ctx context.Context) {
 		if time.Since(started) > lastBackoff {
 			backoff = firstBackoff
 		}
+		p.failures.Add(1)
 		p.Log.Warn("Pushing records to the forwarder failed, will try again", "err", err, "after", backoff)
 		timer := time.NewTimer(backoff/2 + rand.N(backoff/2))
 		select {

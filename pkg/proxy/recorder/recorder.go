@@ -6,6 +6,7 @@ package recorder
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,13 +43,14 @@ type Recorder struct {
 	losses       []*trafficpb.Loss
 	sequence     uint64
 	lossSequence uint64
+	lostBy       map[string]uint64 // by reason; reasons are few, and all of them ours
 
-	recorded, lost, acknowledged atomic.Uint64
+	recorded, lost, acknowledged, bytes atomic.Uint64
 }
 
 // New returns a recorder of a proxy process that holds at most limit bytes.
 func New(limit int64) *Recorder {
-	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{})}
+	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{}), lostBy: map[string]uint64{}}
 }
 
 // Instance returns the ULID of the proxy process.
@@ -58,6 +60,23 @@ func (r *Recorder) Instance() string { return r.instance }
 func (r *Recorder) Recorded() uint64     { return r.recorded.Load() }
 func (r *Recorder) Lost() uint64         { return r.lost.Load() }
 func (r *Recorder) Acknowledged() uint64 { return r.acknowledged.Load() }
+
+// Bytes counts the encoded bytes of the records since the start.
+func (r *Recorder) Bytes() uint64 { return r.bytes.Load() }
+
+// Unsent returns the bytes in memory of what the forwarder has not acknowledged.
+func (r *Recorder) Unsent() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unsent
+}
+
+// LostBy counts losses since the start by their reason.
+func (r *Recorder) LostBy() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.lostBy)
+}
 
 // Record numbers a record and queues it, or counts its loss.
 func (r *Recorder) Record(record *trafficpb.Record) {
@@ -80,6 +99,7 @@ func (r *Recorder) Record(record *trafficpb.Record) {
 	r.waiting += size
 	r.unsent += size
 	r.recorded.Add(1)
+	r.bytes.Add(uint64(size - recordOverhead))
 	if len(r.records) == 1 || r.full() {
 		r.wake()
 	}
@@ -98,6 +118,7 @@ func (r *Recorder) Lose(loss *trafficpb.Loss) {
 	r.lost.Add(loss.GetCount())
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.lostBy[loss.GetReason()] += loss.GetCount()
 	for _, l := range r.losses {
 		if l.GetDirection() == loss.GetDirection() && l.GetReason() == loss.GetReason() && l.GetWorkload() == loss.GetWorkload() {
 			l.Count += loss.GetCount()

@@ -33,7 +33,7 @@ func withTee(a, b *net.TCPConn) {
 	for _, s := range []*tee.Stream{requests, responses} {
 		go func() { _, _ = io.Copy(io.Discard, tee.NewReader(s)) }()
 	}
-	Run(a, b, requests, responses)
+	Run(a, b, requests, responses, &Traffic{})
 }
 
 // BenchmarkRelay sends 1 KiB there and back, one at a time, by no relay, by the least relay there is, and by ours.
@@ -44,7 +44,7 @@ func BenchmarkRelay(b *testing.B) {
 	}{
 		{"direct", nil},
 		{"copy", plain},
-		{"relay", func(a, b *net.TCPConn) { Run(a, b, nil, nil) }},
+		{"relay", func(a, b *net.TCPConn) { Run(a, b, nil, nil, &Traffic{}) }},
 		{"relay+tee", withTee},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -78,7 +78,7 @@ func BenchmarkBulk(b *testing.B) {
 		relay func(a, b *net.TCPConn)
 	}{
 		{"copy", plain},
-		{"relay", func(a, b *net.TCPConn) { Run(a, b, nil, nil) }},
+		{"relay", func(a, b *net.TCPConn) { Run(a, b, nil, nil, &Traffic{}) }},
 		{"relay+tee", withTee},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -21,13 +21,18 @@ const bufferSize = 32 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
+// Traffic counts the bytes that were passed on, in connections that share it.
+type Traffic struct {
+	ToServer, ToClient atomic.Uint64
+}
+
 // Run relays between two connections until both directions ended, and closes both. What the client sends is also written to
 // requests, and what the server sends to responses; both may be nil. A half-close and a reset are passed on as such.
-func Run(client, server *net.TCPConn, requests, responses *tee.Stream) {
+func Run(client, server *net.TCPConn, requests, responses *tee.Stream, traffic *Traffic) {
 	r := &pair{}
 	var back sync.WaitGroup
-	back.Go(func() { r.pass(server, client, responses) })
-	r.pass(client, server, requests)
+	back.Go(func() { r.pass(server, client, responses, &traffic.ToClient) })
+	r.pass(client, server, requests, &traffic.ToServer)
 	back.Wait()
 	if r.broken.Load() {
 		Reset(client)
@@ -50,8 +55,8 @@ type pair struct {
 }
 
 // pass copies one direction to its end.
-func (p *pair) pass(from, to *net.TCPConn, tap *tee.Stream) {
-	err := p.copy(from, to, tap)
+func (p *pair) pass(from, to *net.TCPConn, tap *tee.Stream, passed *atomic.Uint64) {
+	err := p.copy(from, to, tap, passed)
 	now := time.Now().UnixNano()
 	switch {
 	case err == nil:
@@ -80,7 +85,7 @@ func end(tap *tee.Stream, err error, at int64) {
 var errWrite = errors.New("writing failed")
 
 // copy returns nil at the end of the stream, errWrite when the receiver does not take more, else the error of reading.
-func (p *pair) copy(from, to *net.TCPConn, tap *tee.Stream) error {
+func (p *pair) copy(from, to *net.TCPConn, tap *tee.Stream, passed *atomic.Uint64) error {
 	source, err := newSource(from)
 	if err != nil {
 		return err
@@ -98,6 +103,7 @@ func (p *pair) copy(from, to *net.TCPConn, tap *tee.Stream) error {
 		if err != nil {
 			return errWrite
 		}
+		passed.Add(uint64(n))
 	}
 }
 

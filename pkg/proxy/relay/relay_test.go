@@ -46,7 +46,7 @@ func relayed(t testing.TB) (client, server *net.TCPConn, requests, responses *te
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		Run(in, out, requests, responses)
+		Run(in, out, requests, responses, &Traffic{})
 	}()
 	return client, server, requests, responses, done
 }

@@ -76,6 +76,7 @@ func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", a.loaded(func(http.ResponseWriter, *http.Request, *Play) {}))
+	mux.Handle("GET /metrics", a.metrics())
 	mux.Handle("/v1/", a.authenticated(private))
 	return mux
 }
