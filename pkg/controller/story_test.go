@@ -5,7 +5,10 @@ package controller
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +28,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apiserver/testserver"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/exposition/expositiontest"
 	"github.com/restage-dev/restage/pkg/goal"
 	"github.com/restage-dev/restage/pkg/report"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -40,6 +44,7 @@ type story struct {
 	c     *clients
 	conn  *grpc.ClientConn
 	first string // name of the first container of the copy of the workload
+	state *health
 }
 
 func annotatedFront() *appsv1.Deployment {
@@ -60,7 +65,7 @@ func annotatedFront() *appsv1.Deployment {
 
 // newStory starts all parts, and the controller last.
 func newStory(t *testing.T) *story {
-	s := &story{T: t, conn: controllertest.Forwarder(t, shop)}
+	s := &story{T: t, conn: controllertest.Forwarder(t, shop), state: newHealth()}
 	server, err := testserver.Start(t.Context(), s.conn,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}},
@@ -82,7 +87,7 @@ func newStory(t *testing.T) *story {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := lead(ctx, s.c, testOptions(t), newHealth()); err != nil {
+		if err := lead(ctx, s.c, testOptions(t), s.state); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -180,6 +185,25 @@ func (s *story) collect(ctx context.Context) {
 	}
 }
 
+// checkMetrics scrapes the controller, and looks for the replay that has passed.
+func (s *story) checkMetrics() {
+	s.Helper()
+	answer := httptest.NewRecorder()
+	s.state.handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	expositiontest.Check(s.T, answer.Body.Bytes(), "restage_controller_", nil, "restage-controller")
+	for _, want := range []string{
+		`restage_controller_objects{kind="TrafficReplay",phase="Passed"} 1`,
+		`restage_controller_verdicts_total{result="passed"} 1`,
+		`restage_controller_replayed_requests_total{result="same"} 2`,
+		`restage_controller_reconcile_duration_seconds_count{controller="replay",result="success"}`,
+		`workqueue_depth{name="replay"}`,
+	} {
+		if !strings.Contains(answer.Body.String(), want) {
+			s.Errorf("the metrics do not have %s", want)
+		}
+	}
+}
+
 func (s *story) must(err error) {
 	s.Helper()
 	if err != nil {
@@ -238,6 +262,8 @@ func TestStory(t *testing.T) {
 	if s.first != wiring.InitContainerName {
 		t.Errorf("the first container of the copy is %q, want %q", s.first, wiring.InitContainerName)
 	}
+
+	s.checkMetrics()
 
 	s.must(group.TrafficReplays(shop).Delete(t.Context(), "run", metav1.DeleteOptions{}))
 	s.must(group.TrafficSnapshots(shop).Delete(t.Context(), "recorded", metav1.DeleteOptions{}))

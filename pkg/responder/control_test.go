@@ -18,6 +18,7 @@ import (
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/restage-dev/restage/pkg/exposition/expositiontest"
 	"github.com/restage-dev/restage/pkg/responder/control"
 	"github.com/restage-dev/restage/pkg/responder/outcome"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -128,6 +129,16 @@ func TestProxyCounters(t *testing.T) {
 		!slices.Equal(proxies[0].RefusedNames, []string{"evil.example"}) || proxies[1].Attempted != 2 {
 		t.Errorf("proxies %+v", proxies)
 	}
+	metrics := e.metrics()
+	expositiontest.Check(t, []byte(metrics), "restage_responder_", nil, "Responders")
+	for _, want := range []string{
+		"\nrestage_responder_loaded 1\n", "\nrestage_responder_proxies 2\n",
+		"\nrestage_responder_egress_connections_total{result=\"answered\"} 4\n", "\nrestage_responder_egress_connections_total{result=\"refused\"} 1\n",
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("%q is not in the metrics: %s", want, metrics)
+		}
+	}
 	for body, want := range map[string]int{
 		`{`:                http.StatusBadRequest,
 		`{"attempted":-1}`: http.StatusBadRequest,
@@ -140,6 +151,16 @@ func TestProxyCounters(t *testing.T) {
 			t.Errorf("%.40s: status %d, want %d", body, code, want)
 		}
 	}
+}
+
+// metrics needs no token.
+func (e *environment) metrics() string {
+	answer, err := http.Get("http://" + e.control + "/metrics")
+	must(e.t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	must(e.t, err)
+	return string(text)
 }
 
 func TestOutcomesComeInPages(t *testing.T) {

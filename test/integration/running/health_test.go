@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/exposition/expositiontest"
 )
 
 func TestProbesKnowEtcdAndInformers(t *testing.T) {
@@ -39,6 +40,9 @@ func TestProbesKnowEtcdAndInformers(t *testing.T) {
 			return strings.Contains(metrics, part)
 		})
 	}
+
+	_, metrics := s.get(t.Context(), "/metrics")
+	expositiontest.Check(t, []byte(metrics), "restage_apiserver_", []string{"restage_apiserver_etcd_defragmentations_total"}, "restage-apiserver")
 
 	etcd.kill()
 	contains(t, s.await(t, "/readyz?verbose", http.StatusInternalServerError), "[-]etcd failed", "[-]etcd-readiness failed")
