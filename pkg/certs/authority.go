@@ -127,9 +127,9 @@ func (as authorities) needed(settle time.Duration, now time.Time) authorities {
 	return result
 }
 
-// succeeded has a new CA in front, unless the newest is one that does not sign yet.
+// succeeded has a new CA in front, unless the newest is a successor that does not sign yet.
 func (as authorities) succeeded(name string, l Lifetimes, now time.Time) (authorities, error) {
-	if len(as) > 0 && as[0].age(now) < l.Settle {
+	if len(as) > 1 && as.signer(l.Settle, now).key != as[0].key {
 		return as, nil
 	}
 	fresh, err := newAuthority(name, l.CA, now)

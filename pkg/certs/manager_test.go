@@ -233,7 +233,6 @@ func deleteSecret(t *testing.T, client kubernetes.Interface) {
 func TestDeletingTheSecretRotatesTheCA(t *testing.T) {
 	client, c := fake.NewClientset(), &clock{}
 	m := newTestManager(t, client, c)
-	c.advance(lifetimes.Settle)
 	first := published(t, client)
 	sync := func(m *Manager) {
 		t.Helper()

@@ -105,6 +105,7 @@ func (h *home) tasks(c *clients, o Options) []task {
 		Options: forwarder.Options{
 			Image: o.ForwarderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets,
 			PriorityClassName: o.PriorityClassName, StorageURL: o.ForwarderStorageURL, Certificates: o.Certificates,
+			LogArguments: o.logArguments(),
 		},
 	}).Reconcile)
 	name = types.NamespacedName{Namespace: o.Namespace, Name: forwarder.Name}

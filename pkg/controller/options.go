@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+	logsapi "k8s.io/component-base/logs/api/v1"
 
 	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
@@ -41,6 +42,8 @@ type Options struct {
 	PriorityClassName                                          string // of the forwarder
 	// Certificates of the forwarder.
 	Certificates certs.Lifetimes
+	// Logging is how the forwarder is to log, as the controller does; nil leaves its defaults.
+	Logging *logsapi.LoggingConfiguration
 }
 
 // Who puts recording proxies into workloads.
@@ -120,6 +123,14 @@ func checkNames(flag string, valid func(string) []string, values []string) error
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// logArguments have the forwarder log as the controller does.
+func (o *Options) logArguments() []string {
+	if o.Logging == nil {
+		return nil
+	}
+	return []string{"--logging-format=" + o.Logging.Format, fmt.Sprintf("-v=%d", o.Logging.Verbosity)}
 }
 
 func (o *Options) pullPolicy() corev1.PullPolicy {

@@ -36,6 +36,8 @@ type Options struct {
 	// StorageURL is where traffic, snapshots and reports are kept; empty means on the forwarder's own volume.
 	StorageURL   string
 	Certificates certs.Lifetimes
+	// LogArguments say how the forwarder logs; none leaves its defaults.
+	LogArguments []string
 }
 
 // selector picks the forwarder's pods. It never changes: a Deployment cannot change its own.
@@ -132,7 +134,7 @@ func arguments(o Options) []string {
 	if o.StorageURL != "" {
 		args = append(args, "--storage-url="+o.StorageURL)
 	}
-	return args
+	return append(args, o.LogArguments...)
 }
 
 func probe(path string, period int32) *corev1.Probe {
