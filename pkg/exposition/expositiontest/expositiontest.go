@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -26,24 +25,33 @@ type Metric struct {
 	Labels     []string // sorted
 }
 
-// Root is the directory of the repository.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+// page is where the metrics are documented.
+var page = filepath.Join("docs", "reference", "observability.md")
+
+// read finds the page from the directory of the test upwards.
+func read(t testing.TB) string {
+	t.Helper()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := here; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if text, err := os.ReadFile(filepath.Join(dir, page)); err == nil {
+			return string(text)
+		}
+	}
+	t.Fatalf("%s is not above %s", page, here)
+	return ""
 }
 
 var row = regexp.MustCompile("^\\| `(restage_[a-z0-9_]+)` \\| (counter|gauge|histogram) \\| ([^|]*)\\| ")
 
-// Documented are the metrics in the tables below the headings of docs/reference/observability.md; of all without a heading.
+// Documented are the metrics in the tables below the headings of the page; of all without a heading.
 func Documented(t testing.TB, headings ...string) map[string]Metric {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(Root(), "docs", "reference", "observability.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	metrics := map[string]Metric{}
 	heading := ""
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(read(t)) {
 		if after, ok := strings.CutPrefix(line, "### "); ok {
 			heading = strings.TrimSpace(after)
 		}
