@@ -1,8 +1,8 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package monitoring checks the alerts and the dashboard: each query parses, and asks only for what is shown.
-package monitoring
+// Package queries checks the alerts and the dashboard: each query parses, and asks only for what is shown.
+package queries
 
 import (
 	"encoding/json"
@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	manifests     = "../../artifacts/components/monitoring"
-	documentation = "../../docs/reference/observability.md"
+	manifests     = "../../../artifacts/components/monitoring"
+	documentation = "../../../docs/reference/observability.md"
 )
 
 // query is an expression of an alert or a panel.

@@ -1,5 +1,5 @@
 // The parser of PromQL comes with much of Prometheus, so this test is a module of its own.
-module github.com/restage-dev/restage/hack/monitoring
+module github.com/restage-dev/restage/pkg/exposition/queries
 
 go 1.26.7
 
