@@ -51,10 +51,11 @@ func WaitReady(ctx context.Context, timeout time.Duration, progress Progress, co
 		}
 		select {
 		case <-waiting.Done():
+			why := strings.Join(unready(statuses), "\n  ")
 			if err := ctx.Err(); err != nil {
-				return err
+				return fmt.Errorf("%w; not ready yet:\n  %s", err, why)
 			}
-			return fmt.Errorf("%w after %s:\n  %s", ErrNotReady, timeout, strings.Join(unready(statuses), "\n  "))
+			return fmt.Errorf("%w after %s:\n  %s", ErrNotReady, timeout, why)
 		case <-ticker.C:
 		}
 	}

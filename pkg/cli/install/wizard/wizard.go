@@ -71,6 +71,9 @@ func (w *wizard) leave(ctx context.Context, err error) error {
 	case !errors.Is(err, errInterrupted) && ctx.Err() == nil:
 		return err
 	case w.applying:
+		if !errors.Is(err, errInterrupted) { // it says how far that was
+			w.say(2, red, "✗ "+err.Error())
+		}
 		return fmt.Errorf("interrupted; what has been applied stays and starts by itself. To see how it is: kubectl restage check. "+
 			"To go on: %s. To take it away: kubectl restage uninstall", w.command())
 	default:
