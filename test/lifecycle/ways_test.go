@@ -113,7 +113,7 @@ func thereAndBack(t *testing.T, install func(*shop)) {
 	}
 	s.record(t)
 	live := s.live(t)
-	s.kubectl(t, "restage", "replay", "run", "once", "--snapshot", "monday", "--timeout", "5m")
+	restage(t, "-n", s.namespace, "replay", "run", "once", "--snapshot", "monday", "--timeout", "5m")
 	if after := s.live(t); after != live {
 		t.Errorf("the replay changed the live front from\n%s\nto\n%s", live, after)
 	}
