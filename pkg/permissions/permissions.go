@@ -39,7 +39,7 @@ type Grant struct {
 	Rules []Rule
 }
 
-// What a rule is about, as kubectl names resources: deployments.apps/restage-controller.
+// What is what a rule is about, as kubectl auth can-i --list names it: deployments.apps/status.
 func (r Rule) What() string {
 	what := slices.Clone(r.NonResourceURLs)
 	for _, group := range r.APIGroups {
