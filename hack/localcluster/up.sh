@@ -38,6 +38,10 @@ on_exit() {
     echo "--- the end of $FAILED_LOG.log" >&2
     tail -n 25 "$LOG/$FAILED_LOG.log" >&2 || true
     echo "---" >&2
+    if grep -qs 'inotify_init: too many open files' "$LOG/$FAILED_LOG.log"; then
+      echo "clusters and other programs use all $(cat /proc/sys/fs/inotify/max_user_instances) inotify instances of the machine:" \
+        "end some, or raise fs.inotify.max_user_instances" >&2
+    fi
   fi
   rm -rf "$log"
   cp -r "$LOG" "$log" && echo "all logs: $log" >&2
