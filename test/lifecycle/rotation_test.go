@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build e2e
+//go:build e2e && rotation
 
 package lifecycle
 
@@ -29,7 +29,8 @@ const (
 	rotation = 7 * time.Minute
 )
 
-// TestRotation changes the CAs of both servers, as whoever deletes their Secrets does, while the API is used through the aggregator and
+// TestRotation takes eight minutes, so it is behind a tag of its own: go test -tags e2e,rotation -run TestRotation ./test/lifecycle
+// on a cluster without Restage whose nodes have the images. It changes the CAs of both servers, as whoever deletes their Secrets does, while the API is used through the aggregator and
 // the front is recorded. No request fails and no record is lost, also though the forwarder is restarted between the new CA's being
 // published and its signing, and once more when it signs.
 func TestRotation(t *testing.T) {
