@@ -66,11 +66,11 @@ func TestCLIDailyWork(t *testing.T) {
 		"trafficsnapshot.replay.restage.dev/monday created", "trafficsnapshot.replay.restage.dev/monday is ready: ")
 	s.closeBack(t)
 	report := filepath.Join(t.TempDir(), "report.html")
-	s.mustRestage(t, 0, []string{"replay", "run", "same", "--snapshot", "monday", "--profile", "podinfo", "--report", report}, "created", "same passed: ")
+	s.mustRestage(t, 0, []string{"replay", "run", "same", "--snapshot", "monday", "--profile", "podinfo", "--speed", "0.5", "--report", report}, "created", "same passed: ")
 	if page, err := os.ReadFile(report); err != nil || !bytes.Contains(page, []byte("<html")) {
 		t.Errorf("the report is %.100s, error %v", page, err)
 	}
-	s.mustRestage(t, 1, []string{"replay", "run", "changed", "--snapshot", "monday", "--profile", "podinfo", "--image", "podinfo=localhost/restage/podinfo:next",
+	s.mustRestage(t, 1, []string{"replay", "run", "changed", "--snapshot", "monday", "--profile", "podinfo", "--speed", "0.5", "--image", "podinfo=localhost/restage/podinfo:next",
 		"--env", "podinfo:PODINFO_DATA_PATH=/nowhere"}, "changed failed: ", "POST /store", "ENDPOINT", "REQUEST")
 	s.mustRestage(t, 2, []string{"replay", "run", "broken", "--snapshot", "monday", "--image", "localhost/restage/none:none", "--timeout", "20s"},
 		"broken could not be judged: Timeout", "none:none")

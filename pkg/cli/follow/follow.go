@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +41,7 @@ type Options[T Object] struct {
 	Seen func(object T) (done bool, err error)
 	// Gone is told that the object was deleted; what it returns is returned.
 	Gone func() error
-	// Lost is told why the object cannot be watched at the moment. It is tried again.
+	// Lost is told why the object cannot be watched at the moment. It is tried again. One of these functions is called at a time.
 	Lost func(err error)
 }
 
@@ -56,29 +57,19 @@ func Until[T Object, L runtime.Object](ctx context.Context, client Client[L], o 
 	// What the informer has to say is said by Lost.
 	ctx = klog.NewContext(ctx, klog.LoggerWithName(klog.Background(), "follow").V(4))
 	var kind T
-	informer := cache.NewSharedIndexInformer(listWatch(client, o.Name), kind, 0, nil)
-	err := informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) {
-		switch {
-		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err), apierrors.IsMethodNotSupported(err):
-			finish(fmt.Errorf("watching %q: %w", o.Name, err))
-		case !apierrors.IsResourceExpired(err) && !apierrors.IsGone(err) && ctx.Err() == nil:
-			o.Lost(err)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	_, err = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { o.tell(ctx, object, finish) },
-		UpdateFunc: func(_, object any) { o.tell(ctx, object, finish) },
-		DeleteFunc: func(any) { o.gone(ctx, finish) },
+	w := &watcher[T]{Options: o, ctx: ctx, finish: finish}
+	informer := cache.NewSharedIndexInformer(listWatch(client, o.Name, w.failed), kind, 0, nil)
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { w.tell(object) },
+		UpdateFunc: func(_, object any) { w.tell(object) },
+		DeleteFunc: func(any) { w.gone() },
 	})
 	if err != nil {
 		return err
 	}
 	go func() {
 		if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) && len(informer.GetStore().ListKeys()) == 0 {
-			o.gone(ctx, finish)
+			w.gone()
 		}
 	}()
 	informer.RunWithContext(ctx)
@@ -88,42 +79,73 @@ func Until[T Object, L runtime.Object](ctx context.Context, client Client[L], o 
 	return nil
 }
 
-func listWatch[L runtime.Object](client Client[L], name string) *cache.ListWatch {
+// listWatch lists and watches one object, and tells of what fails.
+func listWatch[L runtime.Object](client Client[L], name string, failed func(error)) *cache.ListWatch {
 	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
 			opts.FieldSelector = selector
-			return client.List(ctx, opts)
+			list, err := client.List(ctx, opts)
+			failed(err)
+			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
 			opts.FieldSelector = selector
-			return client.Watch(ctx, opts)
+			changes, err := client.Watch(ctx, opts)
+			failed(err)
+			return changes, err
 		},
 	}
 }
 
-func (o Options[T]) tell(ctx context.Context, object any, finish context.CancelCauseFunc) {
-	current := object.(T)
+// watcher hands on what the informer's goroutines see, one thing after another.
+type watcher[T Object] struct {
+	Options[T]
+	ctx    context.Context
+	finish context.CancelCauseFunc
+	mu     sync.Mutex
+}
+
+// failed ends the watch when waiting does not help.
+func (w *watcher[T]) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
-	case ctx.Err() != nil:
-	case current.GetUID() != o.UID: // deleted, and made again by somebody
-		o.gone(ctx, finish)
+	case err == nil || w.ctx.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err), apierrors.IsMethodNotSupported(err):
+		w.finish(fmt.Errorf("watching %q: %w", w.Name, err))
 	default:
-		if done, err := o.Seen(current); err != nil {
-			finish(err)
-		} else if done {
-			finish(errDone)
-		}
+		w.Lost(err)
 	}
 }
 
-func (o Options[T]) gone(ctx context.Context, finish context.CancelCauseFunc) {
-	if ctx.Err() != nil {
+func (w *watcher[T]) tell(object any) {
+	current := object.(T)
+	if current.GetUID() != w.UID { // deleted, and made again by somebody
+		w.gone()
 		return
 	}
-	err := o.Gone()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ctx.Err() != nil {
+		return
+	}
+	if done, err := w.Seen(current); err != nil {
+		w.finish(err)
+	} else if done {
+		w.finish(errDone)
+	}
+}
+
+func (w *watcher[T]) gone() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ctx.Err() != nil {
+		return
+	}
+	err := w.Gone()
 	if err == nil {
 		err = errDone
 	}
-	finish(err)
+	w.finish(err)
 }
