@@ -118,7 +118,7 @@ func isOurs(k kind, object metav1.Object, home string) bool {
 	case object.GetNamespace() == home && home != "":
 		return true
 	default:
-		return strings.HasPrefix(object.GetName(), "restage-") || teardown.IsMade(object)
+		return object.GetName() == v1alpha1.PartOf || strings.HasPrefix(object.GetName(), v1alpha1.PartOf+"-") || teardown.IsMade(object)
 	}
 }
 

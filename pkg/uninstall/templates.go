@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,9 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -66,11 +69,9 @@ func recorded(ctx context.Context, kube kubernetes.Interface) ([]workload, error
 }
 
 func hasProxy(spec corev1.PodSpec) bool {
-	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return isOurContainer(c.Name) })
-}
-
-func isOurContainer(name string) bool {
-	return name == wiring.InitContainerName || name == wiring.ProxyContainerName
+	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == wiring.InitContainerName || c.Name == wiring.ProxyContainerName
+	})
 }
 
 // takeOut takes the proxy out of a template: what the controller put in by giving up its fields, anything else by name.
@@ -106,37 +107,22 @@ func takeOut(ctx context.Context, kube kubernetes.Interface, w workload) error {
 	return err
 }
 
-// cutting is a patch that deletes our containers, volumes and annotations from a template, and nothing else.
+// cutting is a patch that takes what we injected out of a template, and nothing else.
 func cutting(template corev1.PodTemplateSpec) ([]byte, error) {
-	gone := func(name string) map[string]any { return map[string]any{"$patch": "delete", "name": name} }
-	var containers, volumes []any
-	for _, c := range template.Spec.InitContainers {
-		if isOurContainer(c.Name) {
-			containers = append(containers, gone(c.Name))
-		}
+	without := template.DeepCopy()
+	injection.Remove(without)
+	maps.DeleteFunc(without.Annotations, func(key, _ string) bool { return strings.HasPrefix(key, "capture.restage.dev/") })
+	before, err := json.Marshal(template)
+	if err != nil {
+		return nil, err
 	}
-	for _, v := range template.Spec.Volumes {
-		if v.Name == wiring.ForwarderVolume {
-			volumes = append(volumes, gone(v.Name))
-		}
+	after, err := json.Marshal(without)
+	if err != nil {
+		return nil, err
 	}
-	annotations := map[string]any{}
-	for key := range template.Annotations {
-		if strings.HasPrefix(key, "capture.restage.dev/") {
-			annotations[key] = nil
-		}
+	patch, err := strategicpatch.CreateTwoWayMergePatch(before, after, corev1.PodTemplateSpec{})
+	if err != nil {
+		return nil, err
 	}
-	patch := map[string]any{}
-	if len(annotations) > 0 {
-		patch["metadata"] = map[string]any{"annotations": annotations}
-	}
-	spec := map[string]any{}
-	if len(containers) > 0 {
-		spec["initContainers"] = containers
-	}
-	if len(volumes) > 0 {
-		spec["volumes"] = volumes
-	}
-	patch["spec"] = spec
-	return json.Marshal(map[string]any{"spec": map[string]any{"template": patch}})
+	return json.Marshal(map[string]any{"spec": map[string]any{"template": json.RawMessage(patch)}})
 }

@@ -1,0 +1,158 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package uninstall
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const home = "restage-system"
+
+// injected is a workload whose template came with a proxy, as from Git.
+func injected() *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front"},
+		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"capture.restage.dev/applied": "1", "others.example/kept": "yes"}},
+			Spec: corev1.PodSpec{
+				InitContainers: []corev1.Container{{Name: wiring.ProxyContainerName}, {Name: wiring.InitContainerName}, {Name: "migrate"}},
+				Containers:     []corev1.Container{{Name: "app"}},
+				Volumes:        []corev1.Volume{{Name: wiring.ForwarderVolume}, {Name: "data"}},
+			},
+		}},
+	}
+}
+
+func installedObject(version, kind, namespace, name string, finalizers ...string) runtime.Object {
+	return &metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: kind},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name, Finalizers: finalizers, Labels: map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf},
+		},
+	}
+}
+
+// dead is a cluster with an installation whose API does not answer.
+func dead(t *testing.T) *Clients {
+	t.Helper()
+	cluster := controllertest.New(injected())
+	cluster.Kube.PrependReactor("create", "selfsubjectaccessreviews", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, &authorizationv1.SelfSubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}, nil
+	})
+	cluster.Replay.PrependReactor("list", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("no server")
+	})
+	return &Clients{
+		Kube: cluster.Kube,
+		Metadata: controllertest.Metadata(t,
+			installedObject("v1", "Namespace", "", home),
+			installedObject("v1", "PersistentVolumeClaim", home, "restage-apiserver"),
+			installedObject("v1", "ServiceAccount", home, "restage-controller", "replay.restage.dev/teardown"),
+			installedObject("rbac.authorization.k8s.io/v1", "ClusterRole", "", "restage-controller", "replay.restage.dev/teardown"),
+			installedObject("apiregistration.k8s.io/v1", "APIService", "", installation.APIService),
+			installedObject("rbac.authorization.k8s.io/v1", "ClusterRole", "", "stage-manager"), // a user's, with the same label
+			installedObject("scheduling.k8s.io/v1", "PriorityClass", "", "restage"),
+			installedObject("v1", "ConfigMap", "shop", "settings"),
+		),
+		Registrations: aggregatorfake.NewClientset(&apiregistrationv1.APIService{
+			ObjectMeta: metav1.ObjectMeta{Name: installation.APIService},
+			Spec:       apiregistrationv1.APIServiceSpec{Service: &apiregistrationv1.ServiceReference{Namespace: home, Name: "restage-apiserver"}},
+		}),
+		Own: cluster.Replay,
+	}
+}
+
+func names(objects []Object) (all []string) {
+	for _, o := range objects {
+		all = append(all, o.Kind+" "+strings.TrimPrefix(o.Namespace+"/"+o.Name, "/"))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestSurveyRefusesWhatWouldBeLeft(t *testing.T) {
+	plan, err := Survey(t.Context(), dead(t), Options{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"APIService " + installation.APIService, "Deployment shop/front"}; !slices.Equal(names(plan.Blockers), want) {
+		t.Errorf("in the way are %v, want %v", plan.Blockers, want)
+	}
+	if plan.Served || plan.Namespace != home {
+		t.Errorf("the plan is %+v", plan)
+	}
+}
+
+func TestRescue(t *testing.T) {
+	c := dead(t)
+	o := Options{Rescue: true, Timeout: time.Minute}
+	plan, err := Survey(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Blockers) > 0 {
+		t.Fatalf("in the way are %v", plan.Blockers)
+	}
+	result, err := Remove(t.Context(), c, o, plan, func(line string) { t.Log(line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Left) > 0 {
+		t.Errorf("left are %v", result.Left)
+	}
+	want := []string{"APIService " + installation.APIService, "ClusterRole restage-controller", "Deployment shop/front", "Namespace " + home,
+		"PersistentVolumeClaim restage-system/restage-apiserver", "PriorityClass restage", "ServiceAccount restage-system/restage-controller"}
+	if !slices.Equal(names(result.Removed), want) {
+		t.Errorf("removed are %v, want %v", names(result.Removed), want)
+	}
+	front, err := c.Kube.AppsV1().Deployments("shop").Get(t.Context(), "front", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := front.Spec.Template
+	if len(template.Spec.InitContainers) != 1 || template.Spec.InitContainers[0].Name != "migrate" || len(template.Spec.Volumes) != 1 || len(template.Annotations) != 1 {
+		t.Errorf("the template is %+v", template)
+	}
+	if again, err := Survey(t.Context(), c, o); err != nil || !again.Empty() {
+		t.Errorf("afterwards there is %+v, error %v", again, err)
+	}
+}
+
+func TestKeepData(t *testing.T) {
+	c := dead(t)
+	o := Options{Rescue: true, KeepData: true, Timeout: time.Minute}
+	plan, err := Survey(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Remove(t.Context(), c, o, plan, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Namespace " + home, "PersistentVolumeClaim restage-system/restage-apiserver"}
+	if !slices.Equal(names(result.Kept), want) || len(result.Left) > 0 {
+		t.Errorf("kept are %v, left are %v", result.Kept, result.Left)
+	}
+	if slices.Contains(names(result.Removed), want[0]) || slices.Contains(names(result.Removed), want[1]) {
+		t.Errorf("removed are %v", names(result.Removed))
+	}
+}
