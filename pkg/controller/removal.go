@@ -25,6 +25,8 @@ const (
 	clearUpTimeout = 45 * time.Second
 	// rightsInterval is how often is asked whether what we were installed by is still there. What is being deleted waits for us.
 	rightsInterval = 5 * time.Second
+	// others is how long who deletes our namespace has to delete the rest of the manifests as well.
+	others = 10 * time.Second
 	// idle is how long a controller that has cleared up waits to be ended.
 	idle = time.Minute
 )
@@ -72,6 +74,12 @@ func (r *removal) installedBy(ctx context.Context) (string, error) {
 	if namespace.DeletionTimestamp != nil {
 		return r.namespaceReason(), nil
 	}
+	return r.rightsGoing(ctx)
+}
+
+// rightsGoing returns which of our roles, or that our ServiceAccount, is being deleted.
+func (r *removal) rightsGoing(ctx context.Context) (string, error) {
+	kube := r.clients.kube
 	for _, name := range rights.Roles {
 		role, err := kube.RbacV1().ClusterRoles().Get(ctx, name, metav1.GetOptions{})
 		if err == nil && role.DeletionTimestamp != nil {
@@ -143,7 +151,7 @@ func (r *removal) clearUp(running context.Context) error {
 	}
 	err = errors.Join(err, r.undo(ctx))
 	if reason == r.namespaceReason() {
-		err = errors.Join(err, r.installation().Uninstall(ctx))
+		err = errors.Join(err, r.uninstall(ctx))
 	}
 	if err != nil {
 		logger.Error(err, "Something was left behind; kubectl restage uninstall --rescue removes it")
@@ -161,6 +169,21 @@ func (r *removal) clearUp(running context.Context) error {
 }
 
 func (r *removal) undo(ctx context.Context) error { return r.installation().Undo(ctx) }
+
+// uninstall deletes what was installed outside of our namespace, unless whoever deletes that does so: deleted manifests name the
+// namespace first, and who deletes them would wonder where the rest is.
+func (r *removal) uninstall(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(others):
+	}
+	going, err := r.rightsGoing(ctx)
+	if going != "" || err != nil {
+		return err
+	}
+	return r.installation().Uninstall(ctx)
+}
 
 func (r *removal) installation() teardown.Cluster {
 	return teardown.Cluster{
