@@ -82,11 +82,20 @@ func (p podReason) crash(ctx context.Context, container string, ended *corev1.Co
 	text := "container " + container + " crashes"
 	if ended != nil {
 		text += fmt.Sprintf(" (%s, exit code %d)", ended.Reason, ended.ExitCode)
+		if line := lastOf(ended.Message); line != "" {
+			return text + "; its last line: " + line
+		}
 	}
 	if line := p.lastLine(ctx, container); line != "" {
 		text += "; its last line: " + line
 	}
 	return text
+}
+
+// lastOf is the last line of a termination message, which with the policy FallbackToLogsOnError is the end of the log.
+func lastOf(message string) string {
+	message = strings.TrimSpace(message)
+	return message[strings.LastIndex(message, "\n")+1:]
 }
 
 // lastLine is of the container that ended last: the one that runs, if there is one, has said nothing of why.
@@ -96,7 +105,8 @@ func (p podReason) lastLine(ctx context.Context, container string) string {
 		data, err := p.kube.CoreV1().Pods(p.pod.Namespace).GetLogs(p.pod.Name, &corev1.PodLogOptions{
 			Container: container, Previous: previous, TailLines: &lines, LimitBytes: &limit,
 		}).DoRaw(ctx)
-		if text := strings.TrimSpace(string(data)); err == nil && text != "" {
+		// A log that the runtime has thrown away is no error for the kubelet: it says so in place of the log.
+		if text := strings.TrimSpace(string(data)); err == nil && text != "" && !strings.HasPrefix(text, "unable to retrieve container logs") {
 			return text
 		}
 	}

@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/klog/v2"
 )
 
 // forwardTimeout bounds the way to a port of a pod and what is asked there.
@@ -26,30 +28,33 @@ func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) 
 	if err != nil {
 		return "", nil, err
 	}
-	end, ready := make(chan struct{}), make(chan struct{})
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, end, ready, io.Discard, io.Discard)
+	// What goes wrong is told by the request that uses the port, and not in a log.
+	open, stop := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
+	ready := make(chan struct{})
+	forwarder, err := portforward.NewOnAddressesWithContext(open, dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, ready, io.Discard, io.Discard)
 	if err != nil {
+		stop()
 		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- forwarder.ForwardPorts() }()
 	select {
 	case <-ready:
-	case err := <-failed:
-		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
+	case err = <-failed:
 	case <-time.After(forwardTimeout):
-		close(end)
-		return "", nil, fmt.Errorf("forwarding to pod %s/%s: not within %v", namespace, pod, forwardTimeout)
+		err = fmt.Errorf("not within %v", forwardTimeout)
 	case <-ctx.Done():
-		close(end)
-		return "", nil, ctx.Err()
+		err = ctx.Err()
 	}
-	ports, err := forwarder.GetPorts()
+	var ports []portforward.ForwardedPort
+	if err == nil {
+		ports, err = forwarder.GetPorts()
+	}
 	if err != nil || len(ports) == 0 {
-		close(end)
+		stop()
 		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
 	}
-	return "127.0.0.1:" + strconv.Itoa(int(ports[0].Local)), func() { close(end) }, nil
+	return "127.0.0.1:" + strconv.Itoa(int(ports[0].Local)), stop, nil
 }
 
 // forwardDialer tries WebSockets first and SPDY after them, as kubectl does.

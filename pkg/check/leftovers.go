@@ -73,7 +73,7 @@ func whyOrphaned(service *apiregistrationv1.APIService, serverThere bool) string
 func otherInstallations(_ context.Context, c *Cluster) ([]Finding, error) {
 	var findings []Finding
 	for _, namespace := range c.Found.Others {
-		findings = append(findings, failure("kubectl restage uninstall --namespace "+namespace,
+		findings = append(findings, failure("kubectl restage uninstall --system-namespace "+namespace,
 			"another installation is in namespace %s, beside that in %s: there can be one in a cluster", namespace, c.home()))
 	}
 	return findings, nil

@@ -64,15 +64,16 @@ func (c *Cluster) probeIn(ctx context.Context, namespace string) (probeOutcome, 
 	if err != nil {
 		return refusedProbe(namespace, err)
 	}
+	name := pod.Name
 	defer func() {
 		// Also when the caller has been interrupted: nothing is left behind.
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), forwardTimeout)
 		defer cancel()
-		_ = pods.Delete(ending, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
+		_ = pods.Delete(ending, name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
 	}()
 	why := "starting"
 	err = wait.PollUntilContextTimeout(ctx, probePoll, probeWait, true, func(ctx context.Context) (bool, error) {
-		if pod, err = pods.Get(ctx, pod.Name, metav1.GetOptions{}); err != nil {
+		if pod, err = pods.Get(ctx, name, metav1.GetOptions{}); err != nil {
 			return false, fmt.Errorf("reading the probe pod in namespace %s: %w", namespace, err)
 		}
 		why = apply.PodReason(ctx, c.Kube, pod)

@@ -7,14 +7,22 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/installation"
+)
+
+// settleTime is how long kube-apiserver may take to see that a server does not answer.
+const (
+	settleTime = 15 * time.Second
+	settlePoll = time.Second
 )
 
 // registration tells whether kube-apiserver knows our API and reaches the server behind it.
@@ -43,15 +51,29 @@ func registration(ctx context.Context, c *Cluster) ([]Finding, error) {
 		cause := registrationCause(available.Reason, available.Message)
 		return []Finding{failure(c.registrationFix(ctx, cause), "%s: %s", cause.says, clip(available.Reason+": "+available.Message))}, nil
 	}
-	return c.served(), nil
+	return c.served(ctx), nil
 }
 
-// served asks for our types the way that users do.
-func (c *Cluster) served() []Finding {
+// served asks for our types the way that users do. kube-apiserver looks at servers from time to time only, so when the request fails it
+// is given some time to say why.
+func (c *Cluster) served(ctx context.Context) []Finding {
 	resources, err := c.Restage.Discovery().ServerResourcesForGroupVersion(v1alpha1.SchemeGroupVersion.String())
 	if err != nil {
-		cause := registrationCause("", err.Error())
-		return []Finding{failure(c.registrationFix(context.Background(), cause), "%s: %s", cause.says, clip(err.Error()))}
+		reason, message := "", err.Error()
+		_ = wait.PollUntilContextTimeout(ctx, settlePoll, settleTime, true, func(ctx context.Context) (bool, error) {
+			service, err := c.Aggregator.ApiregistrationV1().APIServices().Get(ctx, installation.APIService, metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			available := condition(service)
+			if available == nil || available.Status == apiregistrationv1.ConditionTrue {
+				return false, nil
+			}
+			reason, message = available.Reason, available.Message
+			return true, nil
+		})
+		cause := registrationCause(reason, message)
+		return []Finding{failure(c.registrationFix(ctx, cause), "%s: %s", cause.says, clip(message))}
 	}
 	return ok("kube-apiserver reaches the server; %s has %d resources", v1alpha1.SchemeGroupVersion, len(resources.APIResources))
 }

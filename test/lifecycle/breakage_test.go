@@ -97,10 +97,11 @@ func pullSecret(t *testing.T) {
 	kube.Kubectl(t, "-n", system, "patch", "serviceaccount", "restage-forwarder", "-p", `{"imagePullSecrets":[{"name":"registry"}]}`)
 }
 
-func withoutBinding(name string) func(*testing.T) {
+// withoutRules takes the rules out of a role. Its binding alone would not do: the controller makes a second one.
+func withoutRules(role string) func(*testing.T) {
 	return func(t *testing.T) {
 		undo(t, "apply", "-k", dev)
-		kube.Kubectl(t, "delete", "clusterrolebinding", name)
+		kube.Kubectl(t, "patch", "clusterrole", role, "--type=json", "-p", `[{"op":"replace","path":"/rules","value":[]}]`)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestCheck(t *testing.T) {
 			want: verdict{"image pull secrets", "Failed", "image pull secret registry is missing in namespace " + system, "create secret docker-registry registry"},
 		},
 		{
-			name: "RBAC removed", breakIt: withoutBinding("restage-controller-workloads"), args: quick,
+			name: "RBAC removed", breakIt: withoutRules("restage-controller-workloads"), args: quick,
 			want: verdict{"service accounts", "Failed", "which ClusterRole restage-controller-workloads gives", "kubectl restage install | kubectl apply -f -"},
 		},
 		{

@@ -25,8 +25,8 @@ type table struct {
 	wide   int
 }
 
-// print writes three tables.
-func print(out io.Writer, s state.Status, wide bool, now time.Time) error {
+// show writes three tables.
+func show(out io.Writer, s state.Status, wide bool, now time.Time) error {
 	for i, t := range []table{components(s, now), captures(s, now), replays(s, now)} {
 		if i > 0 {
 			fmt.Fprintln(out)

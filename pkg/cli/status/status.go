@@ -121,7 +121,7 @@ func (o *options) render(ctx context.Context) ([]byte, error) {
 	}
 	switch {
 	case len(gathered.Components) == 0:
-		return text.Bytes(), exit.With(exit.Failed, errors.New("Restage is not installed; kubectl restage check --pre looks whether it can be"))
+		return text.Bytes(), exit.With(exit.Failed, errors.New("no Restage is on this cluster; kubectl restage check --pre looks whether it can be"))
 	case gathered.Trouble != "":
 		return text.Bytes(), exit.With(exit.Failed, fmt.Errorf("the API does not answer; kubectl restage check finds out why: %s", gathered.Trouble))
 	}
@@ -132,7 +132,7 @@ func (o *options) write(out io.Writer, gathered state.Status) error {
 	if o.output.Structured() {
 		return o.output.Write(out, gathered)
 	}
-	return print(out, gathered, o.output.Format == output.Wide, time.Now())
+	return show(out, gathered, o.output.Format == output.Wide, time.Now())
 }
 
 func (o *options) gather(ctx context.Context) (state.Status, error) {

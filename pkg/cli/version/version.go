@@ -64,7 +64,7 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 					return writeErr
 				}
 			} else {
-				print(streams.Out, said, clientOnly || err != nil)
+				show(streams.Out, said, clientOnly || err != nil)
 			}
 			return err
 		},
@@ -91,7 +91,7 @@ func find(ctx context.Context, c *cluster.Cluster) (*installed, error) {
 	return &installed{Namespace: found.Namespace, Components: found.State(), Images: found.Images()}, nil
 }
 
-func print(out io.Writer, said answer, clientOnly bool) {
+func show(out io.Writer, said answer, clientOnly bool) {
 	fmt.Fprintf(out, "Client Version: %s\n", said.ClientVersion.GitVersion)
 	if commit := said.ClientVersion.GitCommit; commit != "" {
 		fmt.Fprintf(out, "Client Commit: %s (%s)\n", commit, said.ClientVersion.GitTreeState)

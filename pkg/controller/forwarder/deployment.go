@@ -111,8 +111,10 @@ func container(o Options) corev1.Container {
 			{Name: "grpc", ContainerPort: wiring.ForwarderPort, Protocol: corev1.ProtocolTCP},
 			{Name: "health", ContainerPort: wiring.ForwarderHealthPort, Protocol: corev1.ProtocolTCP},
 		},
-		ReadinessProbe: probe("/readyz", 2),
-		LivenessProbe:  probe("/livez", 10),
+		// When it cannot open its storage it says why and ends; this puts that into the status of the pod.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		ReadinessProbe:           probe("/readyz", 2),
+		LivenessProbe:            probe("/livez", 10),
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{
 				corev1.ResourceCPU:    resource.MustParse("50m"),
