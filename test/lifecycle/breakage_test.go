@@ -130,8 +130,15 @@ func unreachable(t *testing.T) {
 	undo(t, "apply", "-k", dev)
 	undo(t, "-n", system, "delete", "endpointslice", "restage-apiserver-nowhere")
 	kube.Kubectl(t, "-n", system, "patch", "service", "restage-apiserver", "--type=json", "-p", `[{"op":"remove","path":"/spec/selector"}]`)
-	kube.Kubectl(t, "-n", system, "delete", "endpointslice", "-l", "kubernetes.io/service-name=restage-apiserver")
 	kube.MustApply(t, nowhereManifest)
+	// The controllers of endpoints make them once more until they have seen that the selector has gone; then they copy Endpoints.
+	kube.Eventually(t, 90*time.Second, "the Service leads nowhere but there", func() (bool, string) {
+		kube.Kubectl(t, "-n", system, "delete", "endpoints", "restage-apiserver", "--ignore-not-found")
+		kube.Kubectl(t, "-n", system, "delete", "endpointslice", "-l",
+			"kubernetes.io/service-name=restage-apiserver,endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io")
+		available := kube.Kubectl(t, "get", "apiservice", apiService, "-o", `jsonpath={.status.conditions[?(@.type=="Available")].status}`)
+		return available == "False", available
+	})
 }
 
 func storageURL(url string) func(*testing.T) {

@@ -151,7 +151,7 @@ func TestCheckBeforeInstalling(t *testing.T) {
 
 // TestCheck breaks an installation in many ways.
 func TestCheck(t *testing.T) {
-	t.Cleanup(func() { kube.CleanUp(t, 2*time.Minute, "delete", "-k", dev, "--timeout=110s") })
+	t.Cleanup(func() { kube.CleanUp(t, 2*time.Minute, "delete", "-k", dev, "--ignore-not-found", "--timeout=110s") })
 	install(t)
 	awaitWell(t)
 	if d := check(t, "--strict"); d.exit != 0 || len(d.Results) < 20 {
