@@ -4,6 +4,7 @@
 package docs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,13 +12,14 @@ import (
 	"testing"
 
 	"github.com/google/shlex"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/restage-dev/restage/pkg/cli"
 )
 
 var (
-	command = regexp.MustCompile(`kubectl restage [^|;&()]*`)
+	command = regexp.MustCompile(`kubectl restage [a-z-][^|;&()]*`)
 	target  = regexp.MustCompile(`^\s*(?:\$ )?make ([a-z0-9-]+)`)
 )
 
@@ -51,7 +53,7 @@ func checkCommand(t *testing.T, page, call string) {
 	if !found.Runnable() && len(args) > 0 {
 		t.Errorf("%s: %s: %s has no command %s", page, call, found.CommandPath(), args[0])
 	}
-	if err := found.ParseFlags(args); err != nil {
+	if err := found.ParseFlags(args); err != nil && !errors.Is(err, pflag.ErrHelp) {
 		t.Errorf("%s: %s: %v", page, call, err)
 	}
 }
