@@ -80,6 +80,8 @@ func (s Snapshot) Difference(now Snapshot) string {
 }
 
 func takeSnapshot(ctx context.Context, config *rest.Config) (Snapshot, error) {
+	config = rest.CopyConfig(config)
+	config.WarningHandlerWithContext = rest.NoWarnings{} // deprecated resources are read as well
 	apis, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return nil, err
