@@ -19,19 +19,19 @@ import (
 	replayinformers "github.com/restage-dev/restage/pkg/generated/informers/externalversions/replay/v1alpha1"
 )
 
-// caches hold our own group, all Deployments, which may be recorded, and the pods and Jobs that
-// we have made.
+// caches hold, of one namespace or of all, our own group, all Deployments, which may be recorded, and the pods and Jobs that
+// we have made. EnvironmentClasses, which have no namespace, are in each.
 type caches struct {
 	own     externalversions.SharedInformerFactory
 	cluster informers.SharedInformerFactory
 	made    informers.SharedInformerFactory
 }
 
-func newCaches(c *clients) *caches {
+func newCaches(c *clients, namespace string) *caches {
 	return &caches{
-		own:     externalversions.NewSharedInformerFactory(c.replay, 0),
-		cluster: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTransform(withoutManagedFields)),
-		made: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTweakListOptions(func(opts *metav1.ListOptions) {
+		own:     externalversions.NewSharedInformerFactoryWithOptions(c.replay, 0, externalversions.WithNamespace(namespace)),
+		cluster: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(namespace), informers.WithTransform(withoutManagedFields)),
+		made: informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(namespace), informers.WithTweakListOptions(func(opts *metav1.ListOptions) {
 			opts.LabelSelector = v1alpha1.LabelComponent
 		})),
 	}

@@ -16,7 +16,7 @@ import (
 
 // census counts the objects in the caches by kind and phase when it is asked. A controller that does not lead has none.
 type census struct {
-	caches atomic.Pointer[caches]
+	places atomic.Pointer[[]*caches] // of each namespace that is worked in, or of all as one
 }
 
 var objectsDesc = prometheus.NewDesc("restage_controller_objects",
@@ -28,32 +28,41 @@ func (*census) Describe(out chan<- *prometheus.Desc) { out <- objectsDesc }
 
 // Collect is of prometheus.Collector.
 func (c *census) Collect(out chan<- prometheus.Metric) {
-	caches := c.caches.Load()
-	if caches == nil {
+	places := c.places.Load()
+	if places == nil {
 		return
 	}
-	group := caches.group()
-	count(out, "TrafficCapture", group.TrafficCaptures().Lister(), func(o *v1alpha1.TrafficCapture) string { return readiness(o, o.Status.Conditions) })
-	count(out, "TrafficSnapshot", group.TrafficSnapshots().Lister(), func(o *v1alpha1.TrafficSnapshot) string { return readiness(o, o.Status.Conditions) })
-	count(out, "Environment", group.Environments().Lister(), func(o *v1alpha1.Environment) string { return readiness(o, o.Status.Conditions) })
-	count(out, "TrafficReplay", group.TrafficReplays().Lister(), func(o *v1alpha1.TrafficReplay) string { return string(o.Status.Phase) })
+	counts := map[sort]int{}
+	for _, caches := range *places {
+		group := caches.group()
+		for _, err := range []error{
+			count(counts, "TrafficCapture", group.TrafficCaptures().Lister(), func(o *v1alpha1.TrafficCapture) string { return readiness(o, o.Status.Conditions) }),
+			count(counts, "TrafficSnapshot", group.TrafficSnapshots().Lister(), func(o *v1alpha1.TrafficSnapshot) string { return readiness(o, o.Status.Conditions) }),
+			count(counts, "Environment", group.Environments().Lister(), func(o *v1alpha1.Environment) string { return readiness(o, o.Status.Conditions) }),
+			count(counts, "TrafficReplay", group.TrafficReplays().Lister(), func(o *v1alpha1.TrafficReplay) string { return string(o.Status.Phase) }),
+		} {
+			if err != nil {
+				out <- prometheus.NewInvalidMetric(objectsDesc, err)
+				return
+			}
+		}
+	}
+	for of, n := range counts {
+		out <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(n), of.kind, of.phase)
+	}
 }
 
-func count[T any](out chan<- prometheus.Metric, kind string, lister interface {
+// sort is what is counted together.
+type sort struct{ kind, phase string }
+
+func count[T any](counts map[sort]int, kind string, lister interface {
 	List(labels.Selector) ([]T, error)
-}, phase func(T) string) {
+}, phase func(T) string) error {
 	all, err := lister.List(labels.Everything())
-	if err != nil {
-		out <- prometheus.NewInvalidMetric(objectsDesc, err)
-		return
-	}
-	counts := map[string]int{}
 	for _, object := range all {
-		counts[phase(object)]++
+		counts[sort{kind, phase(object)}]++
 	}
-	for phase, n := range counts {
-		out <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(n), kind, phase)
-	}
+	return err
 }
 
 func readiness(object metav1.Object, conditions []metav1.Condition) string {

@@ -81,13 +81,12 @@ func work(ctx context.Context, c *clients, o Options, home *home, state *health)
 	if !waitServed(ctx, c) {
 		return
 	}
-	caches := newCaches(c)
-	tasks := reconcilers(ctx, c, o, home, caches)
-	if !caches.start(ctx) {
+	places, tasks, ok := everywhere(ctx, c, o, home)
+	if !ok {
 		return
 	}
-	state.census.caches.Store(caches)
-	defer state.census.caches.Store(nil)
+	state.census.places.Store(&places)
+	defer state.census.places.Store(nil)
 	state.starting.Store(false)
 	defer state.starting.Store(true)
 	klog.FromContext(ctx).Info("Leading", "namespace", o.Namespace)

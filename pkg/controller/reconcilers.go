@@ -62,6 +62,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
+			Manual: o.Injection == InjectionManual,
 		},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
@@ -84,6 +85,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: environment.Options{
 			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
+			CreateOnly: o.Injection == InjectionManual,
 		},
 	}).Reconcile)
 	replays := loop.New("replay", (&replay.Reconciler{
@@ -119,10 +121,14 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		}
 		return caches.usedNamespaces()
 	}))
-	return []task{
-		{annotations, captureWorkers}, {captures, captureWorkers}, {snapshots, snapshotWorkers},
+	tasks := []task{
+		{captures, captureWorkers}, {snapshots, snapshotWorkers},
 		{environments, environmentWorkers}, {replays, replayWorkers}, {namespaces, credentialWorkers},
 	}
+	if o.Injection != InjectionManual { // an annotation asks for a change of the workload
+		tasks = append(tasks, task{annotations, captureWorkers})
+	}
+	return tasks
 }
 
 // recorder writes events to the cluster until ctx is done.

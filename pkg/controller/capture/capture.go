@@ -46,6 +46,7 @@ const (
 	reasonRefused     = "WorkloadNotSupported"
 	reasonPodSecurity = "PodSecurity"
 	reasonDuplicate   = "Duplicate"
+	reasonNotInjected = "NotInjected"
 )
 
 // Options of the recording proxy.
@@ -55,6 +56,8 @@ type Options struct {
 	// ImagePullSecrets are names of Secrets that recorded pods pull images with besides their own.
 	ImagePullSecrets []string
 	Forwarder        string // host:port
+	// Manual leaves workloads alone: their templates are injected where they are kept.
+	Manual bool
 }
 
 // Reconciler puts the proxy into captured workloads and reports what is recorded. Its keys are TrafficCaptures.
@@ -125,26 +128,50 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 		return metav1.Condition{}, err
 	}
 	if refused != nil {
-		_, err := RemoveSidecar(ctx, r.Kube, deployment.Namespace, deployment.Name)
-		return *refused, err
+		return *refused, r.remove(ctx, capture)
 	}
 	if err := r.EnsureCredentials(ctx, capture.Namespace); err != nil {
 		return metav1.Condition{}, err
 	}
+	if r.Options.Manual && !hasSidecar(deployment.Spec.Template.Spec) {
+		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
+		return notReady(reasonNotInjected, fmt.Sprintf("the template of Deployment %s has no recording proxy, and this installation of Restage "+
+			"does not change workloads; add it where the template is kept, with kubectl restage inject", deployment.Name)), nil
+	}
+	if err := r.add(ctx, capture, deployment); err != nil {
+		return metav1.Condition{}, err
+	}
+	r.readStats(ctx, capture)
+	return r.countPods(ctx, capture, deployment)
+}
+
+// add puts the proxy into the template, unless that is not ours to do.
+func (r *Reconciler) add(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) error {
+	if r.Options.Manual {
+		return nil
+	}
 	patch, err := r.patch(ctx, capture, deployment)
 	if err != nil {
-		return metav1.Condition{}, err
+		return err
 	}
 	added, err := addSidecar(ctx, r.Kube, deployment, patch)
-	if err != nil {
-		return metav1.Condition{}, err
-	}
 	if added {
 		r.Events.Eventf(capture, corev1.EventTypeNormal, "ProxyAdded", "The recording proxy was added to Deployment %s", deployment.Name)
 		r.Events.Eventf(deployment, corev1.EventTypeNormal, "ProxyAdded", "TrafficCapture %s added the recording proxy; the pods are replaced", capture.Name)
 	}
-	r.readStats(ctx, capture)
-	return r.countPods(ctx, capture, deployment)
+	return err
+}
+
+// remove takes the proxy out of the template, unless that is not ours to do.
+func (r *Reconciler) remove(ctx context.Context, capture *v1alpha1.TrafficCapture) error {
+	if r.Options.Manual {
+		return nil
+	}
+	removed, err := RemoveSidecar(ctx, r.Kube, capture.Namespace, capture.Spec.WorkloadRef.Name)
+	if removed != nil {
+		r.Events.Event(removed, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out; the pods are replaced")
+	}
+	return err
 }
 
 func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (injection.Patch, error) {
@@ -173,12 +200,8 @@ func (r *Reconciler) finish(ctx context.Context, capture, active *v1alpha1.Traff
 		return nil
 	}
 	if active == nil {
-		removed, err := RemoveSidecar(ctx, r.Kube, capture.Namespace, capture.Spec.WorkloadRef.Name)
-		if err != nil {
+		if err := r.remove(ctx, capture); err != nil {
 			return err
-		}
-		if removed != nil {
-			r.Events.Event(removed, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out; the pods are replaced")
 		}
 	}
 	capture.Finalizers = finalize.Without(capture, Finalizer)

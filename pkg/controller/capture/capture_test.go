@@ -31,6 +31,7 @@ type world struct {
 	cluster     *controllertest.Cluster
 	conn        *grpc.ClientConn
 	credentials int
+	manual      bool
 }
 
 func newWorld(t *testing.T, namespaceLabels map[string]string) *world {
@@ -67,7 +68,7 @@ func (w *world) reconcile(name string) {
 				return nil
 			},
 			Events:  record.NewFakeRecorder(100),
-			Options: Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
+			Options: Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Manual: w.manual},
 		}
 		w.cluster.Acting(w.T, func() {
 			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {

@@ -58,6 +58,8 @@ type Options struct {
 	// ImagePullSecrets are names of Secrets that the responder's image is pulled with.
 	ImagePullSecrets []string
 	Forwarder        string // host:port
+	// CreateOnly has Deployments made and then left as they are, where there is no right to change any.
+	CreateOnly bool
 }
 
 // Reconciler builds environments. Its keys are Environments.

@@ -73,8 +73,7 @@ func (r *Reconciler) applyResponder(ctx context.Context, m *making) (string, err
 	if _, err := owned.Apply(ctx, r.Kube.CoreV1().ConfigMaps(m.environment.Namespace), configMap, m.owner); err != nil {
 		return "", err
 	}
-	_, err = owned.Apply(ctx, r.Kube.AppsV1().Deployments(m.environment.Namespace), responderDeployment(m.environment, pod), m.owner)
-	return service.Spec.ClusterIP, err
+	return service.Spec.ClusterIP, r.applyDeployment(ctx, m, responderDeployment(m.environment, pod))
 }
 
 func responderService(environment *v1alpha1.Environment) *corev1.Service {

@@ -49,8 +49,18 @@ func (r *Reconciler) applyWorkload(ctx context.Context, m *making, workload *v1a
 			return endpoint, err
 		}
 	}
-	_, err := owned.Apply(ctx, r.Kube.AppsV1().Deployments(namespace), deployment, m.owner)
-	return endpoint, err
+	return endpoint, r.applyDeployment(ctx, m, deployment)
+}
+
+// applyDeployment makes a Deployment as it should be or, where no Deployment may be changed, makes it once.
+func (r *Reconciler) applyDeployment(ctx context.Context, m *making, deployment *appsv1.Deployment) (err error) {
+	deployments := r.Kube.AppsV1().Deployments(m.environment.Namespace)
+	if r.Options.CreateOnly {
+		_, err = owned.Create(ctx, deployments, deployment, m.owner)
+	} else {
+		_, err = owned.Apply(ctx, deployments, deployment, m.owner)
+	}
+	return err
 }
 
 func workloadService(name, namespace string, labels map[string]string, ports []int32) *corev1.Service {
