@@ -23,6 +23,7 @@ images: ## build all container images (OCI tar files, no Docker needed) and load
 test: ## unit and integration tests; no root, no cluster
 	go test -count=1 ./cmd/... ./pkg/... ./test/integration/... ./test/docs
 	cd hack/image && go test -count=1 ./...
+	cd test/chart && go test -count=1 ./...
 	cd examples/watch-verdict && go test -count=1 ./...
 	cd pkg/exposition/queries && go test -count=1 ./...
 
@@ -58,6 +59,7 @@ bench: ## Go benchmarks of the hot paths, then the API beside CRDs in a real kub
 .PHONY: generate
 generate: ## write all generated code again
 	hack/update-codegen.sh
+	go run ./hack/chart artifacts/chart
 
 .PHONY: verify
 verify: ## vet, staticcheck, formatting, generated code, import rules

@@ -8,10 +8,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 unformatted=$(git ls-files '*.go' | grep -v '^pkg/generated/' | xargs gofmt -l)
 [ -z "$unformatted" ] || { echo "not formatted: $unformatted" >&2; exit 1; }
-mapfile -t packages < <(go list ./cmd/... ./pkg/... ./test/... | grep -v /pkg/generated/)
+mapfile -t packages < <(go list ./artifacts ./cmd/... ./hack/chart ./pkg/... ./test/... | grep -v /pkg/generated/)
 go vet -tags e2e "${packages[@]}"
 go tool staticcheck -tags e2e "${packages[@]}"
-(cd examples/watch-verdict && go mod tidy -diff && go vet ./...)
+for module in examples/watch-verdict test/chart; do
+  (cd "$module" && go mod tidy -diff && go vet ./...)
+done
 
 # arrows point one way: the data plane knows neither client-go nor apiserver
 for part in proxy responder generator; do
@@ -20,6 +22,12 @@ for part in proxy responder generator; do
 done
 bad=$(go list -f '{{.ImportPath}}: {{join .Imports " "}}' ./pkg/apis/... | grep -E 'restage/pkg/(registry|admission|controller|apiserver)' || true)
 [ -z "$bad" ] || { echo "pkg/apis imports what it must not: $bad" >&2; exit 1; }
+
+# the chart follows from the manifests
+chart=$(mktemp -d)
+trap 'rm -rf "$chart"' EXIT
+go run ./hack/chart "$chart/chart"
+diff -r "$chart/chart" artifacts/chart || { echo "artifacts/chart is out of date: make generate" >&2; exit 1; }
 
 # the generators check the tags of the types as well
 hack/verify-codegen.sh

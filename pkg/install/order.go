@@ -33,10 +33,3 @@ func rank(kind string) int {
 	}
 	return len(kinds)
 }
-
-// Reversed returns the objects in the order in which they are to be deleted.
-func Reversed(all []*unstructured.Unstructured) []*unstructured.Unstructured {
-	reversed := slices.Clone(all)
-	slices.Reverse(reversed)
-	return reversed
-}

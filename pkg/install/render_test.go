@@ -64,6 +64,7 @@ func TestRenderedIsWhatTheKustomizationsApply(t *testing.T) {
 	for folder, o := range map[string]Options{
 		"default":    {},
 		"ha":         {HA: true, EtcdServers: []string{"https://restage-etcd.restage-system.svc:2379"}},
+		"dev":        {Registry: "localhost", Tag: "dev"},
 		"namespaced": {Namespaces: []string{"default"}},
 	} {
 		t.Run(folder, func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestEveryOptionIsWritten(t *testing.T) {
 			t.Errorf("%q is not in the manifests", want)
 		}
 	}
-	for _, not := range []string{"restage-system", ":v0.1.0", "restage-controller-injection", "image: restage/", "value: restage/"} {
+	for _, not := range []string{"restage-system", ":v0.1.0", "name: restage-controller-injection", "image: restage/", "value: restage/"} {
 		if strings.Contains(out, not) {
 			t.Errorf("%q is in the manifests", not)
 		}
