@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,43 +21,38 @@ import (
 	"github.com/restage-dev/restage/pkg/apiserver/testserver"
 )
 
-// service is an address behind which a server is restarted.
+// service is an address behind which a server is restarted. While there is none, connections are refused.
 type service struct {
-	net.Listener
-	server atomic.Pointer[string] // host:port; nil when there is none
+	address  string
+	listener net.Listener
 }
 
-func newService(t *testing.T) *service {
+// open sends connections to a server until close.
+func (s *service) open(t *testing.T, server string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if s.address == "" {
+		s.address = "127.0.0.1:0"
+	}
+	listener, err := net.Listen("tcp", s.address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{Listener: listener}
-	go s.accept()
-	t.Cleanup(func() { _ = listener.Close() })
-	return s
-}
-
-func (s *service) accept() {
-	for {
-		client, err := s.Accept()
-		if err != nil {
-			return
+	s.listener, s.address = listener, listener.Addr().String()
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			go relay(to, from)
+			go relay(from, to)
 		}
-		address := s.server.Load()
-		if address == nil {
-			_ = client.Close()
-			continue
-		}
-		server, err := net.Dial("tcp", *address)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		go relay(client, server)
-		go relay(server, client)
-	}
+	}()
 }
 
 func relay(to, from net.Conn) {
@@ -76,8 +70,7 @@ func (s *service) start(t *testing.T, dir string) *testserver.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := strings.TrimPrefix(started.Config.Host, "https://")
-	s.server.Store(&address)
+	s.open(t, strings.TrimPrefix(started.Config.Host, "https://"))
 	return started
 }
 
@@ -88,7 +81,8 @@ func TestCLIWaitsOverARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s := newService(t)
+	s := &service{}
+	t.Cleanup(func() { _ = s.listener.Close() })
 	first := s.start(t, dir)
 	replays := first.Client.ReplayV1alpha1().TrafficReplays(namespace)
 	if _, err := first.Client.ReplayV1alpha1().TrafficSnapshots(namespace).Create(t.Context(), newSnapshot("waited"), metav1.CreateOptions{}); err != nil {
@@ -97,13 +91,13 @@ func TestCLIWaitsOverARestart(t *testing.T) {
 	if _, err := replays.Create(t.Context(), newReplay("waited", "waited"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	p := &plugin{kubeconfig: kubeconfigOf(t, &rest.Config{Host: "https://" + s.Addr().String(), TLSClientConfig: rest.TLSClientConfig{Insecure: true}})}
+	p := &plugin{kubeconfig: kubeconfigOf(t, &rest.Config{Host: "https://" + s.address, TLSClientConfig: rest.TLSClientConfig{Insecure: true}})}
 	ended := make(chan int, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), cliTimeout)
 	defer cancel()
 	go func() { ended <- p.run(ctx, "replay", "watch", "waited") }()
 	p.says(ctx, t, "waiting for the operator to take up the replay")
-	s.server.Store(nil)
+	_ = s.listener.Close()
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
