@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/klog/v2"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // forwardTimeout bounds the way to a port of a pod and what is asked there.
@@ -31,7 +31,7 @@ func (c *Cluster) forward(ctx context.Context, namespace, pod string, port int) 
 	// What goes wrong is told by the request that uses the port, and not in a log.
 	open, stop := context.WithCancel(klog.NewContext(ctx, logr.Discard()))
 	ready := make(chan struct{})
-	forwarder, err := portforward.NewOnAddressesWithContext(open, dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, ready, io.Discard, io.Discard)
+	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(open, dialer, []string{"127.0.0.1"}, []string{"0:" + strconv.Itoa(port)}, ready, io.Discard, io.Discard)
 	if err != nil {
 		stop()
 		return "", nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
@@ -64,12 +64,12 @@ func (c *Cluster) forwardDialer(namespace, pod string) (httpstream.Dialer, error
 	if err != nil {
 		return nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
 	}
-	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	tunnel, err := portforward.NewSPDYOverWebsocketDialer(url, c.Config)
+	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	tunnel, err := portforward.NewSPDYOverWebsocketDialerForStreaming(url, c.Config)
 	if err != nil {
 		return nil, fmt.Errorf("forwarding to pod %s/%s: %w", namespace, pod, err)
 	}
-	return portforward.NewFallbackDialer(tunnel, old, func(err error) bool {
+	return portforward.NewFallbackDialerForStreaming(tunnel, old, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	}), nil
 }
