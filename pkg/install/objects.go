@@ -56,7 +56,7 @@ func (all objects) container(part string) (map[string]any, error) {
 			return container, nil
 		}
 	}
-	return nil, fmt.Errorf("Deployment restage-%s has not one container", part)
+	return nil, fmt.Errorf("the Deployment restage-%s has not one container", part)
 }
 
 // variable returns an environment variable of a part, to be changed.
@@ -71,7 +71,7 @@ func (all objects) variable(part, name string) (map[string]any, error) {
 			return variable, nil
 		}
 	}
-	return nil, fmt.Errorf("Deployment restage-%s has no variable %s", part, name)
+	return nil, fmt.Errorf("the Deployment restage-%s has no variable %s", part, name)
 }
 
 // setVariable gives a variable that the manifests have another value.

@@ -75,7 +75,9 @@ func (c *ControlPlane) Start(ctx context.Context) error {
 	if err := c.StartHost(ctx); err != nil {
 		return err
 	}
-	return c.start(ctx, []step{{"restage-apiserver", c.startRestage}, {"the registration of the API", c.register}})
+	return c.start(ctx, []step{
+		{"the rights of the user", c.empower}, {"restage-apiserver", c.startRestage}, {"the registration of the API", c.register},
+	})
 }
 
 // StartHost starts etcd and kube-apiserver alone, as Start does.
