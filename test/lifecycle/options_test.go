@@ -1,10 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build e2e && options
-
-// The tests in this file run on request, on a cluster without Restage whose nodes have the images:
-// go test -tags e2e,options -run 'TestPullSecrets|TestNamespaced' ./test/lifecycle
+//go:build e2e
 
 package lifecycle
 
