@@ -5,6 +5,7 @@
 package override
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -31,7 +32,7 @@ func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.Workloads, "workload", nil, "The workload to copy, as deploy/NAME; may be given several times. Default is the workload of the snapshot.")
 	flags.StringArrayVar(&f.Images, "image", nil, "Another image for a container of the copy, as CONTAINER=IMAGE, or IMAGE when there is one container.")
-	flags.StringArrayVar(&f.Env, "env", nil, "An environment variable of a container of the copy, as CONTAINER:NAME=VALUE, or NAME=VALUE when there is one container.")
+	flags.StringArrayVar(&f.Env, "env", nil, "An environment variable of a container of the copy, as CONTAINER:NAME=VALUE, or NAME=VALUE when there is one container or --image names one.")
 	flags.StringSliceVar(&f.Mocks, "mock", nil, "The key of a slice of dependencies that are played, or a unique part of it. Default is all.")
 	complete.Flag(cmd, "workload", complete.WorkloadOf(c))
 	complete.Flag(cmd, "image", complete.Containers(c, "="))
@@ -106,6 +107,10 @@ func (f *Flags) containers() ([]v1alpha1.ContainerOverride, error) {
 		}
 		override.Image = image
 	}
+	imaged := "" // the only container that --image names: a variable without one is for it
+	if len(containers) == 1 {
+		imaged = containers[0].Name
+	}
 	for _, text := range f.Env {
 		name, value, ok := strings.Cut(text, "=")
 		container := ""
@@ -115,7 +120,7 @@ func (f *Flags) containers() ([]v1alpha1.ContainerOverride, error) {
 		if !ok || name == "" {
 			return nil, fmt.Errorf("--env %q: must be CONTAINER:NAME=VALUE or NAME=VALUE", text)
 		}
-		override := of(container)
+		override := of(cmp.Or(container, imaged))
 		override.Env = append(override.Env, corev1.EnvVar{Name: name, Value: value})
 	}
 	return containers, nil

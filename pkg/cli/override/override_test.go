@@ -28,6 +28,11 @@ func TestParse(t *testing.T) {
 		"workloads": {Flags{Workloads: []string{"deploy/front", "deploy/back"}}, []v1alpha1.EnvironmentWorkload{
 			{Ref: front}, {Ref: v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "back"}},
 		}},
+		"a variable of the container whose image is another": {Flags{Images: []string{"app=front:2"}, Env: []string{"A=1"}},
+			[]v1alpha1.EnvironmentWorkload{{
+				Ref:        front,
+				Containers: []v1alpha1.ContainerOverride{{Name: "app", Image: "front:2", Env: []corev1.EnvVar{{Name: "A", Value: "1"}}}},
+			}}},
 		"the recorded one": {Flags{Images: []string{"registry.example:5000/front:2"}}, []v1alpha1.EnvironmentWorkload{
 			{Ref: front, Containers: []v1alpha1.ContainerOverride{{Image: "registry.example:5000/front:2"}}},
 		}},
