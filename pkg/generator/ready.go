@@ -35,14 +35,19 @@ func (r *replay) ready(ctx context.Context, p *plan) error {
 	return r.env.await(wait)
 }
 
-// awaitTarget returns when the target accepts a connection.
+// awaitTarget returns when the target accepts a connection. The error is of the last attempt that ctx did not cut short, since that one
+// says only that time was up.
 func awaitTarget(ctx context.Context, target string) error {
+	var last error
 	return retry(ctx, func() (bool, error) {
 		dialer := net.Dialer{Timeout: controlTimeout}
 		conn, err := dialer.DialContext(ctx, "tcp", target)
-		if err != nil {
-			return false, err
+		if err == nil {
+			return true, conn.Close()
 		}
-		return true, conn.Close()
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		return false, last
 	})
 }
