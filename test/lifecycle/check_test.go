@@ -97,7 +97,12 @@ func (b broken) run(t *testing.T) {
 // awaitWell waits until no check has anything to say.
 func awaitWell(t *testing.T) {
 	t.Helper()
-	kube.Eventually(t, 3*time.Minute, "all is well", func() (bool, string) {
+	defer func() {
+		if t.Failed() {
+			t.Log(kube.Kubectl(t, "-n", system, "get", "pods", "-o", "wide"), kube.Kubectl(t, "-n", system, "logs", "-l", "app.kubernetes.io/name=restage-controller", "--tail=40"))
+		}
+	}()
+	kube.Eventually(t, 5*time.Minute, "all is well", func() (bool, string) {
 		d := check(t, "--strict", "--no-probe")
 		return d.exit == 0, fmt.Sprintf("exit %d: %+v", d.exit, d.trouble())
 	})
