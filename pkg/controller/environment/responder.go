@@ -110,7 +110,7 @@ func (r *Reconciler) applyLink(ctx context.Context, m *making, clusterIP string)
 	secrets := r.Kube.CoreV1().Secrets(namespace)
 	existing, err := secrets.Get(ctx, name, metav1.GetOptions{})
 	if err == nil && !metav1.IsControlledBy(existing, m.environment) {
-		return &owned.TakenError{Kind: "Secret", Name: name, Owner: "Environment " + m.environment.Name}
+		return owned.Contest(ctx, secrets, "Secret", existing, m.owner.Controller)
 	}
 	if !apierrors.IsNotFound(err) {
 		return err

@@ -15,10 +15,11 @@ import (
 type creator[T Object] interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (T, error)
 	Create(ctx context.Context, object T, opts metav1.CreateOptions) (T, error)
+	deleter
 }
 
-// Create makes the object when there is none of its name, and otherwise leaves it as it is. The error is a *TakenError when
-// an object of that name exists that owner does not control.
+// Create makes the object when there is none of its name, and otherwise leaves it as it is. When an object of that
+// name exists that owner does not control, the error is that of Contest.
 func Create[T Object](ctx context.Context, c creator[T], desired T, owner Owner) (T, error) {
 	var none T
 	kind, err := setKind(desired)
@@ -28,7 +29,7 @@ func Create[T Object](ctx context.Context, c creator[T], desired T, owner Owner)
 	existing, err := c.Get(ctx, desired.GetName(), metav1.GetOptions{})
 	switch {
 	case err == nil && !controls(owner.Controller, existing):
-		return none, &TakenError{Kind: kind, Name: desired.GetName(), Owner: owner.Controller.Kind + " " + owner.Controller.Name}
+		return none, Contest(ctx, c, kind, existing, owner.Controller)
 	case err == nil:
 		return existing, nil
 	case !apierrors.IsNotFound(err):

@@ -39,6 +39,7 @@ type Owner struct {
 type client[T Object, A any] interface {
 	Get(ctx context.Context, name string, opts metav1.GetOptions) (T, error)
 	Apply(ctx context.Context, config *A, opts metav1.ApplyOptions) (T, error)
+	deleter
 }
 
 // TakenError says that an object of the wanted name exists and belongs to somebody else.
@@ -50,8 +51,8 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %q exists and does not belong to %s", e.Kind, e.Name, e.Owner)
 }
 
-// Apply makes the object as desired and returns what the server holds. The error is a *TakenError when an
-// object of that name exists that owner does not control.
+// Apply makes the object as desired and returns what the server holds. When an object of that name exists that owner does not control,
+// the error is that of Contest.
 func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owner Owner) (T, error) {
 	var none T
 	kind, err := setKind(desired)
@@ -64,7 +65,7 @@ func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owne
 	case err != nil:
 		return none, fmt.Errorf("looking for %s %q: %w", kind, desired.GetName(), err)
 	case !controls(owner.Controller, existing):
-		return none, &TakenError{Kind: kind, Name: desired.GetName(), Owner: owner.Controller.Kind + " " + owner.Controller.Name}
+		return none, Contest(ctx, c, kind, existing, owner.Controller)
 	}
 	Adopt(desired, owner)
 	config, err := configuration[A](desired)

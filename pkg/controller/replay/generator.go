@@ -80,7 +80,7 @@ func (r *Reconciler) applyGenerator(ctx context.Context, replay *v1alpha1.Traffi
 	existing, err := jobs.Get(ctx, name, metav1.GetOptions{})
 	if err == nil {
 		if !metav1.IsControlledBy(existing, replay) {
-			return &owned.TakenError{Kind: "Job", Name: name, Owner: "TrafficReplay " + replay.Name}
+			return owned.Contest(ctx, jobs, "Job", existing, owner.Controller)
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/environment"
+	"github.com/restage-dev/restage/pkg/controller/owned"
 )
 
 // run brings a replay that has begun nearer to its end: snapshot, profile, environment, generator. It returns the ending once
@@ -109,14 +111,35 @@ func (r *Reconciler) environment(ctx context.Context, replay *v1alpha1.TrafficRe
 	case err != nil:
 		return nil, nil, err
 	case !standing && !metav1.IsControlledBy(env, replay) && env.DeletionTimestamp == nil:
-		return nil, failed(reasonTaken, fmt.Sprintf("Environment %q exists and does not belong to this replay", name)), nil
+		end, err := r.contest(ctx, replay, env)
+		return nil, end, err
 	case env.DeletionTimestamp != nil && (begun || standing):
 		return nil, failed(reasonEnvGone, fmt.Sprintf("Environment %q is being deleted", name)), nil
 	case env.DeletionTimestamp != nil: // of an earlier replay of the same name
-		set(replay, v1alpha1.ReplayEnvironmentReady, metav1.ConditionFalse, reasonEnvPending, fmt.Sprintf("an earlier Environment %q is still being deleted", name))
+		awaitDeletion(replay, name)
 		return nil, nil, nil
 	}
 	return r.ready(replay, env, begun)
+}
+
+// contest ends the replay when the environment is somebody else's. One that an earlier replay of the same name has left goes first.
+func (r *Reconciler) contest(ctx context.Context, replay *v1alpha1.TrafficReplay, env *v1alpha1.Environment) (*ending, error) {
+	err := owned.Contest(ctx, r.Client.ReplayV1alpha1().Environments(env.Namespace), "Environment", env, controllerRef(replay))
+	var taken *owned.TakenError
+	var former *owned.FormerError
+	switch {
+	case errors.As(err, &taken):
+		return failed(reasonTaken, fmt.Sprintf("Environment %q exists and does not belong to this replay", env.Name)), nil
+	case errors.As(err, &former):
+		awaitDeletion(replay, env.Name)
+		return nil, nil
+	default:
+		return nil, err
+	}
+}
+
+func awaitDeletion(replay *v1alpha1.TrafficReplay, name string) {
+	set(replay, v1alpha1.ReplayEnvironmentReady, metav1.ConditionFalse, reasonEnvPending, fmt.Sprintf("an earlier Environment %q is still being deleted", name))
 }
 
 // ready takes over what the environment says of itself.
