@@ -9,6 +9,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func (s *shop) replay(t *testing.T) {
 // live is what nobody but its users may change of the front: the desired state, and who else has a say in it.
 func (s *shop) live(t *testing.T) string {
 	t.Helper()
-	return fmt.Sprintf("template: %s\nmanagers: %s",
-		s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}"),
-		s.kubectl(t, "get", "deployment", "front", "--show-managed-fields", "-o", "jsonpath={.metadata.managedFields[*].manager}"))
+	managers := strings.Fields(s.kubectl(t, "get", "deployment", "front", "--show-managed-fields", "-o", "jsonpath={.metadata.managedFields[*].manager}"))
+	slices.Sort(managers) // they come by the time of their last change
+	return fmt.Sprintf("template: %s\nmanagers: %v", s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}"), managers)
 }
