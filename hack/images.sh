@@ -13,6 +13,9 @@ choose_cluster
 
 out=${XDG_CACHE_HOME:-$HOME/.cache}/restage/images
 mkdir -p "$out"
+# one at a time: the tar files are shared by all clusters
+exec 8>"$out/lock"
+flock 8
 
 echo "building the binaries"
 make -s build
