@@ -32,7 +32,7 @@ func printVerdict(out io.Writer, replay *v1alpha1.TrafficReplay, document *repor
 		if sum.Skipped > 0 {
 			fmt.Fprintf(out, ", %d skipped", sum.Skipped)
 		}
-		fmt.Fprintf(out, "; p99 %s, recorded %s\n", short(sum.Replayed.P99.Duration), short(sum.Recorded.P99.Duration))
+		fmt.Fprintf(out, "; p99 %s, recorded %s\n", report.ReadableLatency(sum.Replayed.P99.Duration), report.ReadableLatency(sum.Recorded.P99.Duration))
 		if sum.Matches.Total > 0 || sum.Egress.Attempted > 0 {
 			fmt.Fprintf(out, "dependencies: %d calls, %d not in the recording; %d connections let out\n", sum.Matches.Total, sum.Matches.Missed, sum.Egress.Escaped)
 		}
@@ -82,7 +82,7 @@ func printEndpoints(out io.Writer, document *report.Report) {
 	w := printers.GetNewTabWriter(out)
 	fmt.Fprintln(w, "ENDPOINT\tREQUESTS\tDIFFERING\tNO RESPONSE\tP99\tRECORDED P99")
 	for _, e := range worse[:min(len(worse), maxRows)] {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", e.Operation, e.Requests, e.Differing, e.Failed, short(seconds(e.Replayed.P99)), short(seconds(e.Recorded.P99)))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\n", e.Operation, e.Requests, e.Differing, e.Failed, report.ReadableLatency(seconds(e.Replayed.P99)), report.ReadableLatency(seconds(e.Recorded.P99)))
 	}
 	_ = w.Flush()
 	if more := len(worse) - maxRows; more > 0 {
@@ -149,15 +149,3 @@ func value(text string) string {
 }
 
 func seconds(value float64) time.Duration { return time.Duration(value * float64(time.Second)) }
-
-// short is a latency as people read it.
-func short(d time.Duration) string {
-	switch {
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	default:
-		return d.Round(time.Microsecond).String()
-	}
-}

@@ -56,18 +56,12 @@ func verdict(r *report.Report) string {
 	}
 }
 
-// latency writes three digits or so: 1.23s, 45.6ms, 789µs.
+// latency is readable, and a dash for none.
 func latency(seconds float64) string {
-	switch d := time.Duration(seconds * float64(time.Second)); {
-	case d == 0:
-		return "–"
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	default:
-		return d.Round(time.Microsecond).String()
+	if d := time.Duration(seconds * float64(time.Second)); d != 0 {
+		return report.ReadableLatency(d)
 	}
+	return "–"
 }
 
 func status(code int) string {

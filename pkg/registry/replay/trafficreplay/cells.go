@@ -5,12 +5,12 @@ package trafficreplay
 
 import (
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/registry/resource"
+	"github.com/restage-dev/restage/pkg/report"
 )
 
 func cells(r *replay.TrafficReplay) []any {
@@ -22,7 +22,7 @@ func cells(r *replay.TrafficReplay) []any {
 	if s := r.Status.Summary; s != nil {
 		requests, differing = fmt.Sprint(s.Requests), fmt.Sprint(s.Differing)
 		match = resource.Percent(s.Matches.Percent)
-		p99 = latency(s.Replayed.P99.Duration)
+		p99 = report.ReadableLatency(s.Replayed.P99.Duration)
 		escaped = fmt.Sprint(s.Egress.Escaped)
 	}
 	return []any{
@@ -38,16 +38,4 @@ func verdict(r *replay.TrafficReplay) string {
 		return string(r.Status.Phase) + ": " + passed.Reason
 	}
 	return string(r.Status.Phase)
-}
-
-// latency writes three digits or so: 1.23s, 45.6ms, 789µs.
-func latency(d time.Duration) string {
-	switch {
-	case d >= time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
-	default:
-		return d.Round(time.Microsecond).String()
-	}
 }
