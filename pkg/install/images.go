@@ -6,10 +6,9 @@ package install
 import (
 	"fmt"
 	"strings"
-)
 
-// DefaultTag is the tag of the images of this release, which the manifests have.
-const DefaultTag = "v0.1.0"
+	"github.com/restage-dev/restage/pkg/release"
+)
 
 // imageVariables are those that hold images which a part puts into other pods.
 var imageVariables = map[string][]string{
@@ -44,9 +43,9 @@ func setImages(o Options, all objects) error {
 // image is where an image of the manifests is for this installation.
 func (o Options) image(value any) (string, error) {
 	image, _ := value.(string)
-	name, found := strings.CutSuffix(image, ":"+DefaultTag)
+	name, found := strings.CutSuffix(image, ":"+release.Version)
 	if !found {
-		return "", fmt.Errorf("image %q of the manifests has not the tag %s", image, DefaultTag)
+		return "", fmt.Errorf("image %q of the manifests has not the tag %s", image, release.Version)
 	}
 	if o.Registry != "" {
 		name = o.Registry + "/" + name

@@ -5,6 +5,8 @@
 // give the same bytes.
 package install
 
+import "github.com/restage-dev/restage/pkg/release"
+
 // DefaultNamespace is where Restage runs unless another is chosen.
 const DefaultNamespace = "restage-system"
 
@@ -51,7 +53,7 @@ type Options struct {
 
 // Defaults are the options of an installation that asks for nothing.
 func Defaults() Options {
-	return Options{Namespace: DefaultNamespace, Tag: DefaultTag, ImagePullPolicy: "IfNotPresent", Injection: InjectionWorkload}
+	return Options{Namespace: DefaultNamespace, Tag: release.Version, ImagePullPolicy: "IfNotPresent", Injection: InjectionWorkload}
 }
 
 // complete fills in what is empty.

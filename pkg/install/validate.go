@@ -14,6 +14,8 @@ import (
 	"github.com/distribution/reference"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/restage-dev/restage/pkg/release"
 )
 
 // invalid is a mistake in an option, by its name in a values file and as a flag.
@@ -96,7 +98,7 @@ func registry(prefix string) error {
 
 func tag(tag string) error {
 	if !reference.TagRegexp.MatchString(tag) || reference.TagRegexp.FindString(tag) != tag {
-		return invalid("tag", tag, "must be a tag of an image, such as %s", DefaultTag)
+		return invalid("tag", tag, "must be a tag of an image, such as %s", release.Version)
 	}
 	return nil
 }

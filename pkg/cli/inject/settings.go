@@ -15,9 +15,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/restage-dev/restage/pkg/cli/cluster"
-	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/manifest"
+	"github.com/restage-dev/restage/pkg/release"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -82,7 +82,7 @@ func (s *settings) options(ctx context.Context, c *cluster.Cluster, errOut io.Wr
 }
 
 // releaseImage is the proxy of this release.
-const releaseImage = "restage/proxy:" + install.DefaultTag
+const releaseImage = "restage/proxy:" + release.Version
 
 func find(ctx context.Context, c *cluster.Cluster, namespace string) (*installation.Installation, error) {
 	kube, err := c.Kube()

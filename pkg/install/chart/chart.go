@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/release"
 )
 
 // header of every file in YAML.
@@ -69,8 +70,8 @@ func metadata() ([]byte, error) {
 		"name":        "restage",
 		"description": "Records the traffic of a workload and replays it in an isolated environment",
 		"type":        "application",
-		"version":     strings.TrimPrefix(install.DefaultTag, "v"),
-		"appVersion":  install.DefaultTag,
+		"version":     strings.TrimPrefix(release.Version, "v"),
+		"appVersion":  release.Version,
 		"kubeVersion": fmt.Sprintf(">=1.%d.0-0 <1.%d.0-0", install.OldestMinor, install.NewestMinor+1),
 	})
 	return append([]byte(header), data...), err
