@@ -55,13 +55,11 @@ func find(ctx context.Context, c *cluster.Cluster, argument string) (*target, er
 	if t.kube, err = c.Kube(); err != nil {
 		return nil, err
 	}
-	restage, err := c.Restage()
+	restage, namespace, err := c.Here()
 	if err != nil {
 		return nil, err
 	}
-	if t.namespace, err = c.Namespace(); err != nil {
-		return nil, err
-	}
+	t.namespace = namespace
 	t.captures = restage.ReplayV1alpha1().TrafficCaptures(t.namespace)
 	t.deployment, err = t.kube.AppsV1().Deployments(t.namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 	return t, objects.ExplainWorkload(ctx, c, err)

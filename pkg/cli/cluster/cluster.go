@@ -66,6 +66,16 @@ func (c *Cluster) Restage() (versioned.Interface, error) {
 	return client(c, versioned.NewForConfig)
 }
 
+// Here returns a client of our types and the namespace to use it in.
+func (c *Cluster) Here() (versioned.Interface, string, error) {
+	restage, err := c.Restage()
+	if err != nil {
+		return nil, "", err
+	}
+	namespace, err := c.Namespace()
+	return restage, namespace, err
+}
+
 // Aggregator returns a client of API registrations.
 func (c *Cluster) Aggregator() (aggregator.Interface, error) {
 	return client(c, aggregator.NewForConfig)

@@ -59,10 +59,11 @@ func (r *createCommand) run(cmd *cobra.Command, args []string) error {
 	if err := r.create.Complete(cmd); err != nil {
 		return err
 	}
-	client, namespace, err := client(r.cluster)
+	restage, namespace, err := r.cluster.Here()
 	if err != nil {
 		return err
 	}
+	client := restage.ReplayV1alpha1()
 	environment, err := r.spec.environment(cmd.Context(), client, namespace, args[0])
 	if err != nil {
 		return err

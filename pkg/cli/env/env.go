@@ -11,7 +11,6 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/objects"
-	typed "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
 )
 
 // resource of Environments.
@@ -37,13 +36,4 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 
 func nameOf(environment *v1alpha1.Environment) string {
 	return "environment." + v1alpha1.GroupName + "/" + environment.Name
-}
-
-func client(c *cluster.Cluster) (typed.ReplayV1alpha1Interface, string, error) {
-	restage, err := c.Restage()
-	if err != nil {
-		return nil, "", err
-	}
-	namespace, err := c.Namespace()
-	return restage.ReplayV1alpha1(), namespace, err
 }

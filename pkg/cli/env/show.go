@@ -40,10 +40,11 @@ dry run that passes all of its checks.`,
   kubectl restage env plan --snapshot monday --image app=registry.example/front:next`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, namespace, err := client(c)
+			restage, namespace, err := c.Here()
 			if err != nil {
 				return err
 			}
+			client := restage.ReplayV1alpha1()
 			environment, err := spec.environment(cmd.Context(), client, namespace, name)
 			if err != nil {
 				return err
@@ -82,10 +83,11 @@ func newShow(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Comm
 }
 
 func show(ctx context.Context, c *cluster.Cluster, out io.Writer, name string, templates bool) error {
-	client, namespace, err := client(c)
+	restage, namespace, err := c.Here()
 	if err != nil {
 		return err
 	}
+	client := restage.ReplayV1alpha1()
 	environment, err := client.Environments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return objects.Explain(ctx, c, resource, err)

@@ -31,7 +31,7 @@ func newCancel(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Co
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: complete.MoreNames(c, resource),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			restage, namespace, err := clients(c)
+			restage, namespace, err := c.Here()
 			if err != nil {
 				return err
 			}

@@ -152,7 +152,7 @@ func printReport(ctx context.Context, c *cluster.Cluster, streams genericiooptio
 }
 
 func summarize(ctx context.Context, c *cluster.Cluster, streams genericiooptions.IOStreams, reports *reports, name string) error {
-	restage, namespace, err := clients(c)
+	restage, namespace, err := c.Here()
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/creation"
 	"github.com/restage-dev/restage/pkg/cli/exit"
 	"github.com/restage-dev/restage/pkg/cli/objects"
-	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	typed "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
 )
 
@@ -189,7 +188,7 @@ could not be judged. An interrupt (Ctrl-C) ends the waiting and not the replay.`
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeNames(c),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			restage, namespace, err := clients(c)
+			restage, namespace, err := c.Here()
 			if err != nil {
 				return err
 			}
@@ -202,13 +201,4 @@ could not be judged. An interrupt (Ctrl-C) ends the waiting and not the replay.`
 			return r.await(cmd.Context(), client, replay, nil)
 		},
 	}
-}
-
-func clients(c *cluster.Cluster) (versioned.Interface, string, error) {
-	restage, err := c.Restage()
-	if err != nil {
-		return nil, "", err
-	}
-	namespace, err := c.Namespace()
-	return restage, namespace, err
 }

@@ -61,10 +61,11 @@ func (r *createCommand) run(cmd *cobra.Command, args []string) error {
 	if err := r.create.Complete(cmd); err != nil {
 		return err
 	}
-	snapshots, namespace, err := client(r.cluster)
+	restage, namespace, err := r.cluster.Here()
 	if err != nil {
 		return err
 	}
+	snapshots := restage.ReplayV1alpha1().TrafficSnapshots(namespace)
 	snapshot := &v1alpha1.TrafficSnapshot{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: args[0]}}
 	if snapshot.Spec, err = r.spec(cmd, time.Now()); err != nil {
 		return err

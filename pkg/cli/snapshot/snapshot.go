@@ -11,7 +11,6 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/objects"
-	typed "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
 )
 
 // resource of TrafficSnapshots.
@@ -37,16 +36,4 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 
 func nameOf(snapshot *v1alpha1.TrafficSnapshot) string {
 	return "trafficsnapshot." + v1alpha1.GroupName + "/" + snapshot.Name
-}
-
-func client(c *cluster.Cluster) (typed.TrafficSnapshotInterface, string, error) {
-	restage, err := c.Restage()
-	if err != nil {
-		return nil, "", err
-	}
-	namespace, err := c.Namespace()
-	if err != nil {
-		return nil, "", err
-	}
-	return restage.ReplayV1alpha1().TrafficSnapshots(namespace), namespace, nil
 }

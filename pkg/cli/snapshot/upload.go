@@ -82,10 +82,11 @@ func (r *uploadCommand) run(ctx context.Context, name, path string) error {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return fmt.Errorf("%s: must be a file of records, and not empty", path)
 	}
-	snapshots, namespace, err := client(r.cluster)
+	restage, namespace, err := r.cluster.Here()
 	if err != nil {
 		return err
 	}
+	snapshots := restage.ReplayV1alpha1().TrafficSnapshots(namespace)
 	snapshot, err := r.snapshot(ctx, snapshots, namespace, name)
 	if err != nil {
 		return objects.Explain(ctx, r.cluster, resource, err)
