@@ -85,15 +85,7 @@ func (s *settings) options(ctx context.Context, c *cluster.Cluster, errOut io.Wr
 const releaseImage = "restage/proxy:" + release.Version
 
 func find(ctx context.Context, c *cluster.Cluster, namespace string) (*installation.Installation, error) {
-	kube, err := c.Kube()
-	if err != nil {
-		return nil, err
-	}
-	registrations, err := c.Aggregator()
-	if err != nil {
-		return nil, err
-	}
-	found, err := installation.Find(ctx, kube, registrations, namespace)
+	found, err := c.Installation(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}

@@ -136,19 +136,11 @@ func (o *options) write(out io.Writer, gathered state.Status) error {
 }
 
 func (o *options) gather(ctx context.Context) (state.Status, error) {
-	kube, err := o.cluster.Kube()
-	if err != nil {
-		return state.Status{}, err
-	}
-	registrations, err := o.cluster.Aggregator()
-	if err != nil {
-		return state.Status{}, err
-	}
 	client, err := o.cluster.Restage()
 	if err != nil {
 		return state.Status{}, err
 	}
-	found, err := installation.Find(ctx, kube, registrations, "")
+	found, err := o.cluster.Installation(ctx, "")
 	if err != nil || !found.Installed() {
 		return state.Status{Captures: []state.Capture{}, Replays: []state.Replay{}, Components: []installation.Component{}}, err
 	}

@@ -76,15 +76,7 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 
 // find returns nil where Restage is not installed.
 func find(ctx context.Context, c *cluster.Cluster) (*installed, error) {
-	kube, err := c.Kube()
-	if err != nil {
-		return nil, err
-	}
-	registrations, err := c.Aggregator()
-	if err != nil {
-		return nil, err
-	}
-	found, err := installation.Find(ctx, kube, registrations, "")
+	found, err := c.Installation(ctx, "")
 	if err != nil || !found.Installed() {
 		return nil, err
 	}
