@@ -19,22 +19,26 @@ import (
 )
 
 // watchCaches hands out what the watch caches of this server hold, to its own admission plugins: neither encoded nor through a handler,
-// which would cost more than the rest of the creation does. It has nothing before the storage is made.
+// which would cost more than the rest of the creation does. It has nothing before the storage is made. What this server itself has written
+// is always among it, so that whoever creates a class and then what needs it finds it; what another replica writes comes a moment later.
 type watchCaches struct {
 	scheme  *runtime.Scheme
 	storage atomic.Pointer[map[string]rest.Storage]
 }
 
-// asCached is the version that a watch cache answers with what it has.
-const asCached = "0"
+// written tells how far the writes through this server have come.
+type written interface{ Written() string }
 
 // Get returns an object in the version that our clients use. It shares its parts with the cache.
 func (c *watchCaches) Get(ctx context.Context, resource, namespace, name string) (runtime.Object, error) {
-	getter, err := storageOf[rest.Getter](c, resource)
+	stored, err := storageOf[interface {
+		rest.Getter
+		written
+	}](c, resource)
 	if err != nil {
 		return nil, err
 	}
-	object, err := getter.Get(request.WithNamespace(ctx, namespace), name, &metav1.GetOptions{ResourceVersion: asCached})
+	object, err := stored.Get(request.WithNamespace(ctx, namespace), name, &metav1.GetOptions{ResourceVersion: stored.Written()})
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +47,16 @@ func (c *watchCaches) Get(ctx context.Context, resource, namespace, name string)
 
 // Classes returns all classes.
 func (c *watchCaches) Classes(ctx context.Context) ([]*v1alpha1.EnvironmentClass, error) {
-	lister, err := storageOf[rest.Lister](c, "environmentclasses")
+	stored, err := storageOf[interface {
+		rest.Lister
+		written
+	}](c, "environmentclasses")
 	if err != nil {
 		return nil, err
 	}
-	list, err := lister.List(request.WithNamespace(ctx, ""), &internalversion.ListOptions{ResourceVersion: asCached})
+	list, err := stored.List(request.WithNamespace(ctx, ""), &internalversion.ListOptions{
+		ResourceVersion: stored.Written(), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ import (
 
 var specPath = field.NewPath("spec")
 
-// Cache holds the objects of this server as they were a moment ago. What it returns is versioned and must not be changed.
+// Cache holds the objects of this server, all that was written through it and what other replicas had written a moment ago. What it returns is versioned and must not be changed.
 type Cache interface {
 	// Get returns an object by its resource; the namespace of a class is empty. Any error means that the cache does not have it.
 	Get(ctx context.Context, resource, namespace, name string) (runtime.Object, error)
@@ -128,8 +128,8 @@ func (r Reader) Profile(ctx context.Context, namespace, name string) (*v1alpha1.
 }
 
 // DefaultClass returns the class that is taken where none is named: the newest when several are marked, nil when none is. Live it lists
-// what the server's watch cache holds, which is a moment behind: to be exact the cache would ask etcd how far it is, which it does
-// every 100 ms, and so long would every creation take.
+// what the server's watch cache holds, which with several replicas is a moment behind: to be exact the cache would ask etcd how far it is,
+// which it does every 100 ms, and so long would every creation take.
 func (r Reader) DefaultClass(ctx context.Context) (*v1alpha1.EnvironmentClass, error) {
 	fromCache := func() (*v1alpha1.EnvironmentClass, bool) {
 		if r.Cache == nil {

@@ -30,7 +30,8 @@ type REST struct {
 	*genericregistry.Store
 	shortNames []string
 	// keep fills in what the server wrote into the spec. Nil for kinds into which it writes nothing.
-	keep rest.TransformFunc
+	keep   rest.TransformFunc
+	writes *writes
 }
 
 // Update changes an object. What the server wrote into its spec is filled in before anybody looks whether there is a change, so
@@ -43,6 +44,10 @@ func (r *REST) Update(ctx context.Context, name string, info rest.UpdatedObjectI
 	}
 	return r.Store.Update(ctx, name, info, validateCreate, validateUpdate, forceAllowCreate, options)
 }
+
+// Written is the resource version of the newest write to the kind that passed through this server, "0" when there was none. A read that
+// asks for it is answered by the watch cache, as soon as that has seen the write.
+func (r *REST) Written() string { return r.writes.newest() }
 
 // ShortNames are what kubectl accepts for the plural.
 func (r *REST) ShortNames() []string { return r.shortNames }
@@ -100,12 +105,14 @@ func NewREST[T Object](kind *Kind[T], scheme *runtime.Scheme, getter generic.RES
 		ResetFieldsStrategy:       s,
 		TableConvertor:            tableConvertor[T]{kind},
 	}
+	written := &writes{}
+	written.watch(store)
 	if err := store.CompleteWithOptions(&generic.StoreOptions{
 		RESTOptions: getter, AttrFunc: kind.attributes, TriggerFunc: kind.trigger(), Indexers: kind.indexers(),
 	}); err != nil {
 		return nil, nil, fmt.Errorf("storage of %s: %w", kind.Plural, err)
 	}
-	main := &REST{Store: store, shortNames: kind.ShortNames, keep: kind.keep()}
+	main := &REST{Store: store, shortNames: kind.ShortNames, keep: kind.keep(), writes: written}
 	if !kind.hasStatus() {
 		return main, nil, nil
 	}

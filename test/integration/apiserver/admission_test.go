@@ -149,6 +149,35 @@ func TestDefaultClassIsTheNewest(t *testing.T) {
 	}
 }
 
+// TestDefaultClassIsKnownAtOnce: a class and an environment that are created in one breath, as kubectl apply does with a file of both.
+func TestDefaultClassIsKnownAtOnce(t *testing.T) {
+	snapshot := createSnapshot(t, "breath")
+	create := func() string {
+		t.Helper()
+		created, err := client().Environments(namespace).Create(t.Context(), newEnvironment("breath", snapshot), dryRun)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return created.Spec.ClassName
+	}
+	for range 20 {
+		class := newClass("breath")
+		class.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
+		if _, err := client().EnvironmentClasses().Create(t.Context(), class, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if name := create(); name != "breath" {
+			t.Errorf("just after the default class was made %q was taken", name)
+		}
+		if err := client().EnvironmentClasses().Delete(t.Context(), "breath", metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if name := create(); name != "" {
+			t.Errorf("just after the default class was deleted %q was taken", name)
+		}
+	}
+}
+
 func TestReferencesOfAReplayThatExistAreAccepted(t *testing.T) {
 	ctx := t.Context()
 	snapshot := createSnapshot(t, "accepted")

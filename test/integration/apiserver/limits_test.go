@@ -74,6 +74,28 @@ func TestRaisedLimitHoldsAtOnce(t *testing.T) {
 	}
 }
 
+// TestLoweredLimitHoldsAtOnce: nor does one pass for that, as long as the class was changed through the same server.
+func TestLoweredLimitHoldsAtOnce(t *testing.T) {
+	next := limited(t, "falling")
+	classes := client().EnvironmentClasses()
+	for seconds := range time.Duration(20) {
+		class, err := classes.Get(t.Context(), "falling", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := class.Spec.MaxTimeout.Duration
+		class.Spec.MaxTimeout = &metav1.Duration{Duration: time.Minute - (seconds+1)*time.Second}
+		if _, err := classes.Update(t.Context(), class, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		replay := next("longer")
+		replay.Spec.Timeout = &metav1.Duration{Duration: before}
+		if _, err := client().TrafficReplays(namespace).Create(t.Context(), replay, dryRun); !apierrors.IsForbidden(err) {
+			t.Fatalf("%v with a limit of %v: error %v", before, class.Spec.MaxTimeout.Duration, err)
+		}
+	}
+}
+
 // TestConcurrentReplaysOfAWorkload creates many at once through the server: exactly as many as the limit allows are stored.
 func TestConcurrentReplaysOfAWorkload(t *testing.T) {
 	next := limited(t, "crowded")
