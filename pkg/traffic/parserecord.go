@@ -35,9 +35,12 @@ func (form *recordJSON) record() (*trafficpb.Record, error) {
 		Id: form.ID, Protocol: form.Protocol, Operation: form.Operation, Status: form.Status, Failure: form.Failure,
 		Namespace: form.Namespace, Workload: form.Workload, Pod: form.Pod, PodUid: form.PodUID,
 		Host: form.Host, Port: form.Port, PeerAddress: form.PeerAddress,
-		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal,
+		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal, EndedBy: form.EndedBy,
 		TraceId: form.TraceID, Parent: form.Parent, Redacted: form.Redacted, NotReplayable: form.NotReplayable,
 		ProxyInstance: form.ProxyInstance, Sequence: form.Sequence,
+	}
+	if err := checkEndedBy(r.EndedBy); err != nil {
+		return nil, err
 	}
 	var err error
 	if r.Direction, err = ParseDirection(form.Direction); err != nil {
@@ -88,6 +91,9 @@ func (form *messageJSON) message() (*trafficpb.Message, error) {
 	}
 	if m.LastByte, err = parseTime(form.LastByte); err != nil {
 		return nil, fmt.Errorf("lastByteTime: %w", err)
+	}
+	if m.Pieces, err = parsePieces(form.Pieces, len(m.Body)); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

@@ -37,6 +37,7 @@ type recordJSON struct {
 	Session        string       `json:"session,omitempty"`
 	Connection     string       `json:"connection,omitempty"`
 	Ordinal        uint64       `json:"ordinal"`
+	EndedBy        string       `json:"endedBy,omitempty"` // client or server
 	TraceID        string       `json:"traceID,omitempty"`
 	Parent         string       `json:"parent,omitempty"`
 	Request        *messageJSON `json:"request,omitempty"`
@@ -62,6 +63,8 @@ type messageJSON struct {
 	Truncated  bool   `json:"truncated,omitempty"`
 	FirstByte  string `json:"firstByteTime,omitempty"`
 	LastByte   string `json:"lastByteTime,omitempty"`
+	// Pieces are the parts of a body that came as a stream.
+	Pieces []pieceJSON `json:"pieces,omitempty"`
 }
 
 // MarshalRecordJSON returns the record as one JSON object on one line, without the line's end.
@@ -72,7 +75,7 @@ func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 		StartTime: timeText(Start(r)), LatencySeconds: latencySeconds(r),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(), EndedBy: r.GetEndedBy(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Request:  newMessageJSON(r.GetRequest()),
 		Response: newMessageJSON(r.GetResponse()),
@@ -134,6 +137,7 @@ func newMessageJSON(m *trafficpb.Message) *messageJSON {
 		Truncated:  m.GetBodyLength() > int64(len(m.GetBody())),
 		FirstByte:  timeText(m.GetFirstByte()),
 		LastByte:   timeText(m.GetLastByte()),
+		Pieces:     newPiecesJSON(m.GetPieces()),
 	}
 	form.StartLine, form.Headers = parseHead(m.GetHead())
 	if !bytes.Equal(joinHead(form.StartLine, form.Headers), m.GetHead()) || !utf8.Valid(m.GetHead()) {

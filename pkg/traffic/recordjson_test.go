@@ -60,6 +60,47 @@ func TestRecordJSON(t *testing.T) {
 	}`, string(line))
 }
 
+func TestRecordJSONOfAStream(t *testing.T) {
+	record := &trafficpb.Record{
+		Id: "1", Direction: trafficpb.Direction_DIRECTION_INBOUND, Protocol: "websocket", EndedBy: "client",
+		Request: &trafficpb.Message{Body: []byte("hibye"), BodyLength: 5, Pieces: []*trafficpb.Piece{
+			{End: 2, At: 1_760_000_000_000_000_001, Kind: 1}, {End: 2, At: 1_760_000_000_000_000_002, Kind: 9}, {End: 5, Kind: 2},
+		}},
+	}
+	line, err := MarshalRecordJSON(record)
+	require.NoError(t, err)
+	require.Contains(t, string(line), `"endedBy":"client"`)
+	require.Contains(t, string(line), `"pieces":[{"end":2,"time":"2025-10-09T08:53:20.000000001Z","kind":1},`+
+		`{"end":2,"time":"2025-10-09T08:53:20.000000002Z","kind":9},{"end":5,"kind":2}]`)
+	back, err := UnmarshalRecordJSON(line)
+	require.NoError(t, err)
+	require.True(t, proto.Equal(record, back), "%v\n%v", record, back)
+
+	for text, want := range map[string]string{
+		`"pieces":[{"end":6}]`:                "request.pieces[0].end: 6, allowed are 0 to 5",
+		`"pieces":[{"end":3},{"end":2}]`:      "request.pieces[1].end: 2, allowed are 3 to 5",
+		`"pieces":[{"end":3,"time":"today"}]`: "request.pieces[0].time: ",
+	} {
+		_, err := UnmarshalRecordJSON([]byte(`{"direction":"Inbound","request":{"body":"hibye","bodyLength":5,` + text + `}}`))
+		require.ErrorContains(t, err, want)
+	}
+	_, err = UnmarshalRecordJSON([]byte(`{"direction":"Inbound","endedBy":"proxy"}`))
+	require.ErrorContains(t, err, `endedBy: "proxy", allowed are client and server`)
+}
+
+func TestParts(t *testing.T) {
+	m := &trafficpb.Message{Body: []byte("abcdef"), Pieces: []*trafficpb.Piece{{End: 2, Kind: 1}, {End: 1}, {End: 4, At: 7}, {End: 99}, {End: -1}}}
+	var texts []string
+	for part := range Parts(m) {
+		texts = append(texts, string(part.Bytes))
+	}
+	require.Equal(t, []string{"ab", "", "cd", "ef", ""}, texts)
+	for part := range Parts(m) {
+		require.Equal(t, Part{Bytes: []byte("ab"), Kind: 1}, part)
+		break
+	}
+}
+
 func TestRecordJSONOfAFailure(t *testing.T) {
 	record := shopRecord()
 	record.Response, record.Status, record.Failure = nil, 0, "connect: connection refused"

@@ -66,8 +66,8 @@ func ReadLosses(ctx context.Context, bucket *blob.Bucket, key string) ([]Loss, e
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", key, err)
 	}
-	if file.SchemaVersion != SchemaVersion {
-		return nil, fmt.Errorf("reading %s: it has schema version %d; this program reads %d", key, file.SchemaVersion, SchemaVersion)
+	if !readable(file.SchemaVersion) {
+		return nil, fmt.Errorf("reading %s: it has schema version %d; %s", key, file.SchemaVersion, readableVersions())
 	}
 	return file.Losses, nil
 }

@@ -42,9 +42,8 @@ func ReadManifest(ctx context.Context, bucket *blob.Bucket, snapshot *trafficpb.
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, manifest); err != nil {
 		return nil, fmt.Errorf("reading the manifest of snapshot %s: %w", snapshot.GetUid(), err)
 	}
-	if manifest.GetSchemaVersion() != SchemaVersion {
-		return nil, fmt.Errorf("snapshot %s has schema version %d; this program reads %d",
-			snapshot.GetUid(), manifest.GetSchemaVersion(), SchemaVersion)
+	if !readable(int(manifest.GetSchemaVersion())) {
+		return nil, fmt.Errorf("snapshot %s has schema version %d; %s", snapshot.GetUid(), manifest.GetSchemaVersion(), readableVersions())
 	}
 	return manifest, nil
 }

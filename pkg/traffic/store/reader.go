@@ -52,9 +52,10 @@ func newReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, _ := file.Lookup(schemaVersionKey)
-	if version != strconv.Itoa(SchemaVersion) {
-		return nil, fmt.Errorf("the file has schema version %q; this program reads %d", version, SchemaVersion)
+	text, _ := file.Lookup(schemaVersionKey)
+	version, err := strconv.Atoi(text)
+	if err != nil || !readable(version) {
+		return nil, fmt.Errorf("the file has schema version %q; %s", text, readableVersions())
 	}
 	lastText, _ := file.Lookup(maxTimeKey)
 	last, err := strconv.ParseInt(lastText, 10, 64)

@@ -14,9 +14,22 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// SchemaVersion is the version of the schema. It grows when a column changes its meaning or goes; a new column alone
-// does not make a new version, since readers take a column that is not there as empty.
-const SchemaVersion = 1
+// SchemaVersion is the version of the schema that is written. It grows when a column changes its meaning or goes, and when
+// records without a new column would be misunderstood; another new column does not make a new version, since readers take a
+// column that is not there as empty.
+//
+// Version 2 has the pieces of streams: whoever does not know them takes a conversation of many turns for a single one.
+const SchemaVersion = 2
+
+// oldestSchemaVersion is the oldest one that is read.
+const oldestSchemaVersion = 1
+
+func readable(version int) bool { return oldestSchemaVersion <= version && version <= SchemaVersion }
+
+// readableVersions ends the error about another version.
+func readableVersions() string {
+	return fmt.Sprintf("this program reads %d to %d", oldestSchemaVersion, SchemaVersion)
+}
 
 // Names in the metadata of a file.
 const (
@@ -47,6 +60,7 @@ type row struct {
 	Session       string   `parquet:"session"`
 	Connection    string   `parquet:"connection,dict"`
 	Ordinal       int64    `parquet:"ordinal,delta"` // position on the connection
+	EndedBy       string   `parquet:"ended_by,dict"` // who ended the connection of a stream: client or server
 	TraceID       string   `parquet:"trace_id"`
 	Parent        string   `parquet:"parent"` // snapshots only: id of the inbound record that caused this outbound one
 	Defects       []string `parquet:"defects,list"`
@@ -55,18 +69,27 @@ type row struct {
 	ProxyInstance string   `parquet:"proxy_instance,dict"`
 	Sequence      int64    `parquet:"sequence,delta"`
 
-	RequestHead        []byte `parquet:"request_head"` // raw bytes of the first line and the headers
-	RequestBody        []byte `parquet:"request_body"` // may be cut; see request_body_length
-	RequestBodyLength  int64  `parquet:"request_body_length,delta"`
-	RequestBodySHA256  []byte `parquet:"request_body_sha256"`
-	RequestFirstByte   int64  `parquet:"request_first_byte_ns,delta"`
-	RequestLastByte    int64  `parquet:"request_last_byte_ns,delta"`
-	ResponseHead       []byte `parquet:"response_head"`
-	ResponseBody       []byte `parquet:"response_body"`
-	ResponseBodyLength int64  `parquet:"response_body_length,delta"`
-	ResponseBodySHA256 []byte `parquet:"response_body_sha256"`
-	ResponseFirstByte  int64  `parquet:"response_first_byte_ns,delta"`
-	ResponseLastByte   int64  `parquet:"response_last_byte_ns,delta"`
+	RequestHead        []byte     `parquet:"request_head"` // raw bytes of the first line and the headers
+	RequestBody        []byte     `parquet:"request_body"` // may be cut; see request_body_length
+	RequestBodyLength  int64      `parquet:"request_body_length,delta"`
+	RequestBodySHA256  []byte     `parquet:"request_body_sha256"`
+	RequestFirstByte   int64      `parquet:"request_first_byte_ns,delta"`
+	RequestLastByte    int64      `parquet:"request_last_byte_ns,delta"`
+	RequestPieces      []pieceRow `parquet:"request_pieces,list"`
+	ResponseHead       []byte     `parquet:"response_head"`
+	ResponseBody       []byte     `parquet:"response_body"`
+	ResponseBodyLength int64      `parquet:"response_body_length,delta"`
+	ResponseBodySHA256 []byte     `parquet:"response_body_sha256"`
+	ResponseFirstByte  int64      `parquet:"response_first_byte_ns,delta"`
+	ResponseLastByte   int64      `parquet:"response_last_byte_ns,delta"`
+	ResponsePieces     []pieceRow `parquet:"response_pieces,list"`
+}
+
+// pieceRow is one part of the body of a stream.
+type pieceRow struct {
+	End  int64 `parquet:"end"`   // offset in the body
+	At   int64 `parquet:"at_ns"` // Unix nanoseconds
+	Kind int32 `parquet:"kind"`
 }
 
 // Directions as they stand in the column.
@@ -83,17 +106,17 @@ func newRow(r *trafficpb.Record) row {
 		Operation: r.GetOperation(), Status: int32(r.GetStatus()), Failure: r.GetFailure(),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: int32(r.GetPort()), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()), EndedBy: r.GetEndedBy(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 		ProxyInstance: r.GetProxyInstance(), Sequence: int64(r.GetSequence()),
 
 		RequestHead: request.GetHead(), RequestBody: request.GetBody(),
 		RequestBodyLength: request.GetBodyLength(), RequestBodySHA256: request.GetBodySha256(),
-		RequestFirstByte: request.GetFirstByte(), RequestLastByte: request.GetLastByte(),
+		RequestFirstByte: request.GetFirstByte(), RequestLastByte: request.GetLastByte(), RequestPieces: newPieceRows(request.GetPieces()),
 		ResponseHead: response.GetHead(), ResponseBody: response.GetBody(),
 		ResponseBodyLength: response.GetBodyLength(), ResponseBodySHA256: response.GetBodySha256(),
-		ResponseFirstByte: response.GetFirstByte(), ResponseLastByte: response.GetLastByte(),
+		ResponseFirstByte: response.GetFirstByte(), ResponseLastByte: response.GetLastByte(), ResponsePieces: newPieceRows(response.GetPieces()),
 	}
 	for _, defect := range r.GetDefects() {
 		out.Defects = append(out.Defects, traffic.DefectName(defect))
@@ -103,15 +126,15 @@ func newRow(r *trafficpb.Record) row {
 
 func (r *row) record() (*trafficpb.Record, error) {
 	out := &trafficpb.Record{
-		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), Protocol: r.Protocol,
+		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), EndedBy: r.EndedBy, Protocol: r.Protocol,
 		Namespace: r.Namespace, Workload: r.Workload, Pod: r.Pod, PodUid: r.PodUID,
 		Sequence: uint64(r.Sequence), ProxyInstance: r.ProxyInstance,
 		Host: r.Host, Port: uint32(r.Port), PeerAddress: r.PeerAddress,
 		Operation: r.Operation, Status: uint32(r.Status), Failure: r.Failure,
 		Request: newMessage(r.RequestHead, r.RequestBody, r.RequestBodyLength, r.RequestBodySHA256,
-			r.RequestFirstByte, r.RequestLastByte),
+			r.RequestFirstByte, r.RequestLastByte, r.RequestPieces),
 		Response: newMessage(r.ResponseHead, r.ResponseBody, r.ResponseBodyLength, r.ResponseBodySHA256,
-			r.ResponseFirstByte, r.ResponseLastByte),
+			r.ResponseFirstByte, r.ResponseLastByte, r.ResponsePieces),
 		TraceId: r.TraceID, Parent: r.Parent, Redacted: r.Redacted, NotReplayable: r.NotReplayable,
 	}
 	switch r.Direction {
@@ -133,13 +156,28 @@ func (r *row) record() (*trafficpb.Record, error) {
 }
 
 // newMessage returns nil for a message with nothing in it: a file does not tell that from an absent one.
-func newMessage(head, body []byte, length int64, hash []byte, first, last int64) *trafficpb.Message {
+func newMessage(head, body []byte, length int64, hash []byte, first, last int64, pieces []pieceRow) *trafficpb.Message {
 	if len(head) == 0 && len(body) == 0 && length == 0 && len(hash) == 0 && first == 0 && last == 0 {
 		return nil
 	}
-	return &trafficpb.Message{
+	m := &trafficpb.Message{
 		Head: orNil(head), Body: orNil(body), BodyLength: length, BodySha256: orNil(hash), FirstByte: first, LastByte: last,
 	}
+	for _, p := range pieces {
+		m.Pieces = append(m.Pieces, &trafficpb.Piece{End: p.End, At: p.At, Kind: uint32(p.Kind)})
+	}
+	return m
+}
+
+func newPieceRows(pieces []*trafficpb.Piece) []pieceRow {
+	if len(pieces) == 0 {
+		return nil
+	}
+	rows := make([]pieceRow, len(pieces))
+	for i, p := range pieces {
+		rows[i] = pieceRow{End: p.GetEnd(), At: p.GetAt(), Kind: int32(p.GetKind())}
+	}
+	return rows
 }
 
 func orNil(b []byte) []byte {

@@ -79,6 +79,11 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	records[16].Parent, records[17].NotReplayable = records[15].GetId(), true
 	records[18].Response.FirstByte = records[18].Request.GetFirstByte() // the server spoke first
 	records[18].Request, records[18].Protocol, records[18].Operation = nil, "opaque", ""
+	records[19].Request.Pieces = []*trafficpb.Piece{{End: 1, At: 7, Kind: 0x41}, {End: 1, At: 8, Kind: 9}}
+	records[19].EndedBy = "client"
+	for i := range 5000 { // more than a page has
+		records[20].Response.Pieces = append(records[20].Response.Pieces, &trafficpb.Piece{End: int64(i / 100), At: int64(i), Kind: uint32(i)})
+	}
 	bucket, _ := testBucket(t)
 	writeFile(t, bucket, "a/b.parquet", records)
 
@@ -157,6 +162,25 @@ func TestOpenRefusesAnotherSchemaVersion(t *testing.T) {
 	require.NoError(t, writer.Close())
 	_, err := newReader("x", bytes.NewReader(file.Bytes()), int64(file.Len()))
 	require.ErrorContains(t, err, `schema version "99"`)
+}
+
+// TestVersion1 reads a file that was written when records had no pieces.
+func TestVersion1(t *testing.T) {
+	bucket, dir := testBucket(t)
+	data, err := os.ReadFile("testdata/version1.parquet")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "old.parquet"), data, 0o600))
+	reader, err := Open(t.Context(), bucket, "old.parquet")
+	require.NoError(t, err)
+	defer reader.Close()
+	random := rand.New(rand.NewPCG(1, 2))
+	require.EqualValues(t, 3, reader.Count())
+	for i := range 3 {
+		got, err := reader.Next()
+		require.NoError(t, err)
+		want := order(random, i)
+		require.True(t, proto.Equal(want, got), "%v\n%v", want, got)
+	}
 }
 
 func TestListTraffic(t *testing.T) {
