@@ -134,7 +134,7 @@ func (Defect) EnumDescriptor() ([]byte, []int) {
 	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{1}
 }
 
-// Record is one exchange: a request and its response, or one opaque connection.
+// Record is one exchange: a request and its response, or one connection that is a stream of both sides (opaque, websocket).
 type Record struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                 // ULID, made by the proxy
@@ -142,7 +142,7 @@ type Record struct {
 	Connection    string                 `protobuf:"bytes,3,opt,name=connection,proto3" json:"connection,omitempty"` // ULID of the connection
 	Ordinal       uint64                 `protobuf:"varint,4,opt,name=ordinal,proto3" json:"ordinal,omitempty"`      // position of the exchange on its connection, from 0
 	Direction     Direction              `protobuf:"varint,5,opt,name=direction,proto3,enum=restage.traffic.v1.Direction" json:"direction,omitempty"`
-	Protocol      string                 `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`                                 // "http/1.1" or "opaque"
+	Protocol      string                 `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`                                 // "http/1.1", "websocket" or "opaque"
 	Namespace     string                 `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`                               // set by the forwarder from the authenticated pod
 	Workload      string                 `protobuf:"bytes,8,opt,name=workload,proto3" json:"workload,omitempty"`                                 // name of the workload, as the proxy was told
 	Pod           string                 `protobuf:"bytes,9,opt,name=pod,proto3" json:"pod,omitempty"`                                           // set by the forwarder from the authenticated pod
@@ -164,6 +164,8 @@ type Record struct {
 	Defects       []Defect `protobuf:"varint,23,rep,packed,name=defects,proto3,enum=restage.traffic.v1.Defect" json:"defects,omitempty"`
 	Redacted      []string `protobuf:"bytes,24,rep,name=redacted,proto3" json:"redacted,omitempty"`                                 // what was redacted: "request.header.authorization", ...
 	NotReplayable bool     `protobuf:"varint,25,opt,name=not_replayable,json=notReplayable,proto3" json:"not_replayable,omitempty"` // inbound: outbound calls that it made may have been lost (set when a snapshot is cut)
+	// Who ended the connection of a stream (opaque, websocket): "client" or "server", "" when that is not known.
+	EndedBy       string `protobuf:"bytes,35,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -373,15 +375,24 @@ func (x *Record) GetNotReplayable() bool {
 	return false
 }
 
+func (x *Record) GetEndedBy() string {
+	if x != nil {
+		return x.EndedBy
+	}
+	return ""
+}
+
 // Message is one half of an exchange. Times are Unix nanoseconds, taken at the socket.
 type Message struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Head          []byte                 `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`                                // raw bytes of the first line and headers, with the empty line, as on the wire (after redaction)
-	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`                                // body with the transfer coding removed, content coding kept; may be cut
-	BodyLength    int64                  `protobuf:"varint,3,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"` // length of the whole body
-	BodySha256    []byte                 `protobuf:"bytes,4,opt,name=body_sha256,json=bodySha256,proto3" json:"body_sha256,omitempty"`  // hash of the whole body; empty when the body is empty
-	FirstByte     int64                  `protobuf:"varint,5,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
-	LastByte      int64                  `protobuf:"varint,6,opt,name=last_byte,json=lastByte,proto3" json:"last_byte,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Head       []byte                 `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`                                // raw bytes of the first line and headers, with the empty line, as on the wire (after redaction)
+	Body       []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`                                // body with the transfer coding removed, content coding kept; may be cut
+	BodyLength int64                  `protobuf:"varint,3,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"` // length of the whole body
+	BodySha256 []byte                 `protobuf:"bytes,4,opt,name=body_sha256,json=bodySha256,proto3" json:"body_sha256,omitempty"`  // hash of the whole body; empty when the body is empty
+	FirstByte  int64                  `protobuf:"varint,5,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
+	LastByte   int64                  `protobuf:"varint,6,opt,name=last_byte,json=lastByte,proto3" json:"last_byte,omitempty"`
+	// Where the parts of a body that came as a stream end, and when they came; empty for a body that is one thing.
+	Pieces        []*Piece `protobuf:"bytes,11,rep,name=pieces,proto3" json:"pieces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +469,76 @@ func (x *Message) GetLastByte() int64 {
 	return 0
 }
 
+func (x *Message) GetPieces() []*Piece {
+	if x != nil {
+		return x.Pieces
+	}
+	return nil
+}
+
+// Piece is one part of the body of a stream: the bytes after the piece before it, up to end.
+type Piece struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	End   int64                  `protobuf:"varint,1,opt,name=end,proto3" json:"end,omitempty"` // offset in the body; it never falls
+	At    int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`   // Unix nanoseconds when the part was whole
+	// What the protocol says of it. websocket: the opcode, and 0x40 when the payload is compressed. opaque: the number of the
+	// turn, from 0 and counted over both halves: a turn is what one side sent before the other one spoke. Else 0.
+	Kind          uint32 `protobuf:"varint,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Piece) Reset() {
+	*x = Piece{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Piece) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Piece) ProtoMessage() {}
+
+func (x *Piece) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Piece.ProtoReflect.Descriptor instead.
+func (*Piece) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Piece) GetEnd() int64 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
+func (x *Piece) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Piece) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
 // Loss counts exchanges or connections that were seen but not recorded.
 type Loss struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -475,7 +556,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +568,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +581,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{2}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Loss) GetDirection() Direction {
@@ -572,7 +653,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +665,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +678,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{3}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PushRequest) GetBatch() uint64 {
@@ -644,7 +725,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +737,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +750,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{4}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PushResponse) GetBatch() uint64 {
@@ -691,7 +772,7 @@ type ObjectRef struct {
 
 func (x *ObjectRef) Reset() {
 	*x = ObjectRef{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +784,7 @@ func (x *ObjectRef) String() string {
 func (*ObjectRef) ProtoMessage() {}
 
 func (x *ObjectRef) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +797,7 @@ func (x *ObjectRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectRef.ProtoReflect.Descriptor instead.
 func (*ObjectRef) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{5}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ObjectRef) GetNamespace() string {
@@ -750,7 +831,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +843,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +856,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{6}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatsRequest) GetNamespace() string {
@@ -804,7 +885,7 @@ type StatsResponse struct {
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +897,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +910,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{7}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatsResponse) GetRecords() uint64 {
@@ -872,7 +953,7 @@ type BuildRequest struct {
 
 func (x *BuildRequest) Reset() {
 	*x = BuildRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +965,7 @@ func (x *BuildRequest) String() string {
 func (*BuildRequest) ProtoMessage() {}
 
 func (x *BuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +978,7 @@ func (x *BuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildRequest.ProtoReflect.Descriptor instead.
 func (*BuildRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{8}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BuildRequest) GetSnapshot() *ObjectRef {
@@ -936,7 +1017,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1029,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1042,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{9}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
 }
 
 type SliceInfo struct {
@@ -976,7 +1057,7 @@ type SliceInfo struct {
 
 func (x *SliceInfo) Reset() {
 	*x = SliceInfo{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1069,7 @@ func (x *SliceInfo) String() string {
 func (*SliceInfo) ProtoMessage() {}
 
 func (x *SliceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1082,7 @@ func (x *SliceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SliceInfo.ProtoReflect.Descriptor instead.
 func (*SliceInfo) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SliceInfo) GetKey() string {
@@ -1058,7 +1139,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1151,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1164,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Manifest) GetSnapshot() *ObjectRef {
@@ -1222,7 +1303,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1315,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1328,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadRequest) GetSnapshot() *ObjectRef {
@@ -1322,7 +1403,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1415,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1428,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Filter) GetKey() string {
@@ -1409,7 +1490,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1502,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1515,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1468,7 +1549,7 @@ type UploadChunk struct {
 
 func (x *UploadChunk) Reset() {
 	*x = UploadChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1480,7 +1561,7 @@ func (x *UploadChunk) String() string {
 func (*UploadChunk) ProtoMessage() {}
 
 func (x *UploadChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1493,7 +1574,7 @@ func (x *UploadChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadChunk.ProtoReflect.Descriptor instead.
 func (*UploadChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UploadChunk) GetSnapshot() *ObjectRef {
@@ -1564,7 +1645,7 @@ type UploadState struct {
 
 func (x *UploadState) Reset() {
 	*x = UploadState{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1576,7 +1657,7 @@ func (x *UploadState) String() string {
 func (*UploadState) ProtoMessage() {}
 
 func (x *UploadState) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1589,7 +1670,7 @@ func (x *UploadState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadState.ProtoReflect.Descriptor instead.
 func (*UploadState) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UploadState) GetOffset() uint64 {
@@ -1632,7 +1713,7 @@ type BuildUploadRequest struct {
 
 func (x *BuildUploadRequest) Reset() {
 	*x = BuildUploadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1725,7 @@ func (x *BuildUploadRequest) String() string {
 func (*BuildUploadRequest) ProtoMessage() {}
 
 func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1738,7 @@ func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildUploadRequest.ProtoReflect.Descriptor instead.
 func (*BuildUploadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *BuildUploadRequest) GetSnapshot() *ObjectRef {
@@ -1701,7 +1782,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +1794,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +1807,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Progress) GetSent() uint64 {
@@ -1774,7 +1855,7 @@ type PutProgressRequest struct {
 
 func (x *PutProgressRequest) Reset() {
 	*x = PutProgressRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1867,7 @@ func (x *PutProgressRequest) String() string {
 func (*PutProgressRequest) ProtoMessage() {}
 
 func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1880,7 @@ func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressRequest.ProtoReflect.Descriptor instead.
 func (*PutProgressRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PutProgressRequest) GetReplay() *ObjectRef {
@@ -1824,7 +1905,7 @@ type PutProgressResponse struct {
 
 func (x *PutProgressResponse) Reset() {
 	*x = PutProgressResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1917,7 @@ func (x *PutProgressResponse) String() string {
 func (*PutProgressResponse) ProtoMessage() {}
 
 func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1930,7 @@ func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressResponse.ProtoReflect.Descriptor instead.
 func (*PutProgressResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
 }
 
 type ReportChunk struct {
@@ -1862,7 +1943,7 @@ type ReportChunk struct {
 
 func (x *ReportChunk) Reset() {
 	*x = ReportChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1955,7 @@ func (x *ReportChunk) String() string {
 func (*ReportChunk) ProtoMessage() {}
 
 func (x *ReportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +1968,7 @@ func (x *ReportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportChunk.ProtoReflect.Descriptor instead.
 func (*ReportChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReportChunk) GetReplay() *ObjectRef {
@@ -1912,7 +1993,7 @@ type PutReportResponse struct {
 
 func (x *PutReportResponse) Reset() {
 	*x = PutReportResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2005,7 @@ func (x *PutReportResponse) String() string {
 func (*PutReportResponse) ProtoMessage() {}
 
 func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2018,7 @@ func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutReportResponse.ProtoReflect.Descriptor instead.
 func (*PutReportResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
 }
 
 // LogLine is one line of the log of a replay.
@@ -1952,7 +2033,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2045,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2058,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LogLine) GetTime() int64 {
@@ -2012,7 +2093,7 @@ type AppendLogRequest struct {
 
 func (x *AppendLogRequest) Reset() {
 	*x = AppendLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2105,7 @@ func (x *AppendLogRequest) String() string {
 func (*AppendLogRequest) ProtoMessage() {}
 
 func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2118,7 @@ func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AppendLogRequest) GetReplay() *ObjectRef {
@@ -2069,7 +2150,7 @@ type AppendLogResponse struct {
 
 func (x *AppendLogResponse) Reset() {
 	*x = AppendLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2162,7 @@ func (x *AppendLogResponse) String() string {
 func (*AppendLogResponse) ProtoMessage() {}
 
 func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2094,7 +2175,7 @@ func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
 }
 
 type GetLogRequest struct {
@@ -2109,7 +2190,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2121,7 +2202,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2134,7 +2215,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetLogRequest) GetReplay() *ObjectRef {
@@ -2174,7 +2255,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2186,7 +2267,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2199,7 +2280,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2226,7 +2307,7 @@ type TunnelHello struct {
 
 func (x *TunnelHello) Reset() {
 	*x = TunnelHello{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2319,7 @@ func (x *TunnelHello) String() string {
 func (*TunnelHello) ProtoMessage() {}
 
 func (x *TunnelHello) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +2332,7 @@ func (x *TunnelHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelHello.ProtoReflect.Descriptor instead.
 func (*TunnelHello) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *TunnelHello) GetToken() string {
@@ -2307,7 +2388,7 @@ var File_pkg_traffic_traffic_proto protoreflect.FileDescriptor
 
 const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
-	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xa4\x06\n" +
+	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xbf\x06\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x1e\n" +
@@ -2336,7 +2417,8 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06parent\x18\x16 \x01(\tR\x06parent\x124\n" +
 	"\adefects\x18\x17 \x03(\x0e2\x1a.restage.traffic.v1.DefectR\adefects\x12\x1a\n" +
 	"\bredacted\x18\x18 \x03(\tR\bredacted\x12%\n" +
-	"\x0enot_replayable\x18\x19 \x01(\bR\rnotReplayable\"\xaf\x01\n" +
+	"\x0enot_replayable\x18\x19 \x01(\bR\rnotReplayable\x12\x19\n" +
+	"\bended_by\x18# \x01(\tR\aendedBy\"\xe2\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x1f\n" +
@@ -2346,7 +2428,12 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"bodySha256\x12\x1d\n" +
 	"\n" +
 	"first_byte\x18\x05 \x01(\x03R\tfirstByte\x12\x1b\n" +
-	"\tlast_byte\x18\x06 \x01(\x03R\blastByte\"\xe1\x01\n" +
+	"\tlast_byte\x18\x06 \x01(\x03R\blastByte\x121\n" +
+	"\x06pieces\x18\v \x03(\v2\x19.restage.traffic.v1.PieceR\x06pieces\"=\n" +
+	"\x05Piece\x12\x10\n" +
+	"\x03end\x18\x01 \x01(\x03R\x03end\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\rR\x04kind\"\xe1\x01\n" +
 	"\x04Loss\x12;\n" +
 	"\tdirection\x18\x01 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x12\n" +
@@ -2537,102 +2624,104 @@ func file_pkg_traffic_traffic_proto_rawDescGZIP() []byte {
 }
 
 var file_pkg_traffic_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(Direction)(0),              // 0: restage.traffic.v1.Direction
 	(Defect)(0),                 // 1: restage.traffic.v1.Defect
 	(*Record)(nil),              // 2: restage.traffic.v1.Record
 	(*Message)(nil),             // 3: restage.traffic.v1.Message
-	(*Loss)(nil),                // 4: restage.traffic.v1.Loss
-	(*PushRequest)(nil),         // 5: restage.traffic.v1.PushRequest
-	(*PushResponse)(nil),        // 6: restage.traffic.v1.PushResponse
-	(*ObjectRef)(nil),           // 7: restage.traffic.v1.ObjectRef
-	(*StatsRequest)(nil),        // 8: restage.traffic.v1.StatsRequest
-	(*StatsResponse)(nil),       // 9: restage.traffic.v1.StatsResponse
-	(*BuildRequest)(nil),        // 10: restage.traffic.v1.BuildRequest
-	(*DeleteResponse)(nil),      // 11: restage.traffic.v1.DeleteResponse
-	(*SliceInfo)(nil),           // 12: restage.traffic.v1.SliceInfo
-	(*Manifest)(nil),            // 13: restage.traffic.v1.Manifest
-	(*ReadRequest)(nil),         // 14: restage.traffic.v1.ReadRequest
-	(*Filter)(nil),              // 15: restage.traffic.v1.Filter
-	(*ReadResponse)(nil),        // 16: restage.traffic.v1.ReadResponse
-	(*UploadChunk)(nil),         // 17: restage.traffic.v1.UploadChunk
-	(*UploadState)(nil),         // 18: restage.traffic.v1.UploadState
-	(*BuildUploadRequest)(nil),  // 19: restage.traffic.v1.BuildUploadRequest
-	(*Progress)(nil),            // 20: restage.traffic.v1.Progress
-	(*PutProgressRequest)(nil),  // 21: restage.traffic.v1.PutProgressRequest
-	(*PutProgressResponse)(nil), // 22: restage.traffic.v1.PutProgressResponse
-	(*ReportChunk)(nil),         // 23: restage.traffic.v1.ReportChunk
-	(*PutReportResponse)(nil),   // 24: restage.traffic.v1.PutReportResponse
-	(*LogLine)(nil),             // 25: restage.traffic.v1.LogLine
-	(*AppendLogRequest)(nil),    // 26: restage.traffic.v1.AppendLogRequest
-	(*AppendLogResponse)(nil),   // 27: restage.traffic.v1.AppendLogResponse
-	(*GetLogRequest)(nil),       // 28: restage.traffic.v1.GetLogRequest
-	(*GetLogResponse)(nil),      // 29: restage.traffic.v1.GetLogResponse
-	(*TunnelHello)(nil),         // 30: restage.traffic.v1.TunnelHello
+	(*Piece)(nil),               // 4: restage.traffic.v1.Piece
+	(*Loss)(nil),                // 5: restage.traffic.v1.Loss
+	(*PushRequest)(nil),         // 6: restage.traffic.v1.PushRequest
+	(*PushResponse)(nil),        // 7: restage.traffic.v1.PushResponse
+	(*ObjectRef)(nil),           // 8: restage.traffic.v1.ObjectRef
+	(*StatsRequest)(nil),        // 9: restage.traffic.v1.StatsRequest
+	(*StatsResponse)(nil),       // 10: restage.traffic.v1.StatsResponse
+	(*BuildRequest)(nil),        // 11: restage.traffic.v1.BuildRequest
+	(*DeleteResponse)(nil),      // 12: restage.traffic.v1.DeleteResponse
+	(*SliceInfo)(nil),           // 13: restage.traffic.v1.SliceInfo
+	(*Manifest)(nil),            // 14: restage.traffic.v1.Manifest
+	(*ReadRequest)(nil),         // 15: restage.traffic.v1.ReadRequest
+	(*Filter)(nil),              // 16: restage.traffic.v1.Filter
+	(*ReadResponse)(nil),        // 17: restage.traffic.v1.ReadResponse
+	(*UploadChunk)(nil),         // 18: restage.traffic.v1.UploadChunk
+	(*UploadState)(nil),         // 19: restage.traffic.v1.UploadState
+	(*BuildUploadRequest)(nil),  // 20: restage.traffic.v1.BuildUploadRequest
+	(*Progress)(nil),            // 21: restage.traffic.v1.Progress
+	(*PutProgressRequest)(nil),  // 22: restage.traffic.v1.PutProgressRequest
+	(*PutProgressResponse)(nil), // 23: restage.traffic.v1.PutProgressResponse
+	(*ReportChunk)(nil),         // 24: restage.traffic.v1.ReportChunk
+	(*PutReportResponse)(nil),   // 25: restage.traffic.v1.PutReportResponse
+	(*LogLine)(nil),             // 26: restage.traffic.v1.LogLine
+	(*AppendLogRequest)(nil),    // 27: restage.traffic.v1.AppendLogRequest
+	(*AppendLogResponse)(nil),   // 28: restage.traffic.v1.AppendLogResponse
+	(*GetLogRequest)(nil),       // 29: restage.traffic.v1.GetLogRequest
+	(*GetLogResponse)(nil),      // 30: restage.traffic.v1.GetLogResponse
+	(*TunnelHello)(nil),         // 31: restage.traffic.v1.TunnelHello
 }
 var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	0,  // 0: restage.traffic.v1.Record.direction:type_name -> restage.traffic.v1.Direction
 	3,  // 1: restage.traffic.v1.Record.request:type_name -> restage.traffic.v1.Message
 	3,  // 2: restage.traffic.v1.Record.response:type_name -> restage.traffic.v1.Message
 	1,  // 3: restage.traffic.v1.Record.defects:type_name -> restage.traffic.v1.Defect
-	0,  // 4: restage.traffic.v1.Loss.direction:type_name -> restage.traffic.v1.Direction
-	2,  // 5: restage.traffic.v1.PushRequest.records:type_name -> restage.traffic.v1.Record
-	4,  // 6: restage.traffic.v1.PushRequest.losses:type_name -> restage.traffic.v1.Loss
-	7,  // 7: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 8: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
-	7,  // 9: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	12, // 10: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
-	7,  // 11: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 12: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
-	15, // 13: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
-	2,  // 14: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
-	7,  // 15: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	7,  // 16: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	7,  // 17: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	20, // 18: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
-	7,  // 19: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
-	7,  // 20: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	25, // 21: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
-	7,  // 22: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	25, // 23: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
-	5,  // 24: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
-	8,  // 25: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
-	10, // 26: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
-	7,  // 27: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
-	7,  // 28: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
-	17, // 29: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
-	19, // 30: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
-	7,  // 31: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
-	14, // 32: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
-	21, // 33: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
-	7,  // 34: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
-	23, // 35: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
-	7,  // 36: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
-	7,  // 37: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
-	26, // 38: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
-	28, // 39: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
-	6,  // 40: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
-	9,  // 41: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
-	13, // 42: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
-	11, // 43: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
-	18, // 44: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
-	18, // 45: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
-	13, // 46: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
-	13, // 47: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
-	16, // 48: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
-	22, // 49: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
-	20, // 50: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
-	24, // 51: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
-	23, // 52: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
-	11, // 53: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
-	27, // 54: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
-	29, // 55: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
-	40, // [40:56] is the sub-list for method output_type
-	24, // [24:40] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	4,  // 4: restage.traffic.v1.Message.pieces:type_name -> restage.traffic.v1.Piece
+	0,  // 5: restage.traffic.v1.Loss.direction:type_name -> restage.traffic.v1.Direction
+	2,  // 6: restage.traffic.v1.PushRequest.records:type_name -> restage.traffic.v1.Record
+	5,  // 7: restage.traffic.v1.PushRequest.losses:type_name -> restage.traffic.v1.Loss
+	8,  // 8: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 9: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
+	8,  // 10: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	13, // 11: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
+	8,  // 12: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 13: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
+	16, // 14: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
+	2,  // 15: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
+	8,  // 16: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	8,  // 17: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	8,  // 18: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	21, // 19: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
+	8,  // 20: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
+	8,  // 21: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	26, // 22: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
+	8,  // 23: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	26, // 24: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
+	6,  // 25: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
+	9,  // 26: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
+	11, // 27: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
+	8,  // 28: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
+	8,  // 29: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
+	18, // 30: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
+	20, // 31: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
+	8,  // 32: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
+	15, // 33: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
+	22, // 34: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
+	8,  // 35: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
+	24, // 36: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
+	8,  // 37: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
+	8,  // 38: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
+	27, // 39: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
+	29, // 40: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
+	7,  // 41: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
+	10, // 42: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
+	14, // 43: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
+	12, // 44: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
+	19, // 45: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
+	19, // 46: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
+	14, // 47: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
+	14, // 48: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
+	17, // 49: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
+	23, // 50: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
+	21, // 51: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
+	25, // 52: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
+	24, // 53: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
+	12, // 54: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
+	28, // 55: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
+	30, // 56: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
+	41, // [41:57] is the sub-list for method output_type
+	25, // [25:41] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_pkg_traffic_traffic_proto_init() }
@@ -2646,7 +2735,7 @@ func file_pkg_traffic_traffic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   4,
 		},
