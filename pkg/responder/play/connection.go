@@ -10,7 +10,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/responder/match"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -26,9 +25,8 @@ type connection struct {
 	*net.TCPConn
 	server *Server
 	hello  *trafficpb.TunnelHello
-	host   string // by which connections that are not HTTP/1 are known
+	host   string // by which connections are known whose protocol names no host
 	r      *bufio.Reader
-	out    []byte // buffer of the last response
 }
 
 func newConnection(s *Server, tunnel *net.TCPConn, hello *trafficpb.TunnelHello) *connection {
@@ -40,35 +38,8 @@ func newConnection(s *Server, tunnel *net.TCPConn, hello *trafficpb.TunnelHello)
 }
 
 func (c *connection) run(ctx context.Context) {
-	if c.server.index.SpeaksFirst(c.host, c.hello.GetPort()) {
-		c.playOpaque(ctx)
-		return
-	}
-	switch c.detect() {
-	case http1.Yes:
-		c.playHTTP(ctx)
-	case http1.No:
-		c.playOpaque(ctx)
-	}
-}
-
-// detect waits for enough bytes of the client to know the protocol. It is undecided when the client sent none.
-func (c *connection) detect() http1.Verdict {
-	defer func() { _ = c.SetReadDeadline(time.Time{}) }() // fails only when the connection is gone
-	for {
-		_, err := c.r.Peek(c.r.Buffered() + 1)
-		first, _ := c.r.Peek(c.r.Buffered()) // cannot fail
-		if len(first) == 0 {
-			return http1.Undecided
-		}
-		if verdict := http1.Detect(first); verdict != http1.Undecided {
-			return verdict
-		}
-		// A word could become a method. It does not when all of it was recorded as something else, or nothing follows.
-		if err != nil || c.server.index.OpaqueProgress(c.host, c.hello.GetPort(), first).Whole {
-			return http1.No
-		}
-		_ = c.SetReadDeadline(time.Now().Add(turn)) // as above
+	if p := c.detect(); p != nil {
+		p.play(ctx, c)
 	}
 }
 
@@ -97,4 +68,12 @@ func (c *connection) hold(d time.Duration) int64 {
 	}
 	n, _ := io.Copy(io.Discard, c.r) // any error means that the client is gone or that the time is over
 	return n
+}
+
+// wait waits as long as the recording says, if that is wanted, and tells whether the responder still runs.
+func (c *connection) wait(ctx context.Context, recorded time.Duration, received time.Time) bool {
+	if !c.server.policy.Recorded {
+		recorded = 0
+	}
+	return pause(ctx, recorded-time.Since(received))
 }

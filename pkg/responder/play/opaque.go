@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/responder/match"
 )
 
@@ -20,9 +21,28 @@ const (
 	turn = 10 * time.Second
 )
 
-// playOpaque plays a connection that is not HTTP/1: when all bytes of a recorded request have come, and no others, its
-// response is sent. Conversations of several turns cannot be played that way and are missed.
-func (c *connection) playOpaque(ctx context.Context) {
+// opaquePlayer plays connections of protocols that are not known: when all bytes of a recorded request have come, and no
+// others, its response is sent. Conversations of several turns cannot be played that way and are missed.
+type opaquePlayer struct{}
+
+func newOpaquePlayer(*Server) player { return opaquePlayer{} }
+
+// detect takes connections whose server speaks first. A word could become a method of HTTP/1; it does not when all of it was
+// recorded as something else.
+func (opaquePlayer) detect(c *connection, first []byte) http1.Verdict {
+	port := c.hello.GetPort()
+	switch {
+	case len(first) == 0 && c.server.index.SpeaksFirst(c.host, port):
+		return http1.Yes
+	case len(first) == 0:
+		return http1.Undecided
+	case c.server.index.OpaqueProgress(c.host, port, first).Whole:
+		return http1.Yes
+	}
+	return http1.No
+}
+
+func (opaquePlayer) play(ctx context.Context, c *connection) {
 	sent, why := c.readOpaque()
 	received := time.Now()
 	port := c.hello.GetPort()

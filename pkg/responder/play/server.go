@@ -40,7 +40,7 @@ type Policy struct {
 // Server plays an index. Serve may be called once.
 type Server struct {
 	index    *match.Index
-	replies  []reply
+	players  []player
 	reporter *outcome.Reporter
 	policy   Policy
 	token    []byte
@@ -52,10 +52,11 @@ type Server struct {
 
 // NewServer returns a server for tunnels that show the token.
 func NewServer(x *match.Index, r *outcome.Reporter, p Policy, token []byte, log *slog.Logger) *Server {
-	return &Server{
-		index: x, replies: newReplies(x.Records()), reporter: r, policy: p, token: token, log: log,
-		warn: rate.Sometimes{Interval: time.Second},
+	s := &Server{index: x, reporter: r, policy: p, token: token, log: log, warn: rate.Sometimes{Interval: time.Second}}
+	for _, newPlayer := range protocols {
+		s.players = append(s.players, newPlayer(s))
 	}
+	return s
 }
 
 // Rejected counts the connections that did not begin with a hello and the token.

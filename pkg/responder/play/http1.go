@@ -12,7 +12,6 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/responder/match"
-	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 // requestLimits are those of requests of workloads; the recorder keeps no longer heads.
@@ -21,21 +20,37 @@ var requestLimits = http1.Limits{Head: 64 << 10, Body: match.WholeBody}
 // largestKept is the size in bytes up to which the buffer of a response is kept for the next one.
 const largestKept = 256 << 10
 
-// playHTTP answers requests, one after the other, until the connection ends.
-func (c *connection) playHTTP(ctx context.Context) {
+// http1Player answers requests, one after the other.
+type http1Player struct {
+	replies []reply // by number of record
+}
+
+func newHTTP1Player(s *Server) player { return &http1Player{replies: newReplies(s.index.Records())} }
+
+func (p *http1Player) detect(_ *connection, first []byte) http1.Verdict { return http1.Detect(first) }
+
+func (p *http1Player) play(ctx context.Context, c *connection) {
+	h := &http1Connection{connection: c, replies: p.replies}
 	for {
-		m, err := c.readRequest()
+		m, err := h.readRequest()
 		if err != nil {
-			c.unreadable(err)
+			h.unreadable(err)
 			return
 		}
-		if !c.answer(ctx, m) {
+		if !h.answer(ctx, m) {
 			return
 		}
 	}
 }
 
-func (c *connection) readRequest() (*http1.Message, error) {
+// http1Connection is a connection that speaks HTTP/1.
+type http1Connection struct {
+	*connection
+	replies []reply
+	out     []byte // buffer of the last response
+}
+
+func (c *http1Connection) readRequest() (*http1.Message, error) {
 	m, err := http1.ReadRequestHead(c.r, requestLimits)
 	if err != nil {
 		return nil, err
@@ -49,7 +64,7 @@ func (c *connection) readRequest() (*http1.Message, error) {
 }
 
 // unreadable ends a connection whose next request cannot be read. One that the client gave up is nothing to report.
-func (c *connection) unreadable(err error) {
+func (c *http1Connection) unreadable(err error) {
 	if !errors.Is(err, http1.ErrMalformed) && !errors.Is(err, http1.ErrHeadTooLong) {
 		return
 	}
@@ -58,7 +73,7 @@ func (c *connection) unreadable(err error) {
 }
 
 // answer answers one request and tells whether the connection goes on.
-func (c *connection) answer(ctx context.Context, m *http1.Message) bool {
+func (c *http1Connection) answer(ctx context.Context, m *http1.Message) bool {
 	received := time.Now()
 	q := match.FromMessage(m, c.hello.GetHost(), c.hello.GetAddress(), c.hello.GetPort())
 	found, ok := c.server.index.Claim(q)
@@ -77,17 +92,9 @@ func (c *connection) answer(ctx context.Context, m *http1.Message) bool {
 	return c.respond(m, found)
 }
 
-// wait waits as long as the recording says, if that is wanted, and tells whether the responder still runs.
-func (c *connection) wait(ctx context.Context, recorded time.Duration, received time.Time) bool {
-	if !c.server.policy.Recorded {
-		recorded = 0
-	}
-	return pause(ctx, recorded-time.Since(received))
-}
-
 // respond writes the recorded response with the framing of its head.
-func (c *connection) respond(m *http1.Message, found match.Match) bool {
-	response, reply := found.Record.GetResponse(), c.server.replies[found.Number]
+func (c *http1Connection) respond(m *http1.Message, found match.Match) bool {
+	response, reply := found.Record.GetResponse(), c.replies[found.Number]
 	c.out = c.out[:0]
 	switch {
 	case m.Method == http.MethodHead:
@@ -101,7 +108,7 @@ func (c *connection) respond(m *http1.Message, found match.Match) bool {
 }
 
 // send writes the buffer and, when last is set, ends the connection. It tells whether the connection goes on.
-func (c *connection) send(last bool) bool {
+func (c *http1Connection) send(last bool) bool {
 	_, err := c.Write(c.out)
 	if cap(c.out) > largestKept {
 		c.out = nil
@@ -116,7 +123,7 @@ func (c *connection) send(last bool) bool {
 }
 
 // miss does with a call that was not recorded as the policy says, and tells whether the connection goes on.
-func (c *connection) miss(m *http1.Message) bool {
+func (c *http1Connection) miss(m *http1.Message) bool {
 	status := c.server.policy.MissStatus
 	if status == 0 {
 		c.reset()
@@ -132,28 +139,4 @@ func (c *connection) miss(m *http1.Message) bool {
 	}
 	c.out = http1.AppendMessage(c.out[:0], append(head, "\r\n"...), body)
 	return c.send(m.Close)
-}
-
-// longestHold is how long a call is left without an answer when the recording does not say how long it was.
-const longestHold = 10 * time.Minute
-
-// fail plays a recorded failure.
-func (c *connection) fail(ctx context.Context, r *trafficpb.Record, received time.Time) {
-	switch r.GetFailure() {
-	case "timeout":
-		d := patience(r)
-		if d == 0 {
-			d = longestHold
-		}
-		c.hold(d)
-		_ = c.Close()
-	case "eof":
-		if c.wait(ctx, patience(r), received) {
-			c.finish()
-		}
-	default: // "reset", and all that a connection can be refused with
-		if c.wait(ctx, patience(r), received) {
-			c.reset()
-		}
-	}
 }
