@@ -82,6 +82,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Deployments:       caches.cluster.Apps().V1().Deployments().Lister(),
 		Pods:              caches.made.Core().V1().Pods().Lister(),
 		EnsureCredentials: secrets.Ensure,
+		Egress:            environment.NewEgress(c.kube, nil).Read,
 		Events:            events,
 		Options: environment.Options{
 			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,

@@ -68,7 +68,11 @@ type EnvironmentStatus struct {
 	Conditions         []metav1.Condition
 	ResponderAddress   string
 	Endpoints          []EnvironmentEndpoint
+	Egress             *EgressCounts
 }
+
+// EnvironmentIsolated is a condition of an Environment.
+const EnvironmentIsolated = "Isolated"
 
 // EnvironmentEndpoint is where one copy takes requests.
 type EnvironmentEndpoint struct {

@@ -23,6 +23,7 @@ import (
 	appslisters "k8s.io/client-go/listers/apps/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/owned"
@@ -73,8 +74,10 @@ type Reconciler struct {
 	Pods         corelisters.PodLister
 	// EnsureCredentials makes what the responder needs in a namespace.
 	EnsureCredentials func(ctx context.Context, namespace string) error
-	Events            record.EventRecorder
-	Options           Options
+	// Egress reads what the proxies of an environment have counted.
+	Egress  func(context.Context, *v1alpha1.Environment) (*v1alpha1.EgressCounts, error)
+	Events  record.EventRecorder
+	Options Options
 }
 
 // making is one environment with all that is needed to build it.
@@ -112,8 +115,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	var condition metav1.Condition
 	failure := r.build(ctx, environment)
 	if failure == nil {
-		condition, err = r.observe(ctx, environment)
-		if err != nil {
+		if condition, err = r.observe(ctx, environment); err != nil {
+			return 0, err
+		}
+		if err := r.prove(ctx, environment, condition.Status == metav1.ConditionTrue); err != nil {
 			return 0, err
 		}
 	} else if condition = explain(failure); condition.Reason == "" {
@@ -128,6 +133,26 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	return repair, nil
 }
 
+// prove writes into the status what shows that nothing leaves the environment.
+func (r *Reconciler) prove(ctx context.Context, environment *v1alpha1.Environment, ready bool) error {
+	isolated, err := r.isolated(environment)
+	if err != nil {
+		return err
+	}
+	isolated.ObservedGeneration = environment.Generation
+	meta.SetStatusCondition(&environment.Status.Conditions, isolated)
+	if !ready {
+		return nil
+	}
+	counts, err := r.Egress(ctx, environment)
+	if err != nil { // as they were; the responder may just have been moved
+		klog.FromContext(ctx).Info("The counters of the environment cannot be read", "err", err)
+		return nil
+	}
+	environment.Status.Egress = counts
+	return nil
+}
+
 // build makes the environment. Nothing is made as long as something is missing.
 func (r *Reconciler) build(ctx context.Context, environment *v1alpha1.Environment) error {
 	m, err := r.gather(environment)
@@ -135,6 +160,9 @@ func (r *Reconciler) build(ctx context.Context, environment *v1alpha1.Environmen
 		return err
 	}
 	if err := r.EnsureCredentials(ctx, environment.Namespace); err != nil {
+		return err
+	}
+	if err := r.applyWall(ctx, m); err != nil {
 		return err
 	}
 	address, err := r.applyResponder(ctx, m)

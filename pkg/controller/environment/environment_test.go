@@ -105,6 +105,7 @@ func reconcile(t *testing.T, cluster *controllertest.Cluster) (err error) {
 		Deployments:       caches.Kube.Apps().V1().Deployments().Lister(),
 		Pods:              caches.Kube.Core().V1().Pods().Lister(),
 		EnsureCredentials: func(context.Context, string) error { return nil },
+		Egress:            NewEgress(cluster.Kube, dialNobody).Read,
 		Events:            record.NewFakeRecorder(100),
 		Options:           Options{ResponderImage: "responder:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
 	}

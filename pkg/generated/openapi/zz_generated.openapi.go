@@ -1008,7 +1008,7 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready is true when the responder answers and every workload's copy is ready.",
+							Description: "conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules stand in every pod of a copy, and a connection that tried to leave was refused there.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1047,11 +1047,17 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentStatus(ref common.ReferenceCallb
 							},
 						},
 					},
+					"egress": {
+						SchemaProps: spec.SchemaProps{
+							Description: "egress counts the connections that the copies tried to make, as their proxies have last told the responder. Connections that are being made just then count as escaped for that moment.",
+							Ref:         ref(v1alpha1.EgressCounts{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.EnvironmentEndpoint{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName()},
+			v1alpha1.EgressCounts{}.OpenAPIModelName(), v1alpha1.EnvironmentEndpoint{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName()},
 	}
 }
 

@@ -165,7 +165,8 @@ type EnvironmentStatus struct {
 	// +k8s:optional
 	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when the responder answers and every workload's copy is ready.
+	// conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules
+	// stand in every pod of a copy, and a connection that tried to leave was refused there.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -183,7 +184,15 @@ type EnvironmentStatus struct {
 	// +k8s:listType=map
 	// +k8s:listMapKey=workload
 	Endpoints []EnvironmentEndpoint `json:"endpoints,omitempty"`
+	// egress counts the connections that the copies tried to make, as their proxies have last told the responder. Connections
+	// that are being made just then count as escaped for that moment.
+	// +optional
+	// +k8s:optional
+	Egress *EgressCounts `json:"egress,omitempty"`
 }
+
+// EnvironmentIsolated is a condition of an Environment: whether every pod of a copy is shut in.
+const EnvironmentIsolated = "Isolated"
 
 // EnvironmentEndpoint is where one copy takes requests.
 type EnvironmentEndpoint struct {

@@ -345,6 +345,11 @@ func (in *EnvironmentStatus) DeepCopyInto(out *EnvironmentStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Egress != nil {
+		in, out := &in.Egress, &out.Egress
+		*out = new(EgressCounts)
+		**out = **in
+	}
 	return
 }
 

@@ -1101,6 +1101,36 @@ func Validate_EnvironmentStatus(
 		errs = append(errs, fn(fldPath.Child("endpoints"), obj.Endpoints, oldVal, oldObj != nil)...)
 	}
 
+	{ // field EnvironmentStatus.Egress
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *EgressCounts,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_EgressCounts(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *EnvironmentStatus) *EgressCounts {
+				return oldObj.Egress
+			})
+		errs = append(errs, fn(fldPath.Child("egress"), obj.Egress, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 

@@ -229,6 +229,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: egress
+      type:
+        namedType: dev.restage.replay.v1alpha1.EgressCounts
     - name: endpoints
       type:
         list:

@@ -5,6 +5,7 @@
 package environment
 
 import (
+	"fmt"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,7 +45,9 @@ func Kind() *resource.Kind[*replay.Environment] {
 			resource.Column("Snapshot", "TrafficSnapshot that dependencies are played from."),
 			resource.Column("Workloads", "Workloads that are copied into the environment."),
 			resource.Column("Ready", "Whether the responder answers and every copy is ready."),
+			resource.Column("Isolated", "Whether the rules stand in every copy and a connection that tried to leave was refused."),
 			resource.Wide(resource.Column("Reason", "Why the environment is ready or not.")),
+			resource.Wide(resource.Column("Refused", "Connections of the copies that were refused.")),
 			resource.Wide(resource.Column("Responder", "Address on which the responder takes calls.")),
 		},
 		Cells: cells,
@@ -56,10 +59,15 @@ func cells(e *replay.Environment) []any {
 	for i, workload := range e.Spec.Workloads {
 		workloads[i] = workload.Name
 	}
+	refused := resource.None
+	if e.Status.Egress != nil {
+		refused = fmt.Sprint(e.Status.Egress.Refused)
+	}
 	return []any{
 		resource.Or(e.Spec.ClassName), e.Spec.SnapshotName, strings.Join(workloads, ","),
 		resource.ConditionStatus(e.Status.Conditions, replay.ConditionReady),
-		resource.ConditionReason(e.Status.Conditions, replay.ConditionReady), resource.Or(e.Status.ResponderAddress),
+		resource.ConditionStatus(e.Status.Conditions, replay.EnvironmentIsolated),
+		resource.ConditionReason(e.Status.Conditions, replay.ConditionReady), refused, resource.Or(e.Status.ResponderAddress),
 	}
 }
 

@@ -16,12 +16,16 @@ import (
 type EnvironmentStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when the responder answers and every workload's copy is ready.
+	// conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules
+	// stand in every pod of a copy, and a connection that tried to leave was refused there.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// responderAddress is the address, host:port, on which the responder takes the workloads' calls.
 	ResponderAddress *string `json:"responderAddress,omitempty"`
 	// endpoints are where the copies take requests.
 	Endpoints []EnvironmentEndpointApplyConfiguration `json:"endpoints,omitempty"`
+	// egress counts the connections that the copies tried to make, as their proxies have last told the responder. Connections
+	// that are being made just then count as escaped for that moment.
+	Egress *EgressCountsApplyConfiguration `json:"egress,omitempty"`
 }
 
 // EnvironmentStatusApplyConfiguration constructs a declarative configuration of the EnvironmentStatus type for use with
@@ -69,5 +73,13 @@ func (b *EnvironmentStatusApplyConfiguration) WithEndpoints(values ...*Environme
 		}
 		b.Endpoints = append(b.Endpoints, *values[i])
 	}
+	return b
+}
+
+// WithEgress sets the Egress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Egress field is set to the value of the last call.
+func (b *EnvironmentStatusApplyConfiguration) WithEgress(value *EgressCountsApplyConfiguration) *EnvironmentStatusApplyConfiguration {
+	b.Egress = value
 	return b
 }
