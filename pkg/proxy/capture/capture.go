@@ -7,6 +7,7 @@ package capture
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,8 +25,6 @@ import (
 const (
 	// headLimit is the most bytes that the head of a message may have to be recorded.
 	headLimit = 64 << 10
-	// opaqueLimit is what is kept of each direction of a connection that is not HTTP/1, in bytes.
-	opaqueLimit = 64 << 10
 	// queueLimit bounds the bytes of one direction that wait for the parser.
 	queueLimit = 4 << 20
 	// dialTimeout is about what the kernel gives a connection before it gives up.
@@ -50,13 +49,13 @@ type Capture struct {
 	mu      sync.Mutex
 	ended   bool           // no connection is parsed any more
 	parsers sync.WaitGroup // of connections
+	parsed  map[string]uint64
 	counters
 }
 
 // counters count since the start of the process.
 type counters struct {
 	relayed, skipped, refused, panics atomic.Uint64
-	http, opaque                      atomic.Uint64
 	open                              atomic.Int64
 	traffic                           relay.Traffic
 }
@@ -67,9 +66,9 @@ type Counts struct {
 	Skipped uint64 // exchanges and connections that are not to be recorded: probes, API server, metadata
 	Refused uint64 // connections whose destination could not be reached
 	Panics  uint64 // parsers that failed
-	HTTP    uint64 // connections that were read as HTTP/1
-	Opaque  uint64 // connections that were kept as bytes, since they are not HTTP/1
 	Open    int64  // connections that are relayed now
+	// Parsed counts the connections that were read, by the protocol that they begin with.
+	Parsed map[string]uint64
 	// Bytes passed on to who accepted the connection and to who made it.
 	ToServer, ToClient uint64
 }
@@ -78,9 +77,30 @@ type Counts struct {
 func (c *Capture) Counts() Counts {
 	return Counts{
 		Relayed: c.relayed.Load(), Skipped: c.skipped.Load(), Refused: c.refused.Load(), Panics: c.panics.Load(),
-		HTTP: c.http.Load(), Opaque: c.opaque.Load(), Open: c.open.Load(),
+		Parsed: c.countParsed(), Open: c.open.Load(),
 		ToServer: c.traffic.ToServer.Load(), ToClient: c.traffic.ToClient.Load(),
 	}
+}
+
+// countParsed returns the connections of each protocol.
+func (c *Capture) countParsed() map[string]uint64 {
+	counts := map[string]uint64{}
+	for _, p := range protocols {
+		counts[p.name] = 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.Copy(counts, c.parsed)
+	return counts
+}
+
+func (c *Capture) addParsed(protocol string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.parsed == nil {
+		c.parsed = map[string]uint64{}
+	}
+	c.parsed[protocol]++
 }
 
 // Inbound serves a connection that was made to the workload at an address of the pod.

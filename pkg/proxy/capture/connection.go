@@ -14,21 +14,11 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
-	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-type protocol int32
-
-const (
-	unknown protocol = iota
-	http
-	opaqueBytes
-)
-
-// connection parses both directions of one connection. One goroutine reads the requests and one the responses;
-// exchanges go from the first to the second in order.
+// connection is one that is relayed, with the copies of what passes both ways. Its parsers read those, and make records.
 type connection struct {
 	capture   *Capture
 	id        string
@@ -37,52 +27,36 @@ type connection struct {
 	peer      netip.AddrPort
 
 	requests, responses *tee.Reader
-	decision            atomic.Int32 // protocol
-	decided             chan struct{}
-	exchanges           chan *exchange
-	responsesGone       chan struct{}
 	recorded            chan struct{} // closed after the first record
 	firstRecord         sync.Once
 	reserved            atomic.Int64 // bytes of bodies taken from the budget
-	ordinal             uint64       // of the next exchange, used by the reader of requests
-
-	sent, received opaqueHalf
+	ordinal             uint64       // of the next exchange; used by who reads requests, or once both directions are read
 
 	lossFrom    atomic.Int64 // Unix nanoseconds when parsing stopped, 0 as long as it has not
 	lossBytes   atomic.Int64 // bytes of both directions up to there
 	restCounted atomic.Bool
 }
 
-// opaqueHalf is one direction of the opaque part of a connection.
-type opaqueHalf struct {
-	summary *opaque.Summary
-	err     error
-	first   int64
-	last    int64
-}
-
-// maxPipelined requests may wait for their response before parsing stops until there is one.
-const maxPipelined = 64
-
 func newConnection(c *Capture, direction trafficpb.Direction, to, peer netip.AddrPort) *connection {
 	return &connection{
 		capture: c, id: ulid.Make().String(), direction: direction, to: to, peer: peer,
-		requests:      tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
-		responses:     tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
-		decided:       make(chan struct{}),
-		exchanges:     make(chan *exchange, maxPipelined),
-		responsesGone: make(chan struct{}),
-		recorded:      make(chan struct{}),
+		requests:  tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
+		responses: tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
+		recorded:  make(chan struct{}),
 	}
 }
 
-// run parses until both directions ended.
+// run parses one protocol after the other until nothing follows.
 func (c *connection) run() {
-	var requests sync.WaitGroup
-	requests.Go(func() { c.guard(c.readRequests) })
-	c.guard(c.readResponses)
-	requests.Wait()
-	c.guard(c.recordOpaque)
+	for p := parser(newDetector(c)); p != nil; {
+		var requests sync.WaitGroup
+		requests.Go(func() { c.guard(p.requests) })
+		c.guard(p.responses)
+		requests.Wait()
+		var next parser
+		c.guard(func() { next = p.finish() })
+		p = next
+	}
 	c.requests.Close()
 	c.responses.Close()
 	c.capture.Budget.Give(c.reserved.Swap(0))
@@ -113,39 +87,23 @@ func (c *connection) abort() {
 // endRequests says that the client sent all that it will.
 func (c *connection) endRequests(at int64) { c.requests.Stream().End(io.EOF, at) }
 
-// decide settles the protocol; the first word counts.
-func (c *connection) decide(p protocol) protocol {
-	if c.decision.CompareAndSwap(int32(unknown), int32(p)) {
-		close(c.decided)
-		if p == http {
-			c.capture.http.Add(1)
-		} else {
-			c.capture.opaque.Add(1)
+// limits are those of a message. They let its body grow as far as the budget goes, and count in held what it takes.
+func (c *connection) limits(held *atomic.Int64) http1.Limits {
+	return http1.Limits{Head: headLimit, Body: c.capture.BodyLimit, Reserve: func(n int64) bool {
+		if !c.capture.Budget.Take(n) {
+			return false
 		}
-	}
-	return protocol(c.decision.Load())
+		held.Add(n)
+		c.reserved.Add(n)
+		return true
+	}}
 }
 
-// detect looks at the first bytes of the client.
-func (c *connection) detect() protocol {
-	for n := 1; ; n = c.requests.Buffered() + 1 {
-		_, err := c.requests.Peek(n)
-		first, _ := c.requests.Peek(c.requests.Buffered()) // cannot fail
-		switch verdict := http1.Detect(first); {
-		case verdict == http1.Yes:
-			return c.decide(http)
-		case verdict == http1.No || err != nil:
-			return c.decide(opaqueBytes)
-		}
-	}
-}
-
-func (c *connection) readOpaque(r *tee.Reader, half *opaqueHalf) {
-	if _, err := r.Peek(1); err == nil {
-		half.first = r.NextAt()
-	}
-	half.summary, half.err = opaque.Read(r, opaqueLimit)
-	half.last = r.LastAt()
+// release gives back what the bodies of an exchange that is recorded have taken.
+func (c *connection) release(held *atomic.Int64) {
+	n := held.Swap(0)
+	c.reserved.Add(-n)
+	c.capture.Budget.Give(n)
 }
 
 // giveUp stops parsing a direction for good: there is no safe way to find a later message. The loss is counted now, and

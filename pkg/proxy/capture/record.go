@@ -17,22 +17,18 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// Protocols of records.
-const (
-	protocolHTTP   = "http/1.1"
-	protocolOpaque = "opaque"
-)
+const protocolHTTP1 = "http/1.1"
 
 // probeAgent begins the User-Agent of the kubelet's probes.
 const probeAgent = "kube-probe/"
 
-// record makes the record of an exchange, redacts and queues it.
-func (c *connection) record(x *exchange) {
+// recordExchange makes the record of an exchange, redacts and queues it.
+func (c *connection) recordExchange(x *exchange) {
 	if c.direction == trafficpb.Direction_DIRECTION_INBOUND && strings.HasPrefix(x.request.Get("User-Agent"), probeAgent) {
 		c.capture.skipped.Add(1)
 		return
 	}
-	r := c.newRecord(protocolHTTP, x.ordinal)
+	r := c.newRecord(protocolHTTP1, x.ordinal)
 	r.Request = message(x.request, x.requestFirst, x.requestLast)
 	r.Operation = operation(x.request)
 	if host := hostName(x.request.Get("Host")); host != "" {
@@ -59,42 +55,6 @@ func (c *connection) record(x *exchange) {
 	c.submit(r)
 }
 
-// recordOpaque records what passed as another protocol, if anything did.
-func (c *connection) recordOpaque() {
-	sent, received := c.sent, c.received
-	if sent.summary == nil && received.summary == nil {
-		return
-	}
-	r := c.newRecord(protocolOpaque, c.ordinal)
-	r.Request, r.Response = sent.message(), received.message()
-	var f *failure
-	switch {
-	case errors.As(received.err, &f):
-		r.Failure = f.text
-	case errors.Is(received.err, tee.ErrReset):
-		r.Failure = "reset"
-	case errors.Is(sent.err, tee.ErrAborted) && errors.Is(received.err, tee.ErrAborted):
-		addDefect(r, trafficpb.Defect_DEFECT_CUT_OFF)
-	}
-	for _, half := range []opaqueHalf{sent, received} {
-		if errors.Is(half.err, tee.ErrOverflow) {
-			addDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW)
-			c.giveUp(c.requests, lossReason(half.err))
-		}
-	}
-	if sent.summary != nil && sent.summary.Truncated() {
-		addDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
-	}
-	if received.summary != nil && received.summary.Truncated() {
-		addDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
-	}
-	if r.GetRequest().GetBodyLength() == 0 && r.GetResponse().GetBodyLength() == 0 && r.GetFailure() == "" {
-		c.capture.skipped.Add(1) // opened and closed, as a probe of a port does
-		return
-	}
-	c.submit(r)
-}
-
 func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {
 	return &trafficpb.Record{
 		Id: ulid.Make().String(), Session: c.id, Connection: c.id, Ordinal: ordinal, Direction: c.direction, Protocol: protocol,
@@ -112,15 +72,6 @@ func (c *connection) submit(r *trafficpb.Record) {
 func message(m *http1.Message, first, last int64) *trafficpb.Message {
 	return &trafficpb.Message{
 		Head: m.Head, Body: m.Body, BodyLength: m.BodyLength, BodySha256: m.BodySHA256, FirstByte: first, LastByte: last,
-	}
-}
-
-func (h *opaqueHalf) message() *trafficpb.Message {
-	if h.summary == nil {
-		return &trafficpb.Message{}
-	}
-	return &trafficpb.Message{
-		Body: h.summary.Kept, BodyLength: h.summary.Length, BodySha256: h.summary.SHA256, FirstByte: h.first, LastByte: h.last,
 	}
 }
 

@@ -1,0 +1,170 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/proxy/tee"
+)
+
+// maxPipelined requests may wait for their response before parsing stops until there is one.
+const maxPipelined = 64
+
+// http1Parser hands exchanges from the reader of requests to that of responses, in order.
+type http1Parser struct {
+	*connection
+	exchanges     chan *exchange
+	responsesGone chan struct{}
+	switched      *exchange // whose response changes the protocol
+}
+
+func newHTTP1Parser(c *connection) parser {
+	return &http1Parser{connection: c, exchanges: make(chan *exchange, maxPipelined), responsesGone: make(chan struct{})}
+}
+
+// exchange is a request and its response. The reader of requests fills the first part up to when it closes whole,
+// but for the head of request, which is there when the exchange is handed over.
+type exchange struct {
+	ordinal      uint64
+	request      *http1.Message
+	requestErr   error
+	requestFirst int64
+	requestLast  int64
+	whole        chan struct{}
+	upgraded     chan bool // gets what the response says, when the request may change the protocol
+
+	response      *http1.Message // nil when there was none
+	responseErr   error
+	responseFirst int64
+	responseLast  int64
+
+	reserved atomic.Int64
+}
+
+func (p *http1Parser) newExchange() *exchange {
+	x := &exchange{ordinal: p.ordinal, whole: make(chan struct{}), upgraded: make(chan bool, 1)}
+	p.ordinal++
+	return x
+}
+
+func (p *http1Parser) requests() {
+	defer close(p.exchanges)
+	for p.readRequest() {
+	}
+}
+
+// readRequest reads one request and tells whether another may follow.
+func (p *http1Parser) readRequest() bool {
+	r := p.connection.requests
+	if _, err := r.Peek(1); err != nil {
+		if errors.Is(err, tee.ErrOverflow) {
+			p.giveUp(r, lossReason(err))
+		}
+		return false
+	}
+	x := p.newExchange()
+	x.requestFirst = r.NextAt()
+	limits := p.limits(&x.reserved)
+	var err error
+	if x.request, err = http1.ReadRequestHead(r.Reader, limits); err != nil {
+		p.giveUp(r, lossReason(err))
+		return false
+	}
+	// The head is handed over at once: a response may come before the body is whole.
+	select {
+	case p.exchanges <- x:
+	case <-p.responsesGone:
+		return false
+	}
+	if p.readRequestBody(x, limits) != nil {
+		return false
+	}
+	if !x.asksUpgrade() {
+		return true
+	}
+	select {
+	case upgraded := <-x.upgraded:
+		return !upgraded
+	case <-p.responsesGone:
+		return false
+	}
+}
+
+func (p *http1Parser) readRequestBody(x *exchange, limits http1.Limits) error {
+	defer close(x.whole)
+	x.requestErr = x.request.ReadBody(p.connection.requests.Reader, limits)
+	x.requestLast = p.connection.requests.LastAt()
+	return x.requestErr
+}
+
+func (x *exchange) asksUpgrade() bool {
+	return x.request.Method == "CONNECT" || x.request.Get("Upgrade") != ""
+}
+
+func (p *http1Parser) responses() {
+	defer close(p.responsesGone)
+	readable := true
+	for x := range p.exchanges {
+		if readable {
+			p.readResponse(x)
+		} else {
+			x.responseErr = tee.ErrAborted
+		}
+		upgraded := x.response != nil && x.response.Upgrade
+		x.upgraded <- upgraded
+		<-x.whole
+		p.record(x)
+		if err := x.responseErr; unreadable(err) {
+			p.giveUp(p.connection.responses, lossReason(err))
+			readable = false
+		}
+		if upgraded {
+			p.switched = x
+			return
+		}
+	}
+}
+
+// finish returns the parser of the protocol that the connection was switched to.
+func (p *http1Parser) finish() parser {
+	if p.switched == nil {
+		return nil
+	}
+	return newOpaqueParser(p.connection)
+}
+
+func (p *http1Parser) readResponse(x *exchange) {
+	if _, err := p.connection.responses.Peek(1); err != nil {
+		x.responseErr = err
+		return
+	}
+	x.responseFirst = p.connection.responses.NextAt()
+	limits := p.limits(&x.reserved)
+	x.response, x.responseErr = http1.ReadResponseHead(p.connection.responses.Reader, x.request.Method, limits)
+	if x.responseErr == nil {
+		x.responseErr = x.response.ReadBody(p.connection.responses.Reader, limits)
+	}
+	if x.response != nil && x.response.Upgrade && !x.asksUpgrade() {
+		x.response, x.responseErr = nil, fmt.Errorf("%w: an upgrade that was not asked for", http1.ErrMalformed)
+	}
+	x.responseLast = p.connection.responses.LastAt()
+}
+
+// unreadable tells whether nothing after the message can be read either.
+func unreadable(err error) bool {
+	return errors.Is(err, tee.ErrOverflow) || errors.Is(err, http1.ErrMalformed) || errors.Is(err, http1.ErrHeadTooLong)
+}
+
+// record records an exchange and gives back what its bodies took of the budget.
+func (p *http1Parser) record(x *exchange) {
+	defer p.release(&x.reserved)
+	p.recordExchange(x)
+	if err := x.requestErr; unreadable(err) {
+		p.giveUp(p.connection.requests, lossReason(err))
+	}
+}
