@@ -142,7 +142,7 @@ type Record struct {
 	Connection    string                 `protobuf:"bytes,3,opt,name=connection,proto3" json:"connection,omitempty"` // ULID of the connection
 	Ordinal       uint64                 `protobuf:"varint,4,opt,name=ordinal,proto3" json:"ordinal,omitempty"`      // position of the exchange on its connection, from 0
 	Direction     Direction              `protobuf:"varint,5,opt,name=direction,proto3,enum=restage.traffic.v1.Direction" json:"direction,omitempty"`
-	Protocol      string                 `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`                                 // "http/1.1", "websocket" or "opaque"
+	Protocol      string                 `protobuf:"bytes,6,opt,name=protocol,proto3" json:"protocol,omitempty"`                                 // "http/1.1", "http/2", "grpc", "websocket" or "opaque"
 	Namespace     string                 `protobuf:"bytes,7,opt,name=namespace,proto3" json:"namespace,omitempty"`                               // set by the forwarder from the authenticated pod
 	Workload      string                 `protobuf:"bytes,8,opt,name=workload,proto3" json:"workload,omitempty"`                                 // name of the workload, as the proxy was told
 	Pod           string                 `protobuf:"bytes,9,opt,name=pod,proto3" json:"pod,omitempty"`                                           // set by the forwarder from the authenticated pod
@@ -156,7 +156,8 @@ type Record struct {
 	Request       *Message               `protobuf:"bytes,17,opt,name=request,proto3" json:"request,omitempty"`
 	Response      *Message               `protobuf:"bytes,18,opt,name=response,proto3" json:"response,omitempty"`
 	Status        uint32                 `protobuf:"varint,19,opt,name=status,proto3" json:"status,omitempty"` // HTTP status; 0 when there was no response
-	// Why there was no (whole) response from the dependency: "", "connect: connection refused", "reset", "timeout", "eof".
+	// Why there was no (whole) response from the dependency: "", "connect: connection refused", "reset", "timeout", "eof",
+	// and of one HTTP/2 stream alone "stream reset: REFUSED_STREAM" (or another of the protocol's error codes).
 	Failure string `protobuf:"bytes,20,opt,name=failure,proto3" json:"failure,omitempty"`
 	TraceId string `protobuf:"bytes,21,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"` // from traceparent, else x-request-id, else x-b3-traceid; "" when there is none
 	Parent  string `protobuf:"bytes,22,opt,name=parent,proto3" json:"parent,omitempty"`                  // outbound: id of the inbound record that caused it, set when a snapshot is cut
@@ -164,6 +165,9 @@ type Record struct {
 	Defects       []Defect `protobuf:"varint,23,rep,packed,name=defects,proto3,enum=restage.traffic.v1.Defect" json:"defects,omitempty"`
 	Redacted      []string `protobuf:"bytes,24,rep,name=redacted,proto3" json:"redacted,omitempty"`                                 // what was redacted: "request.header.authorization", ...
 	NotReplayable bool     `protobuf:"varint,25,opt,name=not_replayable,json=notReplayable,proto3" json:"not_replayable,omitempty"` // inbound: outbound calls that it made may have been lost (set when a snapshot is cut)
+	Scheme        string   `protobuf:"bytes,30,opt,name=scheme,proto3" json:"scheme,omitempty"`                                     // "http" or "https"; "" when it is not known
+	Stream        uint32   `protobuf:"varint,31,opt,name=stream,proto3" json:"stream,omitempty"`                                    // http/2 and grpc: id of the stream, else 0
+	GrpcStatus    uint32   `protobuf:"varint,32,opt,name=grpc_status,json=grpcStatus,proto3" json:"grpc_status,omitempty"`          // grpc: code of the call, when there was a response
 	// Who ended the connection of a stream (opaque, websocket): "client" or "server", "" when that is not known.
 	EndedBy       string `protobuf:"bytes,35,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -375,6 +379,27 @@ func (x *Record) GetNotReplayable() bool {
 	return false
 }
 
+func (x *Record) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *Record) GetStream() uint32 {
+	if x != nil {
+		return x.Stream
+	}
+	return 0
+}
+
+func (x *Record) GetGrpcStatus() uint32 {
+	if x != nil {
+		return x.GrpcStatus
+	}
+	return 0
+}
+
 func (x *Record) GetEndedBy() string {
 	if x != nil {
 		return x.EndedBy
@@ -384,13 +409,16 @@ func (x *Record) GetEndedBy() string {
 
 // Message is one half of an exchange. Times are Unix nanoseconds, taken at the socket.
 type Message struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Head       []byte                 `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`                                // raw bytes of the first line and headers, with the empty line, as on the wire (after redaction)
-	Body       []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`                                // body with the transfer coding removed, content coding kept; may be cut
-	BodyLength int64                  `protobuf:"varint,3,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"` // length of the whole body
-	BodySha256 []byte                 `protobuf:"bytes,4,opt,name=body_sha256,json=bodySha256,proto3" json:"body_sha256,omitempty"`  // hash of the whole body; empty when the body is empty
-	FirstByte  int64                  `protobuf:"varint,5,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
-	LastByte   int64                  `protobuf:"varint,6,opt,name=last_byte,json=lastByte,proto3" json:"last_byte,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Raw bytes of the first line and headers, with the empty line, as on the wire (after redaction). Of HTTP/2 the same as text:
+	// "GET /orders HTTP/2" or "HTTP/2 200", the name of the host as "host: ...", the other fields in their order, in lower case.
+	Head       []byte `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	Body       []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`                                // body with the transfer coding removed, content coding kept; may be cut
+	BodyLength int64  `protobuf:"varint,3,opt,name=body_length,json=bodyLength,proto3" json:"body_length,omitempty"` // length of the whole body
+	BodySha256 []byte `protobuf:"bytes,4,opt,name=body_sha256,json=bodySha256,proto3" json:"body_sha256,omitempty"`  // hash of the whole body; empty when the body is empty
+	FirstByte  int64  `protobuf:"varint,5,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
+	LastByte   int64  `protobuf:"varint,6,opt,name=last_byte,json=lastByte,proto3" json:"last_byte,omitempty"`
+	Trailers   []byte `protobuf:"bytes,10,opt,name=trailers,proto3" json:"trailers,omitempty"` // http/2 and grpc: the fields after the body as lines of text, without an empty line
 	// Where the parts of a body that came as a stream end, and when they came; empty for a body that is one thing.
 	Pieces        []*Piece `protobuf:"bytes,11,rep,name=pieces,proto3" json:"pieces,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -467,6 +495,13 @@ func (x *Message) GetLastByte() int64 {
 		return x.LastByte
 	}
 	return 0
+}
+
+func (x *Message) GetTrailers() []byte {
+	if x != nil {
+		return x.Trailers
+	}
+	return nil
 }
 
 func (x *Message) GetPieces() []*Piece {
@@ -2388,7 +2423,7 @@ var File_pkg_traffic_traffic_proto protoreflect.FileDescriptor
 
 const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
-	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xbf\x06\n" +
+	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\x90\a\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x1e\n" +
@@ -2417,8 +2452,12 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06parent\x18\x16 \x01(\tR\x06parent\x124\n" +
 	"\adefects\x18\x17 \x03(\x0e2\x1a.restage.traffic.v1.DefectR\adefects\x12\x1a\n" +
 	"\bredacted\x18\x18 \x03(\tR\bredacted\x12%\n" +
-	"\x0enot_replayable\x18\x19 \x01(\bR\rnotReplayable\x12\x19\n" +
-	"\bended_by\x18# \x01(\tR\aendedBy\"\xe2\x01\n" +
+	"\x0enot_replayable\x18\x19 \x01(\bR\rnotReplayable\x12\x16\n" +
+	"\x06scheme\x18\x1e \x01(\tR\x06scheme\x12\x16\n" +
+	"\x06stream\x18\x1f \x01(\rR\x06stream\x12\x1f\n" +
+	"\vgrpc_status\x18  \x01(\rR\n" +
+	"grpcStatus\x12\x19\n" +
+	"\bended_by\x18# \x01(\tR\aendedBy\"\xfe\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x1f\n" +
@@ -2428,7 +2467,9 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"bodySha256\x12\x1d\n" +
 	"\n" +
 	"first_byte\x18\x05 \x01(\x03R\tfirstByte\x12\x1b\n" +
-	"\tlast_byte\x18\x06 \x01(\x03R\blastByte\x121\n" +
+	"\tlast_byte\x18\x06 \x01(\x03R\blastByte\x12\x1a\n" +
+	"\btrailers\x18\n" +
+	" \x01(\fR\btrailers\x121\n" +
 	"\x06pieces\x18\v \x03(\v2\x19.restage.traffic.v1.PieceR\x06pieces\"=\n" +
 	"\x05Piece\x12\x10\n" +
 	"\x03end\x18\x01 \x01(\x03R\x03end\x12\x0e\n" +
