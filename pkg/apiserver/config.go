@@ -22,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apiserver/decoding"
 	"github.com/restage-dev/restage/pkg/certs"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
@@ -121,6 +122,6 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
 		initializer.Initializer{
 			Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads,
-			ProxyImage: o.ProxyImage, ImagePullSecrets: o.ImagePullSecrets, Namespaces: o.WatchNamespaces,
+			ProxyImage: o.ProxyImage, ImagePullSecrets: o.ImagePullSecrets, Namespaces: o.WatchNamespaces, ManualInjection: o.Injection == wiring.InjectionManual,
 		})
 }

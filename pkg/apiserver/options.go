@@ -56,7 +56,9 @@ type Options struct {
 	ImagePullSecrets []string
 	// WatchNamespaces are those in which objects may be made; none means all.
 	WatchNamespaces []string
-	Forwarder       ForwarderOptions
+	// Injection is wiring.InjectionWorkload or wiring.InjectionManual.
+	Injection string
+	Forwarder ForwarderOptions
 	// Certificates that are made where no files are given.
 	Certificates certs.Lifetimes
 
@@ -86,6 +88,7 @@ func NewOptionsFor(api API) *Options {
 		Backup:             defaultBackup(),
 		Namespace:          cmp.Or(os.Getenv("POD_NAMESPACE"), "restage-system"),
 		ProxyImage:         "restage/proxy",
+		Injection:          wiring.InjectionWorkload,
 		Forwarder:          ForwarderOptions{CAFile: wiring.ForwarderCA, TokenFile: wiring.ForwarderToken},
 		api:                api,
 		codecs:             codecs,
@@ -120,6 +123,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"Names of Secrets that are compiled into the pods of environments to pull images with; they must be in the namespaces of the environments.")
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", o.WatchNamespaces,
 		"Namespaces in which the controller works; nothing can be made in others. Default is all.")
+	flags.StringVar(&o.Injection, "injection", o.Injection,
+		"As of the controller. With manual, which leaves workloads as they are, the right to read a workload is enough to make a TrafficCapture of it.")
 	flags.StringVar(&o.Forwarder.Address, "forwarder-address", o.Forwarder.Address,
 		fmt.Sprintf("Address, host:port, of restage-forwarder. Default is its Service in the server's namespace, port %d.", wiring.ForwarderPort))
 	flags.StringVar(&o.Forwarder.CAFile, "forwarder-ca-file", o.Forwarder.CAFile,
@@ -187,6 +192,9 @@ func (o *Options) Validate() error {
 				errs = append(errs, fmt.Errorf("--%s: %q: %s", list.flag, value, strings.Join(problems, "; ")))
 			}
 		}
+	}
+	if o.Injection != wiring.InjectionWorkload && o.Injection != wiring.InjectionManual {
+		errs = append(errs, fmt.Errorf("--injection: %q: must be %s or %s", o.Injection, wiring.InjectionWorkload, wiring.InjectionManual))
 	}
 	if _, _, err := net.SplitHostPort(o.Forwarder.Address); o.Forwarder.Address != "" && err != nil {
 		errs = append(errs, fmt.Errorf("--forwarder-address: %q must be host:port: %w", o.Forwarder.Address, err))

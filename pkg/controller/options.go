@@ -37,7 +37,7 @@ type Options struct {
 	ForwarderTokenFile                                         string
 	HealthAddress                                              string // host:port
 	ClusterName                                                string // in reports; may be empty
-	Injection                                                  string // InjectionWorkload or InjectionManual
+	Injection                                                  string // wiring.InjectionWorkload or wiring.InjectionManual
 	WatchNamespaces                                            []string
 	PriorityClassName                                          string // of the forwarder
 	// Certificates of the forwarder.
@@ -45,12 +45,6 @@ type Options struct {
 	// Logging is how the forwarder is to log, as the controller does; nil leaves its defaults.
 	Logging *logsapi.LoggingConfiguration
 }
-
-// Who puts recording proxies into workloads.
-const (
-	InjectionWorkload = "workload"
-	InjectionManual   = "manual"
-)
 
 // AddFlags adds the flags of the controller with their defaults.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
@@ -66,7 +60,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
 	flags.StringSliceVar(&o.ImagePullSecrets, "image-pull-secrets", nil, "names of Secrets that all pods which the controller makes or changes pull images with; they must be in the namespaces of the pods")
 	flags.StringVar(&o.ClusterName, "cluster-name", "", "name of this cluster in reports")
-	flags.StringVar(&o.Injection, "injection", InjectionWorkload, "workload: recording proxies are put into the templates of captured workloads; manual: workloads are never changed, templates are injected with kubectl restage inject")
+	flags.StringVar(&o.Injection, "injection", wiring.InjectionWorkload, "workload: recording proxies are put into the templates of captured workloads; manual: workloads are never changed, templates are injected with kubectl restage inject")
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", nil, "namespaces whose objects and workloads the controller works with (default all)")
 	flags.StringVar(&o.PriorityClassName, "priority-class-name", "", "PriorityClass of the forwarder")
 	o.Certificates.AddFlag(flags)
@@ -95,10 +89,10 @@ func (o *Options) complete() error {
 		errs = append(errs, fmt.Errorf("--image-pull-policy %q: must be Always, IfNotPresent or Never", o.ImagePullPolicy))
 	}
 	if o.Injection == "" {
-		o.Injection = InjectionWorkload
+		o.Injection = wiring.InjectionWorkload
 	}
-	if o.Injection != InjectionWorkload && o.Injection != InjectionManual {
-		errs = append(errs, fmt.Errorf("--injection %q: must be %s or %s", o.Injection, InjectionWorkload, InjectionManual))
+	if o.Injection != wiring.InjectionWorkload && o.Injection != wiring.InjectionManual {
+		errs = append(errs, fmt.Errorf("--injection %q: must be %s or %s", o.Injection, wiring.InjectionWorkload, wiring.InjectionManual))
 	}
 	errs = append(errs, checkNames("--image-pull-secrets", validation.IsDNS1123Subdomain, o.ImagePullSecrets),
 		checkNames("--watch-namespaces", validation.IsDNS1123Label, o.WatchNamespaces))

@@ -62,7 +62,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
-			Manual: o.Injection == InjectionManual,
+			Manual: o.Injection == wiring.InjectionManual,
 		},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
@@ -86,7 +86,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: environment.Options{
 			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
-			CreateOnly: o.Injection == InjectionManual,
+			CreateOnly: o.Injection == wiring.InjectionManual,
 		},
 	}).Reconcile)
 	replays := loop.New("replay", (&replay.Reconciler{
@@ -122,14 +122,10 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		}
 		return caches.usedNamespaces()
 	}))
-	tasks := []task{
-		{captures, captureWorkers}, {snapshots, snapshotWorkers},
+	return []task{
+		{annotations, captureWorkers}, {captures, captureWorkers}, {snapshots, snapshotWorkers},
 		{environments, environmentWorkers}, {replays, replayWorkers}, {namespaces, credentialWorkers},
 	}
-	if o.Injection != InjectionManual { // an annotation asks for a change of the workload
-		tasks = append(tasks, task{annotations, captureWorkers})
-	}
-	return tasks
 }
 
 // recorder writes events to the cluster until ctx is done.

@@ -5,7 +5,10 @@
 // give the same bytes.
 package install
 
-import "github.com/restage-dev/restage/pkg/release"
+import (
+	"github.com/restage-dev/restage/pkg/release"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
 
 // DefaultNamespace is where Restage runs unless another is chosen.
 const DefaultNamespace = "restage-system"
@@ -15,10 +18,10 @@ type Injection string
 
 const (
 	// InjectionWorkload has the controller patch the templates of annotated and captured workloads.
-	InjectionWorkload Injection = "workload"
+	InjectionWorkload Injection = wiring.InjectionWorkload
 	// InjectionManual leaves the controller without the right to patch a workload: templates are injected in Git, with
 	// kubectl restage inject.
-	InjectionManual Injection = "manual"
+	InjectionManual Injection = wiring.InjectionManual
 )
 
 // Options of an installation. The names in a values file and in the Helm chart are the JSON names; the flags are the same in lower

@@ -16,6 +16,7 @@ func setSettings(o Options, all objects) error {
 		{controller, "STORAGE_URL", o.StorageURL},
 		{controller, "INJECTION", string(o.Injection)},
 		{controller, "WATCH_NAMESPACES", strings.Join(o.Namespaces, ",")},
+		{apiserver, "INJECTION", string(o.Injection)},
 		{apiserver, "WATCH_NAMESPACES", strings.Join(o.Namespaces, ",")},
 	}
 	if o.HA {

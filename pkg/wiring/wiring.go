@@ -26,6 +26,12 @@ const (
 	ResponderControlPort = 4142 // HTTP: /readyz, and with the environment's token /v1/...
 )
 
+// Who puts recording proxies into the templates of workloads.
+const (
+	InjectionWorkload = "workload" // the controller, by the rights that it has on workloads
+	InjectionManual   = "manual"   // those who keep the templates; the controller changes no workload
+)
+
 // Names inside a pod template that Restage adds to.
 const (
 	InitContainerName  = "restage-init"

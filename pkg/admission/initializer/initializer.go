@@ -44,6 +44,13 @@ type WantsNamespaces interface {
 	admission.InitializationValidator
 }
 
+// WantsInjection is a plugin that minds who puts recording proxies into workloads.
+type WantsInjection interface {
+	// SetInjection tells whether it is their owners, and not the controller.
+	SetInjection(manual bool)
+	admission.InitializationValidator
+}
+
 // Initializer hands out what it holds.
 type Initializer struct {
 	Reader     lookup.Reader
@@ -52,6 +59,8 @@ type Initializer struct {
 	// ImagePullSecrets and Namespaces may be empty.
 	ImagePullSecrets []string
 	Namespaces       []string
+	// ManualInjection tells that the controller changes no workload.
+	ManualInjection bool
 }
 
 // Initialize gives the plugin what it wants.
@@ -70,6 +79,9 @@ func (i Initializer) Initialize(plugin admission.Interface) {
 	}
 	if wants, ok := plugin.(WantsNamespaces); ok {
 		wants.SetNamespaces(i.Namespaces)
+	}
+	if wants, ok := plugin.(WantsInjection); ok {
+		wants.SetInjection(i.ManualInjection)
 	}
 	if wants, ok := plugin.(genericinitializer.WantsQuotaConfiguration); ok {
 		wants.SetQuotaConfiguration(quota.NewConfiguration(nil, nil)) // of our objects only their number counts

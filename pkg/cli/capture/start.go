@@ -165,7 +165,7 @@ func (r *startCommand) await(ctx context.Context, t *target, name string) (*v1al
 }
 
 // final are the reasons for which a workload is not recorded however long one waits.
-var final = []string{"WorkloadNotSupported", "PodSecurity", "Duplicate"}
+var final = []string{"WorkloadNotSupported", "PodSecurity", "Duplicate", "NotInjected"}
 
 func refusal(capture *v1alpha1.TrafficCapture, condition *metav1.Condition) error {
 	if condition.Status == metav1.ConditionTrue || !slices.Contains(final, condition.Reason) {

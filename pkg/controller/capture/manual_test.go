@@ -13,7 +13,7 @@ import (
 func TestManualInjectionLeavesWorkloadsAlone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.manual = true
-	w.create("front")
+	w.annotation("true")
 	before := getDeployment(t, w.cluster, "front")
 	w.reconcile("front")
 	w.expect("front", metav1.ConditionFalse, reasonNotInjected, "kubectl restage inject")

@@ -34,6 +34,7 @@ type Plugin struct {
 	read       lookup.Reader
 	workloads  workload.Source
 	image      string
+	manual     bool
 }
 
 // New returns a plugin that still wants an authorizer, clients and the image of the proxy.
@@ -54,6 +55,9 @@ func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source }
 // SetProxyImage gives the plugin the image that templates are compiled with, as a trial.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
+// SetInjection tells the plugin whether the controller leaves workloads as they are.
+func (p *Plugin) SetInjection(manual bool) { p.manual = manual }
+
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {
 	if p.authorizer == nil || p.read.Client == nil || p.workloads.Client == nil || p.image == "" {
@@ -68,7 +72,7 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	if !concerns(a) {
 		return nil
 	}
-	missing, err := p.missing(ctx, a.GetUserInfo(), stated(a.GetObject(), a.GetNamespace()))
+	missing, err := p.missing(ctx, a.GetUserInfo(), p.stated(a.GetObject(), a.GetNamespace()))
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
@@ -97,7 +101,7 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 }
 
 func (p *Plugin) check(ctx context.Context, a admission.Attributes) ([]need, error) {
-	needs := stated(a.GetObject(), a.GetNamespace())
+	needs := p.stated(a.GetObject(), a.GetNamespace())
 	learned, copies, err := p.learned(ctx, a.GetObject(), a.GetNamespace())
 	if err != nil {
 		return nil, err

@@ -160,6 +160,23 @@ func TestWhatIsAsked(t *testing.T) {
 	}
 }
 
+// Where no workload is changed a capture shows what the Deployment is, and no more.
+func TestToReadIsEnoughWhereNothingIsChanged(t *testing.T) {
+	c := &court{}
+	p := newPlugin(t, c)
+	p.SetInjection(true)
+	if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); err != nil {
+		t.Fatal(err)
+	}
+	if asked := slices.Compact(c.asked); !slices.Equal(asked, []string{"get deployments/front"}) {
+		t.Errorf("asked %q", asked)
+	}
+	c.denied = []string{"get deployments/front"}
+	if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); !apierrors.IsForbidden(err) {
+		t.Errorf("who may not read the workload gets %v", err)
+	}
+}
+
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	const inShop = ` in the namespace "shop"`
 	for _, test := range []struct {

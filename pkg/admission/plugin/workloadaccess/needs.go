@@ -17,12 +17,11 @@ import (
 var specPath = field.NewPath("spec")
 
 // stated returns what an object needs as far as it says so itself.
-func stated(object runtime.Object, namespace string) []need {
+func (p *Plugin) stated(object runtime.Object, namespace string) []need {
 	of := rights{namespace}
 	switch o := object.(type) {
 	case *replay.TrafficCapture:
-		// Recording adds a container to the template: whoever may patch the Deployment could do the same.
-		return []need{of.deployment("patch", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+		return []need{of.deployment(p.recording(), o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
 	case *replay.TrafficSnapshot:
 		// Its traffic is read through trafficsnapshots/records, which is a right of its own.
 		return []need{of.deployment("get", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
@@ -33,6 +32,15 @@ func stated(object runtime.Object, namespace string) []need {
 		return statedByReplay(of, &o.Spec)
 	}
 	return nil
+}
+
+// recording is the verb that recording a workload needs. It adds a container to the template: whoever may patch the Deployment could do the same. Where
+// workloads are not changed, a capture tells of one and no more.
+func (p *Plugin) recording() string {
+	if p.manual {
+		return "get"
+	}
+	return "patch"
 }
 
 func statedByReplay(of rights, spec *replay.TrafficReplaySpec) []need {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -37,8 +38,8 @@ func (r role) Authorize(_ context.Context, a authorizer.Attributes) (authorizer.
 	return authorizer.DecisionNoOpinion, "", nil
 }
 
-// controllerRole is all that restage-controller may do where workloads are, by the manifests.
-func controllerRole(t *testing.T) (rules role) {
+// controllerRole is all that restage-controller may do where workloads are, by the manifests, but what is in the role that is left out.
+func controllerRole(t *testing.T, left string) (rules role) {
 	t.Helper()
 	data, err := os.ReadFile("../../../../artifacts/base/rbac-controller.yaml")
 	if err != nil {
@@ -52,7 +53,7 @@ func controllerRole(t *testing.T) (rules role) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if found.Kind == "ClusterRole" {
+		if found.Kind == "ClusterRole" && found.Name != left {
 			rules = append(rules, found.Rules...)
 		}
 	}
@@ -61,7 +62,7 @@ func controllerRole(t *testing.T) (rules role) {
 // The controller is asked like everybody else, so its role must hold what it does on behalf of users.
 func TestControllerMayDoWhatItDoesForUsers(t *testing.T) {
 	p := newPlugin(t, &court{})
-	p.SetUnconditionalAuthorizer(controllerRole(t))
+	p.SetUnconditionalAuthorizer(controllerRole(t, ""))
 	for name, request := range map[string]admission.Attributes{
 		"the environment of a replay": newEnvironment("big", "front", "plain"),
 		"an annotated workload":       at.Create("TrafficCapture", capture()),
@@ -69,5 +70,19 @@ func TestControllerMayDoWhatItDoesForUsers(t *testing.T) {
 		if err := run(t.Context(), p, request); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Where it has no right to change a workload it makes the captures of those that are annotated all the same.
+func TestControllerFollowsAnnotationsWithoutTheRightToInject(t *testing.T) {
+	p := newPlugin(t, &court{})
+	p.SetUnconditionalAuthorizer(controllerRole(t, "restage-controller-injection"))
+	request := at.Create("TrafficCapture", capture())
+	if err := run(t.Context(), p, request); !apierrors.IsForbidden(err) {
+		t.Fatalf("the role that is left out makes no difference: %v", err)
+	}
+	p.SetInjection(true)
+	if err := run(t.Context(), p, request); err != nil {
+		t.Error(err)
 	}
 }
