@@ -61,14 +61,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	return repair, err
 }
 
-// Ensure makes the credentials of a namespace. Before the forwarder has published its CA, the copy is left for later:
-// pods take it up when it appears.
+// Ensure makes the credentials of a namespace. Before the forwarder has published its CA, the copy is empty: pods take the CA up
+// when it appears. The copy comes first and goes last, since we may list ConfigMaps and not Secrets: it is by the copy that whoever
+// clears up without our objects finds the key.
 func (r *Reconciler) Ensure(ctx context.Context, namespace string) error {
-	if err := r.ensureKey(ctx, namespace); err != nil {
-		return fmt.Errorf("making the redaction key of namespace %q: %w", namespace, err)
-	}
 	if err := r.copyCA(ctx, namespace); err != nil {
 		return fmt.Errorf("copying the forwarder's CA to namespace %q: %w", namespace, err)
+	}
+	if err := r.ensureKey(ctx, namespace); err != nil {
+		return fmt.Errorf("making the redaction key of namespace %q: %w", namespace, err)
 	}
 	return nil
 }
@@ -94,8 +95,8 @@ func (r *Reconciler) ensureKey(ctx context.Context, namespace string) error {
 
 // RedactionKey returns the key of a namespace, and makes it when there is none.
 func (r *Reconciler) RedactionKey(ctx context.Context, namespace string) ([]byte, error) {
-	if err := r.ensureKey(ctx, namespace); err != nil {
-		return nil, fmt.Errorf("making the redaction key of namespace %q: %w", namespace, err)
+	if err := r.Ensure(ctx, namespace); err != nil {
+		return nil, err
 	}
 	secret, err := r.Kube.CoreV1().Secrets(namespace).Get(ctx, wiring.RedactionSecret, metav1.GetOptions{})
 	if err != nil {
@@ -108,24 +109,24 @@ func (r *Reconciler) copyCA(ctx context.Context, namespace string) error {
 	if namespace == r.Namespace {
 		return nil // the original is there
 	}
+	published := map[string]string{}
 	original, err := r.ConfigMaps.Get(wiring.ForwarderCAConfigMap)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
+	if err == nil {
+		published[caKey] = original.Data[caKey]
+	} else if !apierrors.IsNotFound(err) {
 		return err
 	}
 	configMaps := r.Kube.CoreV1().ConfigMaps(namespace)
 	current, err := configMaps.Get(ctx, wiring.ForwarderCAConfigMap, metav1.GetOptions{})
-	if err == nil && current.Data[caKey] == original.Data[caKey] {
-		return nil
+	if err == nil && (len(published) == 0 || current.Data[caKey] == published[caKey]) {
+		return nil // without a published CA, what pods trust already is kept
 	}
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
 	_, err = configMaps.Apply(ctx, coreapply.ConfigMap(wiring.ForwarderCAConfigMap, namespace).
 		WithLabels(labels).
-		WithData(map[string]string{caKey: original.Data[caKey]}),
+		WithData(published),
 		metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 	return err
 }
@@ -133,19 +134,20 @@ func (r *Reconciler) copyCA(ctx context.Context, namespace string) error {
 // remove deletes what Ensure made, and only that.
 func (r *Reconciler) remove(ctx context.Context, namespace string) error {
 	configMaps, secrets := r.Kube.CoreV1().ConfigMaps(namespace), r.Kube.CoreV1().Secrets(namespace)
-	if namespace != r.Namespace {
-		configMap, err := configMaps.Get(ctx, wiring.ForwarderCAConfigMap, metav1.GetOptions{})
-		if err := removeMade(configMap, err, func(opts metav1.DeleteOptions) error {
-			return configMaps.Delete(ctx, wiring.ForwarderCAConfigMap, opts)
-		}); err != nil {
-			return fmt.Errorf("deleting the copy of the forwarder's CA: %w", err)
-		}
-	}
 	secret, err := secrets.Get(ctx, wiring.RedactionSecret, metav1.GetOptions{})
 	if err := removeMade(secret, err, func(opts metav1.DeleteOptions) error {
 		return secrets.Delete(ctx, wiring.RedactionSecret, opts)
 	}); err != nil {
 		return fmt.Errorf("deleting the redaction key: %w", err)
+	}
+	if namespace == r.Namespace {
+		return nil // the original stays
+	}
+	configMap, err := configMaps.Get(ctx, wiring.ForwarderCAConfigMap, metav1.GetOptions{})
+	if err := removeMade(configMap, err, func(opts metav1.DeleteOptions) error {
+		return configMaps.Delete(ctx, wiring.ForwarderCAConfigMap, opts)
+	}); err != nil {
+		return fmt.Errorf("deleting the copy of the forwarder's CA: %w", err)
 	}
 	return nil
 }

@@ -57,8 +57,8 @@ func TestCredentialsOfAUsedNamespace(t *testing.T) {
 		t.Errorf("the key has %d bytes, want %d", len(first), redactionBytes)
 	}
 	configMaps := cluster.Kube.CoreV1().ConfigMaps(shop)
-	if _, err := configMaps.Get(t.Context(), wiring.ForwarderCAConfigMap, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("there is a CA before the forwarder has published one: %v", err)
+	if empty, err := configMaps.Get(t.Context(), wiring.ForwarderCAConfigMap, metav1.GetOptions{}); err != nil || len(empty.Data) != 0 {
+		t.Errorf("before the forwarder has published a CA the copy is %v, %v", empty, err)
 	}
 	for _, ca := range []string{"first", "second"} {
 		_ = cluster.Kube.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("configmaps"), ours, wiring.ForwarderCAConfigMap)
@@ -70,6 +70,11 @@ func TestCredentialsOfAUsedNamespace(t *testing.T) {
 		if err != nil || copied.Data[caKey] != ca {
 			t.Errorf("the copy is %v, %v; want %q", copied, err, ca)
 		}
+	}
+	_ = cluster.Kube.Tracker().Delete(corev1.SchemeGroupVersion.WithResource("configmaps"), ours, wiring.ForwarderCAConfigMap)
+	reconcile(t, cluster, shop, true)
+	if kept, err := configMaps.Get(t.Context(), wiring.ForwarderCAConfigMap, metav1.GetOptions{}); err != nil || kept.Data[caKey] != "second" {
+		t.Errorf("with the original gone the copy is %v, %v", kept, err)
 	}
 	if !bytes.Equal(first, key(t, cluster)) {
 		t.Error("the redaction key has changed")

@@ -53,11 +53,13 @@ func newWorld(t *testing.T, spec v1alpha1.TrafficSnapshotSpec) *world {
 // step runs a new reconciler on new caches once.
 func (w *world) step() (again time.Duration, err error) {
 	w.Helper()
+	caches := w.cluster.Caches(w.T)
+	keys := &credentials.Reconciler{Kube: w.cluster.Kube, ConfigMaps: caches.Kube.Core().V1().ConfigMaps().Lister().ConfigMaps("restage-system")}
 	r := &Reconciler{
 		Client:       w.cluster.Replay,
-		Snapshots:    w.cluster.Caches(w.T).Replay.TrafficSnapshots().Lister(),
+		Snapshots:    caches.Replay.TrafficSnapshots().Lister(),
 		Forwarder:    trafficpb.NewSnapshotsClient(w.conn),
-		RedactionKey: (&credentials.Reconciler{Kube: w.cluster.Kube}).RedactionKey,
+		RedactionKey: keys.RedactionKey,
 		Events:       record.NewFakeRecorder(100),
 		Clock:        w.clock,
 	}
