@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -72,7 +73,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := state.serve(ctx, o.HealthAddress); err != nil {
 		return err
 	}
-	return elect(ctx, c.kube, o.Namespace, state.lease, func(ctx context.Context) error {
+	return campaign(ctx, c.kube, o.Namespace, state.lease, func(ctx context.Context) error {
 		return lead(ctx, c, o, state)
 	})
 }
@@ -120,8 +121,23 @@ func dialForwarder(ctx context.Context, kube kubernetes.Interface, o Options) (*
 	})
 }
 
+// errLeaseLost ends a term: the API server did not answer in time, or somebody else has taken the lease.
+var errLeaseLost = errors.New("the lease was lost")
+
+// campaign stands for election, and again each time the lease was lost, until ctx is done or lead fails. A process that ended instead
+// would be started again later and later, minutes after a few moments in which the API server was slow.
+func campaign(ctx context.Context, kube kubernetes.Interface, namespace string, watchDog *leaderelection.HealthzAdaptor, lead func(context.Context) error) error {
+	for {
+		err := elect(ctx, kube, namespace, watchDog, lead)
+		if !errors.Is(err, errLeaseLost) {
+			return err
+		}
+		klog.FromContext(ctx).Info("Standing for election again", "reason", err.Error())
+	}
+}
+
 // elect calls lead while this process holds the lease, and returns what it returns. The lease is given back only when lead has returned, so
-// that never two lead at once. It returns nil when ctx is done, and an error when the lease was lost.
+// that never two lead at once. It returns nil when ctx is done, and errLeaseLost when the lease was lost.
 func elect(ctx context.Context, kube kubernetes.Interface, namespace string, watchDog *leaderelection.HealthzAdaptor, lead func(context.Context) error) error {
 	identity, err := os.Hostname()
 	if err != nil {
@@ -174,7 +190,7 @@ func elect(ctx context.Context, kube kubernetes.Interface, namespace string, wat
 	default:
 	}
 	if err == nil && ctx.Err() == nil {
-		err = errors.New("the lease was lost; ending so that the successor is alone")
+		err = errLeaseLost
 	}
 	return err
 }

@@ -145,6 +145,7 @@ func probe(path string, period int32) *corev1.Probe {
 			Path: path, Port: intstr.FromInt32(wiring.ForwarderHealthPort), Scheme: corev1.URISchemeHTTP,
 		}},
 		PeriodSeconds:    period,
+		TimeoutSeconds:   5, // a busy node is no reason to end it
 		FailureThreshold: 6,
 	}
 }
