@@ -19,13 +19,16 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
 	"github.com/restage-dev/restage/pkg/controller/loop"
 	"github.com/restage-dev/restage/pkg/controller/rights"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// home watches our own namespace, what is installed in it and our registration. None of it needs our own group.
+// home watches our own namespace, what is installed in it, what gives us our rights, and our registration. None of it needs our own group.
 type home struct {
 	namespace    string
-	objects      informers.SharedInformerFactory // of our namespace
-	itself       informers.SharedInformerFactory // our Namespace alone
+	objects      informers.SharedInformerFactory   // of our namespace
+	itself       informers.SharedInformerFactory   // our Namespace alone
+	account      informers.SharedInformerFactory   // our ServiceAccount alone
+	roles        []informers.SharedInformerFactory // each of our ClusterRoles alone
 	registration aggregatorinformers.SharedInformerFactory
 }
 
@@ -35,25 +38,41 @@ func newHome(c *clients, o Options) *home {
 			opts.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, name).String()
 		}
 	}
-	return &home{
+	alone := func(name string, options ...informers.SharedInformerOption) informers.SharedInformerFactory {
+		return informers.NewSharedInformerFactoryWithOptions(c.kube, 0, append(options, informers.WithTweakListOptions(named(name)))...)
+	}
+	h := &home{
 		namespace:    o.Namespace,
 		objects:      informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(o.Namespace)),
-		itself:       informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithTweakListOptions(named(o.Namespace))),
+		itself:       alone(o.Namespace),
+		account:      alone(rights.Account, informers.WithNamespace(o.Namespace)),
 		registration: aggregatorinformers.NewSharedInformerFactoryWithOptions(c.aggregator, 0, aggregatorinformers.WithTweakListOptions(named(apiregistration.Name))),
 	}
+	for _, name := range rights.Roles {
+		h.roles = append(h.roles, alone(name))
+	}
+	return h
 }
 
-// onTerminating calls f each time our namespace is seen with a deletion time.
+// onTerminating calls f each time something that we were installed by is seen with a deletion time: our namespace, or one of our roles
+// or our ServiceAccount, which wait for us with their finalizers. Our own Deployment is not looked at: when it goes this pod does, and a
+// pod that is left behind is one that another Deployment takes over.
 func (h *home) onTerminating(f func()) {
+	watched := []cache.SharedIndexInformer{h.itself.Core().V1().Namespaces().Informer(), h.account.Core().V1().ServiceAccounts().Informer()}
+	for _, role := range h.roles {
+		watched = append(watched, role.Rbac().V1().ClusterRoles().Informer())
+	}
 	check := func(obj any) {
-		if namespace, ok := obj.(*corev1.Namespace); ok && namespace.DeletionTimestamp != nil {
+		if object, ok := obj.(metav1.Object); ok && object.GetDeletionTimestamp() != nil {
 			f()
 		}
 	}
-	addHandler(h.itself.Core().V1().Namespaces().Informer(), cache.ResourceEventHandlerFuncs{
-		AddFunc:    check,
-		UpdateFunc: func(_, obj any) { check(obj) },
-	})
+	for _, informer := range watched {
+		addHandler(informer, cache.ResourceEventHandlerFuncs{
+			AddFunc:    check,
+			UpdateFunc: func(_, obj any) { check(obj) },
+		})
+	}
 }
 
 // has tells whether a Deployment is there to stay.
@@ -62,7 +81,8 @@ func (h *home) has(name string) bool {
 	return err == nil && deployment.DeletionTimestamp == nil
 }
 
-// start waits for the first lists; false when ctx is done first.
+// start waits for the first lists; false when ctx is done first. What gives us our rights is not waited for: it may be out of our sight
+// already.
 func (h *home) start(ctx context.Context) bool {
 	h.objects.Core().V1().ConfigMaps().Informer()
 	h.objects.Core().V1().Services().Informer()
@@ -70,6 +90,10 @@ func (h *home) start(ctx context.Context) bool {
 	h.registration.Apiregistration().V1().APIServices().Informer()
 	h.objects.StartWithContext(ctx)
 	h.itself.StartWithContext(ctx)
+	h.account.StartWithContext(ctx)
+	for _, role := range h.roles {
+		role.StartWithContext(ctx)
+	}
 	h.registration.StartWithContext(ctx)
 	return cache.WaitForCacheSync(ctx.Done(),
 		h.objects.Core().V1().ConfigMaps().Informer().HasSynced,
@@ -96,7 +120,7 @@ func (h *home) tasks(c *clients, o Options) []task {
 	}))
 	addHandler(h.objects.Core().V1().ConfigMaps().Informer(), loop.Handler(register, only[*corev1.ConfigMap](apiregistration.CAConfigMap, name)))
 	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(register, only[metav1.Object](apiregistration.ServiceName, name)))
-	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(register, only[metav1.Object](apiregistration.Deployment, name)))
+	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(register, only[metav1.Object](wiring.ServerDeployment, name)))
 	register.Enqueue(name)
 
 	deploy := loop.New("forwarder", (&forwarder.Reconciler{
@@ -108,9 +132,9 @@ func (h *home) tasks(c *clients, o Options) []task {
 			LogArguments: o.logArguments(),
 		},
 	}).Reconcile)
-	name = types.NamespacedName{Namespace: o.Namespace, Name: forwarder.Name}
-	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(deploy, only[metav1.Object](forwarder.Name, name)))
-	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(deploy, only[metav1.Object](forwarder.Name, name)))
+	name = types.NamespacedName{Namespace: o.Namespace, Name: wiring.ForwarderDeployment}
+	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(deploy, only[metav1.Object](wiring.ForwarderDeployment, name)))
+	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(deploy, only[metav1.Object](wiring.ForwarderDeployment, name)))
 	deploy.Enqueue(name)
 
 	hold := loop.New("rights", keeper(c, o).Reconcile)

@@ -12,16 +12,14 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/loop"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const (
 	servedInterval = time.Second
 	// lookInterval is how often the caches of what is installed are looked at; it costs no request.
 	lookInterval = 200 * time.Millisecond
-	// absence is how long the API server's Deployment must be gone before what we did is undone: one that is replaced comes back.
-	absence = 10 * time.Second
 	// undoInterval is how often that is tried again.
 	undoInterval = 5 * time.Second
 )
@@ -53,11 +51,10 @@ func lead(ctx context.Context, c *clients, o Options, state *health) error {
 	removal := &removal{clients: c, options: o}
 	var group sync.WaitGroup
 	if home.start(staying) {
-		removal.deployed = home.has(deployment)
+		removal.deployed = home.has(wiring.ControllerDeployment)
 		run(staying, &group, home.tasks(c, o))
-		group.Go(func() { removal.watch(staying, stop) })
 		for staying.Err() == nil {
-			if home.has(apiregistration.Deployment) {
+			if home.has(wiring.ServerDeployment) {
 				work(staying, c, o, home, state)
 			} else {
 				undoUntilServed(staying, removal, home)
@@ -98,10 +95,10 @@ func work(ctx context.Context, c *clients, o Options, home *home, state *health)
 func awaitAbsence(ctx context.Context, home *home) {
 	seen := time.Now()
 	_ = wait.PollUntilContextCancel(ctx, lookInterval, true, func(context.Context) (bool, error) {
-		if home.has(apiregistration.Deployment) {
+		if home.has(wiring.ServerDeployment) {
 			seen = time.Now()
 		}
-		return time.Since(seen) > absence, nil
+		return time.Since(seen) > wiring.DeploymentAbsence, nil
 	})
 }
 
@@ -111,10 +108,10 @@ func undoUntilServed(ctx context.Context, removal *removal, home *home) {
 	begin := time.Now()
 	undone, last := false, time.Time{}
 	_ = wait.PollUntilContextCancel(ctx, lookInterval, true, func(ctx context.Context) (bool, error) {
-		if home.has(apiregistration.Deployment) {
+		if home.has(wiring.ServerDeployment) {
 			return true, nil
 		}
-		if undone || time.Since(begin) < absence || time.Since(last) < undoInterval {
+		if undone || time.Since(begin) < wiring.DeploymentAbsence || time.Since(last) < undoInterval {
 			return false, nil
 		}
 		last = time.Now()

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/controller/rights"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -68,7 +70,7 @@ func TestLead(t *testing.T) {
 		ourNamespace,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}},
-		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.Deployment, Namespace: ours}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: wiring.ServerDeployment, Namespace: ours}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ServiceName, Namespace: ours}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.CAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the CA"}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: wiring.ForwarderCAConfigMap, Namespace: ours}, Data: map[string]string{"ca.crt": "the forwarder's CA"}},
@@ -144,6 +146,66 @@ func hasProxy(ctx context.Context, cluster *controllertest.Cluster) (bool, error
 	return slices.ContainsFunc(deployment.Spec.Template.Spec.InitContainers, func(c corev1.Container) bool {
 		return c.Name == wiring.ProxyContainerName
 	}), nil
+}
+
+// A lease that was lost is stood for again. A process that ended would be started again later and later.
+func TestLeaseIsLostAndHeldAgain(t *testing.T) {
+	t.Parallel() // it waits until the lease cannot be renewed in time
+	cluster := controllertest.New()
+	var unreachable atomic.Bool
+	cluster.Kube.PrependReactor("update", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return unreachable.Load(), nil, apierrors.NewServiceUnavailable("the API server is slow")
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended, terms := make(chan error, 1), 0
+	go func() {
+		ended <- campaign(ctx, cluster.Kube, ours, newHealth().lease, func(leading context.Context) error {
+			if terms++; terms == 2 {
+				stop()
+			}
+			unreachable.Store(terms == 1)
+			<-leading.Done()
+			unreachable.Store(false)
+			return nil
+		})
+	}()
+	if err := <-ended; err != nil || terms != 2 {
+		t.Errorf("after %d terms it ended with %v", terms, err)
+	}
+}
+
+// A lead that fails ends the process.
+func TestCampaignEndsWithWhatLeadReturns(t *testing.T) {
+	err := campaign(t.Context(), controllertest.New().Kube, ours, newHealth().lease, func(context.Context) error { return errCleared })
+	if !errors.Is(err, errCleared) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// What keeps our rights for us is seen being deleted at once.
+func TestOnTerminating(t *testing.T) {
+	going := metav1.ObjectMeta{DeletionTimestamp: &metav1.Time{Time: time.Now()}, Finalizers: []string{rights.Finalizer}}
+	named := func(name, namespace string) metav1.ObjectMeta {
+		meta := going
+		meta.Name, meta.Namespace = name, namespace
+		return meta
+	}
+	for name, object := range map[string]runtime.Object{
+		"namespace":       &corev1.Namespace{ObjectMeta: named(ours, "")},
+		"role":            &rbacv1.ClusterRole{ObjectMeta: named("restage-controller-workloads", "")},
+		"service account": &corev1.ServiceAccount{ObjectMeta: named(rights.Account, ours)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := &clients{kube: controllertest.New(object).Kube, aggregator: aggregatorfake.NewClientset()}
+			home := newHome(c, testOptions(t))
+			seen, stop := context.WithCancel(t.Context())
+			home.onTerminating(stop)
+			if !home.start(t.Context()) {
+				t.Fatal("the caches have not synced")
+			}
+			eventually(t, "it is seen", func(context.Context) (bool, error) { return seen.Err() != nil, nil })
+		})
+	}
 }
 
 // TestElection hands the lease from one controller that ends to the next.

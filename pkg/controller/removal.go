@@ -16,15 +16,12 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/rights"
 	"github.com/restage-dev/restage/pkg/teardown"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const (
-	// deployment is our own.
-	deployment = "restage-controller"
 	// clearUpTimeout is less than the pod's grace period.
 	clearUpTimeout = 45 * time.Second
-	// rightsInterval is how often is asked whether what we were installed by is still there. What is being deleted waits for us.
-	rightsInterval = 5 * time.Second
 	// others is how long who deletes our namespace has to delete the rest of the manifests as well.
 	others = 10 * time.Second
 	// idle is how long a controller that has cleared up waits to be ended.
@@ -40,28 +37,6 @@ type removal struct {
 	options Options
 	// deployed is whether our own Deployment was there. A controller that was started by hand has none.
 	deployed bool
-}
-
-// watch calls leave when what we were installed by is seen being deleted, and returns then or when ctx is done. Our own Deployment is
-// not looked at: when it goes this pod does, and a pod that is left behind is one that another Deployment takes over.
-func (r *removal) watch(ctx context.Context, leave func()) {
-	ticker := time.NewTicker(rightsInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		reason, err := r.installedBy(ctx)
-		if err != nil && ctx.Err() == nil {
-			klog.FromContext(ctx).V(2).Info("It is not known whether the installation is being deleted", "reason", err.Error())
-		}
-		if reason != "" {
-			leave()
-			return
-		}
-	}
 }
 
 // installedBy returns what is being deleted of our namespace, roles and ServiceAccount, empty when nothing is.
@@ -122,12 +97,12 @@ func (r *removal) reason(ctx context.Context) (reason string, whole bool, err er
 	if reason != "" || err != nil || !r.deployed {
 		return reason, true, err
 	}
-	gone, err := r.isGone(ctx, deployment)
+	gone, err := r.isGone(ctx, wiring.ControllerDeployment)
 	if err != nil || !gone {
 		return "", false, err
 	}
-	whole, err = r.isGone(ctx, apiregistration.Deployment)
-	return "Deployment " + deployment, whole, err
+	whole, err = r.isGone(ctx, wiring.ServerDeployment)
+	return "Deployment " + wiring.ControllerDeployment, whole, err
 }
 
 // clearUp leaves the cluster as it was, if the installation is being deleted: without the registration, which would block

@@ -16,15 +16,16 @@ import (
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // Names of what is installed.
 const (
 	// DefaultNamespace is where Restage is installed unless another is chosen.
 	DefaultNamespace = "restage-system"
-	Server           = apiregistration.ServiceName
-	Controller       = "restage-controller"
-	Forwarder        = "restage-forwarder"
+	Server           = wiring.ServerDeployment
+	Controller       = wiring.ControllerDeployment
+	Forwarder        = wiring.ForwarderDeployment
 	// PartOf is the label that everything of ours carries.
 	PartOf = "app.kubernetes.io/part-of=restage"
 

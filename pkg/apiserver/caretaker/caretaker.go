@@ -19,16 +19,11 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const (
-	// server and controller are the Deployments.
-	server     = "restage-apiserver"
-	controller = "restage-controller"
-
 	lookInterval = 5 * time.Second
-	// absence is how long the controller's Deployment must be gone: one that is replaced comes back.
-	absence = 10 * time.Second
 	// stepDownTimeout bounds by how much the end of the server is put off.
 	stepDownTimeout = 10 * time.Second
 )
@@ -74,11 +69,11 @@ func (c *Caretaker) look(ctx context.Context) error {
 	if going {
 		return c.deregister(ctx)
 	}
-	installed, err := c.stands(ctx, server)
+	installed, err := c.stands(ctx, wiring.ServerDeployment)
 	if err != nil || !installed {
 		return err // a server that was started by hand knows nothing of controllers
 	}
-	controlled, err := c.stands(ctx, controller)
+	controlled, err := c.stands(ctx, wiring.ControllerDeployment)
 	if err != nil {
 		return err
 	}
@@ -86,10 +81,10 @@ func (c *Caretaker) look(ctx context.Context) error {
 		c.controllerSeen, c.abandoned = c.Clock.Now(), false
 		return nil
 	}
-	if c.abandoned || c.Clock.Since(c.controllerSeen) < absence {
+	if c.abandoned || c.Clock.Since(c.controllerSeen) < wiring.DeploymentAbsence {
 		return nil
 	}
-	klog.FromContext(ctx).Info("The controller is not installed any more; letting go of all objects", "deployment", klog.KRef(c.Namespace, controller))
+	klog.FromContext(ctx).Info("The controller is not installed any more; letting go of all objects", "deployment", klog.KRef(c.Namespace, wiring.ControllerDeployment))
 	if err := c.letGo(ctx); err != nil {
 		return err
 	}
@@ -134,7 +129,7 @@ func (c *Caretaker) deploymentGoing(ctx context.Context) (bool, error) {
 	if service := registered.Spec.Service; service == nil || service.Namespace != c.Namespace {
 		return false, nil // another installation's
 	}
-	stands, err := c.stands(ctx, server)
+	stands, err := c.stands(ctx, wiring.ServerDeployment)
 	return !stands, err
 }
 

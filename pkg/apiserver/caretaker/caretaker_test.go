@@ -21,6 +21,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const ours = "restage-system"
@@ -43,7 +44,7 @@ func newCaretaker(registeredIn string, host ...runtime.Object) *Caretaker {
 		Host: kubefake.NewClientset(host...),
 		Registrations: aggregatorfake.NewClientset(&apiregistrationv1.APIService{
 			ObjectMeta: metav1.ObjectMeta{Name: registration, UID: "registration-uid"},
-			Spec:       apiregistrationv1.APIServiceSpec{Service: &apiregistrationv1.ServiceReference{Namespace: registeredIn, Name: server}},
+			Spec:       apiregistrationv1.APIServiceSpec{Service: &apiregistrationv1.ServiceReference{Namespace: registeredIn, Name: wiring.ServerDeployment}},
 		}),
 		Own: fake.NewClientset(), Namespace: ours, Clock: testingclock.NewFakeClock(now),
 	}
@@ -56,10 +57,10 @@ func TestStepDown(t *testing.T) {
 		host         []runtime.Object
 		gone         bool
 	}{
-		"restarted":                  {ours, []runtime.Object{namespace(nil), deployment(server, nil)}, false},
+		"restarted":                  {ours, []runtime.Object{namespace(nil), deployment(wiring.ServerDeployment, nil)}, false},
 		"deployment deleted":         {ours, []runtime.Object{namespace(nil)}, true},
-		"deployment being deleted":   {ours, []runtime.Object{namespace(nil), deployment(server, going)}, true},
-		"namespace being deleted":    {ours, []runtime.Object{namespace(going), deployment(server, nil)}, true},
+		"deployment being deleted":   {ours, []runtime.Object{namespace(nil), deployment(wiring.ServerDeployment, going)}, true},
+		"namespace being deleted":    {ours, []runtime.Object{namespace(going), deployment(wiring.ServerDeployment, nil)}, true},
 		"another one's registration": {"elsewhere", []runtime.Object{namespace(nil)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +76,7 @@ func TestStepDown(t *testing.T) {
 
 // Without a controller objects are let go of, but not while its Deployment is only replaced.
 func TestWithoutController(t *testing.T) {
-	c := newCaretaker(ours, namespace(nil), deployment(server, nil), deployment(controller, nil))
+	c := newCaretaker(ours, namespace(nil), deployment(wiring.ServerDeployment, nil), deployment(wiring.ControllerDeployment, nil))
 	clock := c.Clock.(*testingclock.FakeClock)
 	held := metav1.ObjectMeta{Namespace: "shop", Name: "try", UID: "uid", Finalizers: []string{"replay.restage.dev/report", "others.example/finalizer"}}
 	c.Own = fake.NewClientset(&v1alpha1.TrafficReplay{ObjectMeta: held}, &v1alpha1.TrafficCapture{ObjectMeta: held}, &v1alpha1.TrafficSnapshot{ObjectMeta: held})
@@ -93,14 +94,14 @@ func TestWithoutController(t *testing.T) {
 	if replay := look(); len(replay.Finalizers) != 2 {
 		t.Errorf("let go of with a controller: %v", replay.Finalizers)
 	}
-	if err := c.Host.AppsV1().Deployments(ours).Delete(t.Context(), controller, metav1.DeleteOptions{}); err != nil {
+	if err := c.Host.AppsV1().Deployments(ours).Delete(t.Context(), wiring.ControllerDeployment, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	clock.Step(absence / 2)
+	clock.Step(wiring.DeploymentAbsence / 2)
 	if replay := look(); len(replay.Finalizers) != 2 {
 		t.Errorf("let go of while the controller may come back: %v", replay.Finalizers)
 	}
-	clock.Step(absence)
+	clock.Step(wiring.DeploymentAbsence)
 	replay := look()
 	if !slices.Equal(replay.Finalizers, []string{"others.example/finalizer"}) {
 		t.Errorf("the finalizers are %v", replay.Finalizers)

@@ -21,13 +21,12 @@ import (
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/typed/apiregistration/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const (
 	// ServiceName of the API server.
 	ServiceName = "restage-apiserver"
-	// Deployment of the API server.
-	Deployment = "restage-apiserver"
 	// CAConfigMap holds, under ca.crt, the CA of the API server's certificate. The API server writes it.
 	CAConfigMap = "restage-apiserver-ca"
 	// ClusterRole owns the APIService, so that an uninstallation takes it along.
@@ -97,7 +96,7 @@ func (r *Reconciler) stays() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading our namespace: %w", err)
 	}
-	deployment, err := r.Deployments.Get(Deployment)
+	deployment, err := r.Deployments.Get(wiring.ServerDeployment)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}

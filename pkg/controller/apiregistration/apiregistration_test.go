@@ -17,6 +17,7 @@ import (
 	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const ours = "restage-system"
@@ -31,7 +32,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	return &world{T: t, aggregator: aggregatorfake.NewClientset(), cluster: controllertest.New(
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ours}},
-		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: Deployment, Namespace: ours}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: wiring.ServerDeployment, Namespace: ours}},
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: ServiceName, Namespace: ours}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ClusterRole, UID: "role-uid"}})}
 }
@@ -118,7 +119,7 @@ func TestRegistrationIsTakenDown(t *testing.T) {
 			return w.cluster.Kube.Tracker().Update(appsv1.SchemeGroupVersion.WithResource("deployments"), &appsv1.Deployment{ObjectMeta: going}, ours)
 		},
 		"deployment is gone": func(w *world) error {
-			return w.cluster.Kube.AppsV1().Deployments(ours).Delete(w.Context(), Deployment, metav1.DeleteOptions{})
+			return w.cluster.Kube.AppsV1().Deployments(ours).Delete(w.Context(), wiring.ServerDeployment, metav1.DeleteOptions{})
 		},
 		"service is gone": func(w *world) error {
 			return w.cluster.Kube.CoreV1().Services(ours).Delete(w.Context(), ServiceName, metav1.DeleteOptions{})

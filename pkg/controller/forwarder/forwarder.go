@@ -16,10 +16,11 @@ import (
 
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/owned"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // Name of the forwarder's Deployment, Service, ServiceAccount and claim.
-const Name = "restage-forwarder"
+const Name = wiring.ForwarderDeployment
 
 const (
 	fieldManager = "restage-forwarder-deployer"
