@@ -20,6 +20,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/traffic/store"
@@ -28,6 +29,11 @@ import (
 const (
 	suffix        = ".wal"
 	corruptSuffix = ".corrupt"
+
+	// lockPatience is how long a process that is about to end is given to let go of the directory: one whose pod was deleted and its
+	// successor may be at work at once.
+	lockPatience = 30 * time.Second
+	lockInterval = 100 * time.Millisecond
 )
 
 // ErrCorrupt says that a closed segment is damaged in the middle.
@@ -68,7 +74,7 @@ func Open(ctx context.Context, dir string, each func(entry []byte) error) (*Log,
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := lockDir(ctx, dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
@@ -79,14 +85,20 @@ func Open(ctx context.Context, dir string, each func(entry []byte) error) (*Log,
 	return l, nil
 }
 
-// lockDir keeps a second process from the directory until the file is closed, by whatever end of this process.
-func lockDir(dir string) (*os.File, error) {
+// lockDir keeps a second process from the directory until the file is closed, by whatever end of this process. It waits a while for a
+// first one that holds it.
+func lockDir(ctx context.Context, dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another process uses %s: %w", dir, err), lock.Close())
+	var held error
+	err = wait.PollUntilContextTimeout(ctx, lockInterval, lockPatience, true, func(context.Context) (bool, error) {
+		held = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		return held == nil, nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("another process uses %s: %w", dir, held), lock.Close())
 	}
 	return lock, nil
 }

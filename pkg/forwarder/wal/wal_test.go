@@ -165,10 +165,21 @@ func TestLogFailsForGoodWhenItCannotUndo(t *testing.T) {
 func TestSecondProcessIsKeptOut(t *testing.T) {
 	dir := t.TempDir()
 	log := started(t, dir)
-	_, err := Open(t.Context(), dir, func([]byte) error { return nil })
+	impatient, cancel := context.WithTimeout(t.Context(), 2*lockInterval)
+	defer cancel()
+	_, err := Open(impatient, dir, func([]byte) error { return nil })
 	require.ErrorContains(t, err, "another process")
+
+	opened := make(chan error)
+	go func() {
+		second, err := Open(t.Context(), dir, func([]byte) error { return nil })
+		if err == nil {
+			err = second.Close()
+		}
+		opened <- err
+	}()
 	require.NoError(t, log.Close())
-	open(t, dir)
+	require.NoError(t, <-opened, "the second waits for the first to end")
 }
 
 // FuzzReadSegment checks that no bytes make reading panic, and that what is reported as whole reads whole again.
