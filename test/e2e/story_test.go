@@ -123,6 +123,7 @@ func (s *shop) responderDeleted(t *testing.T) {
 	dump := watchNode(t, clone)
 
 	s.underway(t, "muted")
+	s.shutIn(t, "muted")
 	s.kubectl(t, "delete", "pod", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=responder", "--force", "--grace-period=0")
 	status := s.finished(t, "muted")
 	spokenTo := dump.stop(t)
@@ -141,4 +142,16 @@ func (s *shop) responderDeleted(t *testing.T) {
 			t.Errorf("the clone spoke to %s, which is not the responder (%s): %s", to, address, packet)
 		}
 	}
+}
+
+// shutIn checks what an environment that runs says of its own isolation.
+func (s *shop) shutIn(t *testing.T, environment string) {
+	t.Helper()
+	kube.Eventually(t, time.Minute, "the environment proves its isolation", func() (bool, string) {
+		proof := s.kubectl(t, "get", "environment", environment, "-o",
+			`jsonpath={.status.conditions[?(@.type=="Isolated")].status} {.status.egress.attempted}/{.status.egress.escaped}`)
+		isolated, counts, _ := strings.Cut(proof, " ")
+		return isolated == "True" && counts != "/", proof
+	})
+	s.kubectl(t, "get", "networkpolicy", environment+"-isolation")
 }
