@@ -21,6 +21,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
+
+	"github.com/restage-dev/restage/pkg/authority"
 )
 
 const retryInterval = 10 * time.Second
@@ -51,7 +53,7 @@ type Manager struct {
 
 	mu        sync.RWMutex
 	current   *leaf
-	known     authorities
+	known     authority.List
 	bundle    []byte
 	listeners []func()
 }
@@ -79,7 +81,7 @@ func (m *Manager) Sync(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keeping the CA in Secret %s/%s: %w", m.opts.Namespace, m.opts.SecretName, err)
 	}
-	bundle := known.bundle()
+	bundle := known.Bundle()
 	if err := m.publish(ctx, bundle); err != nil {
 		return fmt.Errorf("publishing the CA in ConfigMap %s/%s: %w", m.opts.Namespace, m.opts.ConfigMapName, err)
 	}
@@ -142,27 +144,27 @@ func (m *Manager) OnChange(f func()) {
 	m.listeners = append(m.listeners, f)
 }
 
-func (m *Manager) ensureLeaf(ctx context.Context, known authorities, now time.Time) error {
-	signer := known.signer(m.opts.Lifetimes.Settle, now)
+func (m *Manager) ensureLeaf(ctx context.Context, known authority.List, now time.Time) error {
+	issuer := signer(known, m.opts.Lifetimes.Settle, now)
 	m.mu.RLock()
 	current := m.current
 	m.mu.RUnlock()
-	if current != nil && !due(current.tls.Leaf, now) && slices.Equal(current.issuer, signer.certificate.Raw) {
+	if current != nil && !authority.Due(current.tls.Leaf, now) && slices.Equal(current.issuer, issuer.Certificate.Raw) {
 		return nil
 	}
-	certificate, key, err := signer.issue(m.opts.DNSNames, m.opts.IPAddresses, m.opts.Lifetimes.Certificate, now)
+	certificate, key, err := issuer.Issue(m.opts.DNSNames, m.opts.IPAddresses, m.opts.Lifetimes.Certificate, now)
 	if err != nil {
 		return err
 	}
-	keyPEM, err := encodeKey(key)
+	keyPEM, err := authority.EncodeKey(key)
 	if err != nil {
 		return err
 	}
 	m.set(&leaf{
 		tls:     &tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key, Leaf: certificate},
-		certPEM: encodeCertificate(certificate),
+		certPEM: authority.EncodeCertificate(certificate),
 		keyPEM:  keyPEM,
-		issuer:  signer.certificate.Raw,
+		issuer:  issuer.Certificate.Raw,
 	})
 	certificateExpires.Set(float64(certificate.NotAfter.Unix()))
 	klog.FromContext(ctx).Info("Made a serving certificate", "dnsNames", m.opts.DNSNames,

@@ -20,6 +20,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/restage-dev/restage/pkg/authority"
 )
 
 var lifetimes = LifetimesOf(DefaultLifetime)
@@ -180,11 +182,11 @@ func TestBadSecretIsNotOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := newAuthority("other", time.Hour, time.Now())
+	other, err := authority.New("other", time.Hour, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	otherKey, err := encodeKey(other.key)
+	otherKey, err := authority.EncodeKey(other.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +243,7 @@ func TestDeletingTheSecretRotatesTheCA(t *testing.T) {
 		}
 	}
 
-	for range maxAuthorities + 1 { // more often than there is room for CAs
+	for range authority.Most + 1 { // more often than there is room for CAs
 		deleteSecret(t, client)
 		sync(m)
 	}

@@ -6,6 +6,8 @@ package certs
 import (
 	"k8s.io/component-base/metrics"
 	"k8s.io/component-base/metrics/legacyregistry"
+
+	"github.com/restage-dev/restage/pkg/authority"
 )
 
 const subsystem = "restage_serving"
@@ -29,7 +31,7 @@ func init() {
 	legacyregistry.MustRegister(certificateExpires, caExpires, publishedCAs)
 }
 
-func observeCA(known authorities) {
-	caExpires.Set(float64(known[0].certificate.NotAfter.Unix()))
+func observeCA(known authority.List) {
+	caExpires.Set(float64(known[0].Certificate.NotAfter.Unix()))
 	publishedCAs.Set(float64(len(known)))
 }

@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
+
+	"github.com/restage-dev/restage/pkg/authority"
 )
 
 // CAKey is the key of the Secret and the ConfigMap that holds the CA certificates, as PEM, newest first.
@@ -27,7 +29,7 @@ var managedBy = map[string]string{"app.kubernetes.io/part-of": "restage"}
 
 // ensureAuthorities reads the CAs from the Secret, makes or renews them when that is due, and returns those that hold
 // for all replicas: whoever writes first wins.
-func (m *Manager) ensureAuthorities(ctx context.Context, now time.Time) (known authorities, err error) {
+func (m *Manager) ensureAuthorities(ctx context.Context, now time.Time) (known authority.List, err error) {
 	err = retry.OnError(retry.DefaultBackoff, raced, func() error {
 		known, err = m.readOrRenew(ctx, now)
 		return err
@@ -40,7 +42,7 @@ func raced(err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
 }
 
-func (m *Manager) readOrRenew(ctx context.Context, now time.Time) (authorities, error) {
+func (m *Manager) readOrRenew(ctx context.Context, now time.Time) (authority.List, error) {
 	secret, err := m.client.CoreV1().Secrets(m.opts.Namespace).Get(ctx, m.opts.SecretName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return m.restore(ctx, now)
@@ -48,21 +50,21 @@ func (m *Manager) readOrRenew(ctx context.Context, now time.Time) (authorities, 
 	if err != nil {
 		return nil, err
 	}
-	stored, err := parseAuthorities(secret.Data[CAKey], secret.Data[keyOfCA])
+	stored, err := authority.Parse(secret.Data[CAKey], secret.Data[keyOfCA])
 	if err != nil {
 		return nil, fmt.Errorf("%w; delete the Secret to have a new CA made", err)
 	}
-	known := stored.needed(m.opts.Lifetimes.Settle, now)
-	if len(known) == 0 || due(known[0].certificate, now) {
-		if known, err = known.succeeded(m.opts.SecretName, m.opts.Lifetimes, now); err != nil {
+	known := needed(stored, m.opts.Lifetimes.Settle, now)
+	if len(known) == 0 || authority.Due(known[0].Certificate, now) {
+		if known, err = succeeded(known, m.opts.SecretName, m.opts.Lifetimes, now); err != nil {
 			return nil, err
 		}
 	}
-	if bytes.Equal(known.bundle(), stored.bundle()) {
+	if bytes.Equal(known.Bundle(), stored.Bundle()) {
 		return known, nil
 	}
 	secret = secret.DeepCopy()
-	if secret.Data, err = known.data(); err != nil {
+	if secret.Data, err = secretData(known); err != nil {
 		return nil, err
 	}
 	_, err = m.client.CoreV1().Secrets(m.opts.Namespace).Update(ctx, secret, metav1.UpdateOptions{})
@@ -70,15 +72,15 @@ func (m *Manager) readOrRenew(ctx context.Context, now time.Time) (authorities, 
 }
 
 // restore writes a Secret that is not there: the CAs that this process knows, which clients trust, and a new one.
-func (m *Manager) restore(ctx context.Context, now time.Time) (authorities, error) {
+func (m *Manager) restore(ctx context.Context, now time.Time) (authority.List, error) {
 	m.mu.RLock()
 	known := m.known
 	m.mu.RUnlock()
-	known, err := known.needed(m.opts.Lifetimes.Settle, now).succeeded(m.opts.SecretName, m.opts.Lifetimes, now)
+	known, err := succeeded(needed(known, m.opts.Lifetimes.Settle, now), m.opts.SecretName, m.opts.Lifetimes, now)
 	if err != nil {
 		return nil, err
 	}
-	data, err := known.data()
+	data, err := secretData(known)
 	if err != nil {
 		return nil, err
 	}
@@ -88,18 +90,18 @@ func (m *Manager) restore(ctx context.Context, now time.Time) (authorities, erro
 	}, metav1.CreateOptions{})
 	if err == nil {
 		klog.FromContext(ctx).Info("Made a CA", "secret", klog.KRef(m.opts.Namespace, m.opts.SecretName),
-			"notAfter", known[0].certificate.NotAfter, "predecessors", len(known)-1)
+			"notAfter", known[0].Certificate.NotAfter, "predecessors", len(known)-1)
 	}
 	return known, err
 }
 
-// data is what the Secret holds.
-func (as authorities) data() (map[string][]byte, error) {
-	keys, err := as.keys()
+// secretData is what the Secret holds.
+func secretData(as authority.List) (map[string][]byte, error) {
+	keys, err := as.Keys()
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{CAKey: as.bundle(), keyOfCA: keys}, nil
+	return map[string][]byte{CAKey: as.Bundle(), keyOfCA: keys}, nil
 }
 
 // publish writes the CA certificates where clients find them.
