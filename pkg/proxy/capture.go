@@ -38,6 +38,7 @@ type CaptureConfig struct {
 	BodyLimit    int64 // bytes of each body that are kept
 	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
 	BufferMemory int64 // bytes of records that wait for the forwarder
+	TLS          TLSConfig
 	// Outbound, Inbound and Admin are listened on and closed; nil: the ports of package wiring.
 	Outbound, Inbound, Admin *net.TCPListener
 	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
@@ -48,10 +49,14 @@ type CaptureConfig struct {
 func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) error {
 	records := recorder.New(config.BufferMemory)
 	log = log.With("workload", config.Workload, "instance", records.Instance())
+	tlsOut, err := config.TLS.outbound(log)
+	if err != nil {
+		return err
+	}
 	tap := &capture.Capture{
 		Workload: config.Workload, Ports: config.Ports, BodyLimit: config.BodyLimit,
 		Budget: tee.NewBudget(config.TeeMemory), Recorder: records, Redactor: newRedactor(config.RedactionKey, log),
-		Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), Log: log,
+		Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), TLSOut: tlsOut, TLSIn: config.TLS.inbound(log), Log: log,
 	}
 	if err := errors.Join(
 		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
@@ -80,7 +85,7 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 		return serveAdmin(serving, config.Admin, func() bool { return true }, captureMetrics(tap, records, pusher))
 	})
 	log.Info("Recording", "ports", config.Ports, "forwarder", config.Forwarder.Address)
-	err := group.Wait()
+	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

@@ -21,6 +21,7 @@ func captureMetrics(tap *capture.Capture, records *recorder.Recorder, pusher *re
 		exposition.Count("restage_proxy_connections_refused_total", "Connections whose destination could not be reached.", func() uint64 { return tap.Counts().Refused }),
 		exposition.Level("restage_proxy_connections_open", "Connections that are relayed now.", func() float64 { return float64(tap.Counts().Open) }),
 		byLabel("restage_proxy_connections_parsed_total", "Connections of which records are made, by what their first bytes are: http1, or opaque for anything else, which is kept as bytes.", "protocol", func() map[string]uint64 { return tap.Counts().Parsed }),
+		byLabel("restage_proxy_tls_connections_total", "TLS connections where TLS is read, by what became of them: intercepted, or the reason why they were passed through as they are. A connection whose client does not take the certificate counts as ClientRefused, and so do those after it.", "result", tap.TLS),
 		relayed(func() (uint64, uint64) { counts := tap.Counts(); return counts.ToServer, counts.ToClient }),
 		exposition.Count("restage_proxy_unrecorded_total", "Probes and connections that are never recorded.", func() uint64 { return tap.Counts().Skipped }),
 		exposition.Count("restage_proxy_parser_faults_total", "Parsers that failed; their connections went on.", func() uint64 { return tap.Counts().Panics }),

@@ -35,7 +35,7 @@ func (form *recordJSON) record() (*trafficpb.Record, error) {
 		Id: form.ID, Protocol: form.Protocol, Operation: form.Operation, Status: form.Status, Failure: form.Failure,
 		Namespace: form.Namespace, Workload: form.Workload, Pod: form.Pod, PodUid: form.PodUID,
 		Host: form.Host, Port: form.Port, PeerAddress: form.PeerAddress,
-		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal, EndedBy: form.EndedBy,
+		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal, EndedBy: form.EndedBy, TlsUntouched: form.TLSUntouched,
 		TraceId: form.TraceID, Parent: form.Parent, Redacted: form.Redacted, NotReplayable: form.NotReplayable,
 		ProxyInstance: form.ProxyInstance, Sequence: form.Sequence,
 	}

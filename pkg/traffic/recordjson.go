@@ -37,7 +37,8 @@ type recordJSON struct {
 	Session        string       `json:"session,omitempty"`
 	Connection     string       `json:"connection,omitempty"`
 	Ordinal        uint64       `json:"ordinal"`
-	EndedBy        string       `json:"endedBy,omitempty"` // client or server
+	EndedBy        string       `json:"endedBy,omitempty"`      // client or server
+	TLSUntouched   string       `json:"tlsUntouched,omitempty"` // why TLS was not read
 	TraceID        string       `json:"traceID,omitempty"`
 	Parent         string       `json:"parent,omitempty"`
 	Request        *messageJSON `json:"request,omitempty"`
@@ -75,7 +76,7 @@ func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 		StartTime: timeText(Start(r)), LatencySeconds: latencySeconds(r),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(), EndedBy: r.GetEndedBy(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Request:  newMessageJSON(r.GetRequest()),
 		Response: newMessageJSON(r.GetResponse()),

@@ -40,6 +40,10 @@ const (
 	ForwarderVolume = "restage-forwarder"
 	// EnvironmentVolume is a Secret volume: token.
 	EnvironmentVolume = "restage-environment"
+	// TLSVolume is a projected volume, for the proxy alone: the CA of the namespace and what the workload's owner gives for TLS.
+	TLSVolume = "restage-tls"
+	// TrustVolume is an empty volume that the proxy fills with whom the workload is to trust, before the workload starts.
+	TrustVolume = "restage-trust"
 )
 
 // Paths at which a pod finds what it needs.

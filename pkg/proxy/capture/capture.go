@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/proxy/intercept"
 	"github.com/restage-dev/restage/pkg/proxy/recorder"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
@@ -44,7 +45,9 @@ type Capture struct {
 	Ports []uint16
 	// Unrecorded tells of outbound destinations whose traffic is relayed only.
 	Unrecorded func(netip.AddrPort) bool
-	Log        *slog.Logger
+	// TLSOut and TLSIn read what TLS connections carry; nil: they are kept as bytes, as any other unknown protocol.
+	TLSOut, TLSIn *intercept.Interceptor
+	Log           *slog.Logger
 
 	mu      sync.Mutex
 	ended   bool           // no connection is parsed any more
@@ -118,7 +121,7 @@ func (c *Capture) Inbound(ctx context.Context, client *net.TCPConn, to netip.Add
 		return
 	}
 	peer := client.RemoteAddr().(*net.TCPAddr).AddrPort()
-	c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, unmap(peer)))
+	c.serve(ctx, c.TLSIn, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, unmap(peer)))
 }
 
 // Outbound serves a connection that the workload makes.
@@ -135,21 +138,21 @@ func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 		c.recordRefusal(client, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to), err)
 		relay.Reset(client)
 	default:
-		c.relay(ctx, client, server, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to))
+		c.serve(ctx, c.TLSOut, client, server, newConnection(c, trafficpb.Direction_DIRECTION_OUTBOUND, to, to))
 	}
 }
 
 func (c *Capture) relayOnly(client, server *net.TCPConn) {
 	c.skipped.Add(1)
-	c.pass(client, server, nil, nil)
+	c.pass(func(traffic *relay.Traffic) { relay.Run(client, server, nil, nil, traffic) })
 }
 
-// pass relays and counts.
-func (c *Capture) pass(client, server *net.TCPConn, requests, responses *tee.Stream) {
+// pass counts what a relay does.
+func (c *Capture) pass(relay func(*relay.Traffic)) {
 	c.relayed.Add(1)
 	c.open.Add(1)
 	defer c.open.Add(-1)
-	relay.Run(client, server, requests, responses, &c.traffic)
+	relay(&c.traffic)
 }
 
 func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
@@ -161,13 +164,20 @@ func dial(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// relay passes a connection on while its copy is parsed. When the context ends, what is recorded of it ends, and the
-// bytes still flow until the process stops.
+// relay passes a connection on while its copy is parsed.
 func (c *Capture) relay(ctx context.Context, client, server *net.TCPConn, conn *connection) {
+	c.record(ctx, conn, func(traffic *relay.Traffic) {
+		relay.Run(client, server, conn.requests.Stream(), conn.responses.Stream(), traffic)
+	})
+}
+
+// record parses the copy of what a relay passes on. When the context ends, what is recorded of it ends, and the bytes
+// still flow until the process stops.
+func (c *Capture) record(ctx context.Context, conn *connection, relay func(*relay.Traffic)) {
 	parsed := c.parse(conn)
 	stop := context.AfterFunc(ctx, conn.abort)
 	defer stop()
-	c.pass(client, server, conn.requests.Stream(), conn.responses.Stream())
+	c.pass(relay)
 	<-parsed
 	conn.countRest()
 }

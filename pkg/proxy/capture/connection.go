@@ -25,6 +25,8 @@ type connection struct {
 	direction trafficpb.Direction
 	to        netip.AddrPort // where the client wanted to connect
 	peer      netip.AddrPort
+	// serverName is whom a TLS client asked for, scheme how what is parsed was carried, untouched why TLS was not read.
+	serverName, scheme, untouched string
 
 	requests, responses *tee.Reader
 	recorded            chan struct{} // closed after the first record

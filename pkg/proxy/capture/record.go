@@ -56,10 +56,15 @@ func (c *connection) recordExchange(x *exchange) {
 }
 
 func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {
-	return &trafficpb.Record{
+	r := &trafficpb.Record{
 		Id: ulid.Make().String(), Session: c.id, Connection: c.id, Ordinal: ordinal, Direction: c.direction, Protocol: protocol,
 		Workload: c.capture.Workload, Host: c.to.Addr().String(), Port: uint32(c.to.Port()), PeerAddress: c.peer.String(),
+		Scheme: c.scheme, TlsUntouched: c.untouched,
 	}
+	if c.serverName != "" && c.direction == trafficpb.Direction_DIRECTION_OUTBOUND {
+		r.Host = strings.ToLower(c.serverName)
+	}
+	return r
 }
 
 // submit redacts a record and hands it to the recorder.

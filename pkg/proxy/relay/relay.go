@@ -1,16 +1,16 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package relay passes the bytes of one TCP connection on to another, both ways, as they are.
+// Package relay passes the bytes of one connection on to another, both ways, as they are.
 package relay
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/restage-dev/restage/pkg/proxy/tee"
@@ -29,14 +29,23 @@ type Traffic struct {
 // Run relays between two connections until both directions ended, and closes both. What the client sends is also written to
 // requests, and what the server sends to responses; both may be nil. A half-close and a reset are passed on as such.
 func Run(client, server *net.TCPConn, requests, responses *tee.Stream, traffic *Traffic) {
+	run(plainSide{client}, plainSide{server}, requests, responses, traffic)
+}
+
+// RunTLS relays what two TLS connections over TCP carry, as Run does with TCP connections. Both handshakes are done.
+func RunTLS(client, server *tls.Conn, requests, responses *tee.Stream, traffic *Traffic) {
+	run(tlsSide{client}, tlsSide{server}, requests, responses, traffic)
+}
+
+func run(client, server side, requests, responses *tee.Stream, traffic *Traffic) {
 	r := &pair{}
 	var back sync.WaitGroup
 	back.Go(func() { r.pass(server, client, responses, &traffic.ToClient) })
 	r.pass(client, server, requests, &traffic.ToServer)
 	back.Wait()
 	if r.broken.Load() {
-		Reset(client)
-		Reset(server)
+		client.reset()
+		server.reset()
 		return
 	}
 	client.Close()
@@ -49,13 +58,29 @@ func Reset(c *net.TCPConn) {
 	c.Close()
 }
 
+// side is one of the two connections of a relay.
+type side interface {
+	io.WriteCloser
+	// CloseWrite says that nothing more will be written.
+	CloseWrite() error
+	reset()
+	source() (source, error)
+}
+
+// source is what comes from a side.
+type source interface {
+	// read waits for bytes. They are valid until release, which follows each read that returned some. There are none at the end.
+	read() ([]byte, error)
+	release()
+}
+
 // pair is the state that the two directions share.
 type pair struct {
 	broken atomic.Bool // a side was reset, so the other must be too
 }
 
 // pass copies one direction to its end.
-func (p *pair) pass(from, to *net.TCPConn, tap *tee.Stream, passed *atomic.Uint64) {
+func (p *pair) pass(from, to side, tap *tee.Stream, passed *atomic.Uint64) {
 	err := p.copy(from, to, tap, passed)
 	now := time.Now().UnixNano()
 	switch {
@@ -72,7 +97,7 @@ func (p *pair) pass(from, to *net.TCPConn, tap *tee.Stream, passed *atomic.Uint6
 	default:
 		p.broken.Store(true)
 		end(tap, tee.ErrReset, now)
-		Reset(to)
+		to.reset()
 	}
 }
 
@@ -85,68 +110,24 @@ func end(tap *tee.Stream, err error, at int64) {
 var errWrite = errors.New("writing failed")
 
 // copy returns nil at the end of the stream, errWrite when the receiver does not take more, else the error of reading.
-func (p *pair) copy(from, to *net.TCPConn, tap *tee.Stream, passed *atomic.Uint64) error {
-	source, err := newSource(from)
+func (p *pair) copy(from, to side, tap *tee.Stream, passed *atomic.Uint64) error {
+	source, err := from.source()
 	if err != nil {
 		return err
 	}
 	for {
-		buffer, n, err := source.read()
-		if err != nil || n == 0 {
+		bytes, err := source.read()
+		if err != nil || len(bytes) == 0 {
 			return err
 		}
 		if tap != nil {
-			tap.Write(buffer[:n], time.Now().UnixNano())
+			tap.Write(bytes, time.Now().UnixNano())
 		}
-		_, err = to.Write(buffer[:n])
-		buffers.Put(buffer)
+		n, err := to.Write(bytes)
+		source.release()
 		if err != nil {
 			return errWrite
 		}
 		passed.Add(uint64(n))
 	}
-}
-
-// source reads a connection and takes a buffer only when there is something to read.
-type source struct {
-	conn   syscall.RawConn
-	try    func(fd uintptr) bool
-	buffer *[bufferSize]byte
-	n      int
-	err    error
-}
-
-func newSource(c *net.TCPConn) (*source, error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	s := &source{conn: raw}
-	s.try = s.tryRead
-	return s, nil
-}
-
-// read waits for bytes; n is 0 at the end of the stream. The caller puts the buffer back when n > 0.
-func (s *source) read() (buffer *[bufferSize]byte, n int, err error) {
-	if err := s.conn.Read(s.try); err != nil {
-		return nil, 0, err
-	}
-	return s.buffer, s.n, s.err
-}
-
-// tryRead returns false to be called again when the connection is readable.
-func (s *source) tryRead(fd uintptr) bool {
-	s.buffer = buffers.Get().(*[bufferSize]byte)
-	for {
-		s.n, s.err = syscall.Read(int(fd), s.buffer[:])
-		if s.err != syscall.EINTR {
-			break
-		}
-	}
-	if s.n > 0 {
-		return true
-	}
-	buffers.Put(s.buffer)
-	s.buffer = nil
-	return s.err != syscall.EAGAIN
 }

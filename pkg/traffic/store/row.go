@@ -59,8 +59,9 @@ type row struct {
 	PeerAddress   string   `parquet:"peer_address,dict"`
 	Session       string   `parquet:"session"`
 	Connection    string   `parquet:"connection,dict"`
-	Ordinal       int64    `parquet:"ordinal,delta"` // position on the connection
-	EndedBy       string   `parquet:"ended_by,dict"` // who ended the connection of a stream: client or server
+	Ordinal       int64    `parquet:"ordinal,delta"`      // position on the connection
+	EndedBy       string   `parquet:"ended_by,dict"`      // who ended the connection of a stream: client or server
+	TLSUntouched  string   `parquet:"tls_untouched,dict"` // why TLS was not read, where it was to be
 	TraceID       string   `parquet:"trace_id"`
 	Parent        string   `parquet:"parent"` // snapshots only: id of the inbound record that caused this outbound one
 	Defects       []string `parquet:"defects,list"`
@@ -106,7 +107,7 @@ func newRow(r *trafficpb.Record) row {
 		Operation: r.GetOperation(), Status: int32(r.GetStatus()), Failure: r.GetFailure(),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: int32(r.GetPort()), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()), EndedBy: r.GetEndedBy(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 		ProxyInstance: r.GetProxyInstance(), Sequence: int64(r.GetSequence()),
@@ -126,7 +127,7 @@ func newRow(r *trafficpb.Record) row {
 
 func (r *row) record() (*trafficpb.Record, error) {
 	out := &trafficpb.Record{
-		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), EndedBy: r.EndedBy, Protocol: r.Protocol,
+		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), EndedBy: r.EndedBy, TlsUntouched: r.TLSUntouched, Protocol: r.Protocol,
 		Namespace: r.Namespace, Workload: r.Workload, Pod: r.Pod, PodUid: r.PodUID,
 		Sequence: uint64(r.Sequence), ProxyInstance: r.ProxyInstance,
 		Host: r.Host, Port: uint32(r.Port), PeerAddress: r.PeerAddress,

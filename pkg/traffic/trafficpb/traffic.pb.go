@@ -169,7 +169,9 @@ type Record struct {
 	Stream        uint32   `protobuf:"varint,31,opt,name=stream,proto3" json:"stream,omitempty"`                                    // http/2 and grpc: id of the stream, else 0
 	GrpcStatus    uint32   `protobuf:"varint,32,opt,name=grpc_status,json=grpcStatus,proto3" json:"grpc_status,omitempty"`          // grpc: code of the call, when there was a response
 	// Who ended the connection of a stream (opaque, websocket): "client" or "server", "" when that is not known.
-	EndedBy       string `protobuf:"bytes,35,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	EndedBy string `protobuf:"bytes,35,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
+	// Why the TLS of a connection was not read where it was to be: "UpstreamNotTrusted", "ClientRefused", ...; "" for any other.
+	TlsUntouched  string `protobuf:"bytes,37,opt,name=tls_untouched,json=tlsUntouched,proto3" json:"tls_untouched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,6 +405,13 @@ func (x *Record) GetGrpcStatus() uint32 {
 func (x *Record) GetEndedBy() string {
 	if x != nil {
 		return x.EndedBy
+	}
+	return ""
+}
+
+func (x *Record) GetTlsUntouched() string {
+	if x != nil {
+		return x.TlsUntouched
 	}
 	return ""
 }
@@ -2423,7 +2432,7 @@ var File_pkg_traffic_traffic_proto protoreflect.FileDescriptor
 
 const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
-	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\x90\a\n" +
+	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xb5\a\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x1e\n" +
@@ -2457,7 +2466,8 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06stream\x18\x1f \x01(\rR\x06stream\x12\x1f\n" +
 	"\vgrpc_status\x18  \x01(\rR\n" +
 	"grpcStatus\x12\x19\n" +
-	"\bended_by\x18# \x01(\tR\aendedBy\"\xfe\x01\n" +
+	"\bended_by\x18# \x01(\tR\aendedBy\x12#\n" +
+	"\rtls_untouched\x18% \x01(\tR\ftlsUntouched\"\xfe\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x1f\n" +
