@@ -79,7 +79,7 @@ func (c Cluster) deleteMade(ctx context.Context, namespace string) error {
 				continue
 			}
 			if resource.Resource == "configmaps" {
-				errs = append(errs, c.deleteSecret(ctx, object))
+				errs = append(errs, c.deleteSecrets(ctx, object))
 			}
 			errs = append(errs, c.delete(ctx, resource, object))
 		}
@@ -87,19 +87,27 @@ func (c Cluster) deleteMade(ctx context.Context, namespace string) error {
 	return errors.Join(errs...)
 }
 
-// deleteSecret deletes the Secret that goes with a ConfigMap: the redaction key with the forwarder's CA, and the token of an
-// environment with the address of its responder.
-func (c Cluster) deleteSecret(ctx context.Context, configMap metav1.Object) error {
-	name := configMap.GetName()
-	if name == wiring.ForwarderCAConfigMap {
-		name = wiring.RedactionSecret
+// deleteSecrets deletes the Secrets that go with a ConfigMap: the redaction key and the CA for TLS with the forwarder's CA, and the
+// token of an environment with the address of its responder.
+func (c Cluster) deleteSecrets(ctx context.Context, configMap metav1.Object) error {
+	names := []string{configMap.GetName()}
+	if configMap.GetName() == wiring.ForwarderCAConfigMap {
+		names = []string{wiring.RedactionSecret, wiring.TLSCASecret}
 	}
-	secret, err := c.Metadata.Resource(secrets).Namespace(configMap.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, c.deleteSecret(ctx, configMap.GetNamespace(), name))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Cluster) deleteSecret(ctx context.Context, namespace, name string) error {
+	secret, err := c.Metadata.Resource(secrets).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("looking for Secret %s/%s: %w", configMap.GetNamespace(), name, err)
+		return fmt.Errorf("looking for Secret %s/%s: %w", namespace, name, err)
 	}
 	if !IsMade(secret) {
 		return nil

@@ -45,6 +45,7 @@ func TestUndo(t *testing.T) {
 		object("v1", "Secret", "shop", "try-link", owned),
 		object("v1", "ConfigMap", "shop", "restage-forwarder-ca", managed),
 		object("v1", "Secret", "shop", "restage-redaction", managed),
+		object("v1", "Secret", "shop", "restage-tls-ca", managed),
 		object("apps/v1", "Deployment", "shop", "ours", func(*metav1.PartialObjectMetadata) {}),
 		object("v1", "ConfigMap", home, "restage-forwarder-ca", managed),
 	)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -71,6 +72,11 @@ func nameOf(action clienttesting.Action) string {
 		return a.Name
 	case clienttesting.GetActionImpl:
 		return a.Name
+	case clienttesting.UpdateActionImpl:
+		if object, ok := a.Object.(metav1.Object); ok {
+			return object.GetName()
+		}
+		return ""
 	default:
 		return ""
 	}

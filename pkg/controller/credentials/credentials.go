@@ -1,8 +1,8 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package credentials keeps in each namespace that uses Restage what its pods need to trust the forwarder and to redact: a copy of
-// the forwarder's CA and the namespace's own redaction key.
+// Package credentials keeps in each namespace that uses Restage what its pods need to trust the forwarder, to redact and to read TLS: a
+// copy of the forwarder's CA, the namespace's own redaction key and, where that is asked for, its own CA.
 package credentials
 
 import (
@@ -71,7 +71,7 @@ func (r *Reconciler) Ensure(ctx context.Context, namespace string) error {
 	if err := r.ensureKey(ctx, namespace); err != nil {
 		return fmt.Errorf("making the redaction key of namespace %q: %w", namespace, err)
 	}
-	return nil
+	return r.renewTLS(ctx, namespace)
 }
 
 // ensureKey makes the key once. It never changes, so that the same secret keeps giving the same token.
@@ -134,11 +134,13 @@ func (r *Reconciler) copyCA(ctx context.Context, namespace string) error {
 // remove deletes what Ensure made, and only that.
 func (r *Reconciler) remove(ctx context.Context, namespace string) error {
 	configMaps, secrets := r.Kube.CoreV1().ConfigMaps(namespace), r.Kube.CoreV1().Secrets(namespace)
-	secret, err := secrets.Get(ctx, wiring.RedactionSecret, metav1.GetOptions{})
-	if err := removeMade(secret, err, func(opts metav1.DeleteOptions) error {
-		return secrets.Delete(ctx, wiring.RedactionSecret, opts)
-	}); err != nil {
-		return fmt.Errorf("deleting the redaction key: %w", err)
+	for name, what := range map[string]string{wiring.RedactionSecret: "the redaction key", wiring.TLSCASecret: "the CA for TLS"} {
+		secret, err := secrets.Get(ctx, name, metav1.GetOptions{})
+		if err := removeMade(secret, err, func(opts metav1.DeleteOptions) error {
+			return secrets.Delete(ctx, name, opts)
+		}); err != nil {
+			return fmt.Errorf("deleting %s: %w", what, err)
+		}
 	}
 	if namespace == r.Namespace {
 		return nil // the original stays
