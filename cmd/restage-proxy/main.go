@@ -19,7 +19,7 @@ import (
 
 const usage = `restage-proxy init --mode=Capture --ports=9898,...
 restage-proxy init --mode=Isolate --responder=ip:port --control=ip:port
-restage-proxy run  --mode=Capture --workload=NAME --ports=9898,... --forwarder=host:port
+restage-proxy run  --mode=Capture --settings=JSON --forwarder=host:port
 restage-proxy run  --mode=Isolate --workload=NAME --responder=ip:port --control=ip:port
 restage-proxy probe --resolve=NAME,... --connect=host:port,...
 

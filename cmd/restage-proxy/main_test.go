@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 func TestBadFlags(t *testing.T) {
 	t.Setenv("POD_NAME", "")
+	settings := wiring.NewCaptureSettings("a", nil).Argument()
 	for args, want := range map[string]string{
 		"":                               "a command is needed",
 		"start":                          `unknown command "start"`,
@@ -22,17 +25,18 @@ func TestBadFlags(t *testing.T) {
 		"init --mode=Capture extra":      `unexpected argument "extra"`,
 		"init --mode=Capture --ports=0":  `"0" is not a port`,
 		"init --mode=Capture --ports=1x": `"1x" is not a port`,
-		"init --mode=Capture --control=10.0.0.1:1":                                                                  "--control: allowed only with --mode=Isolate",
-		"init --mode=Isolate --ports=80":                                                                            "--ports: allowed only with --mode=Capture",
-		"init --mode=Isolate":                                                                                       `--responder: "" is not ip:port`,
-		"init --mode=Isolate --responder=10.0.0.1:1 --control=host:1":                                               `--control: "host:1" is not ip:port`,
-		"run --mode=Capture":                                                                                        "--workload is needed",
-		"run --mode=Capture --workload=a":                                                                           `--forwarder: "" is not host:port`,
-		"run --mode=Capture --workload=a --forwarder=f:1 --body-limit=-1":                                           "--body-limit: -1, allowed are 0 to 1048576",
-		"run --mode=Capture --workload=a --forwarder=f:1 --tee-memory=1":                                            "--tee-memory: 1, allowed are",
-		"run --mode=Capture --workload=a --forwarder=f:1 --buffer-memory=1":                                         "--buffer-memory: 1, allowed are",
-		"run --mode=Isolate --workload=a --forwarder=f:1":                                                           "--forwarder: allowed only with --mode=Capture",
-		"run --mode=Isolate --workload=a --responder=10.0.0.1:1 --control=10.0.0.1:2":                               "POD_NAME is needed",
+		"init --mode=Capture --control=10.0.0.1:1":                                    "--control: allowed only with --mode=Isolate",
+		"init --mode=Isolate --ports=80":                                              "--ports: allowed only with --mode=Capture",
+		"init --mode=Isolate":                                                         `--responder: "" is not ip:port`,
+		"init --mode=Isolate --responder=10.0.0.1:1 --control=host:1":                 `--control: "host:1" is not ip:port`,
+		"run --mode=Capture":                                                          "--settings: EOF",
+		"run --mode=Isolate":                                                          "--workload is needed",
+		"run --mode=Capture --workload=a":                                             "--workload: allowed only with --mode=Isolate",
+		"run --mode=Capture --settings=" + settings:                                   `--forwarder: "" is not host:port`,
+		"run --mode=Capture --forwarder=f:1 --tee-memory=1 --settings=" + settings:    "--tee-memory: 1, allowed are",
+		"run --mode=Capture --forwarder=f:1 --buffer-memory=1 --settings=" + settings: "--buffer-memory: 1, allowed are",
+		"run --mode=Isolate --workload=a --forwarder=f:1":                             "--forwarder: allowed only with --mode=Capture",
+		"run --mode=Isolate --workload=a --responder=10.0.0.1:1 --control=10.0.0.1:2": "POD_NAME is needed",
 		"run --mode=Isolate --workload=a --responder=10.0.0.1:0 --control=10.0.0.1:2 --token-file=/var/run/restage": `--responder: "10.0.0.1:0"`,
 	} {
 		var out bytes.Buffer

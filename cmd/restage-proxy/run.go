@@ -24,35 +24,31 @@ const mebibyte = 1 << 20
 
 // runFlags are the flags of both modes.
 type runFlags struct {
-	workload, ports, forwarder, caFile, redactionKey, responder, control, tokenFile string
-	bodyLimit, teeMemory, bufferMemory                                              int64
+	workload, settings, forwarder, caFile, redactionKey, responder, control, tokenFile string
+	teeMemory, bufferMemory                                                            int64
 }
 
 func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
 	var f runFlags
 	flags := pflag.NewFlagSet("restage-proxy run", pflag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&f.workload, "workload", "", "name of the workload")
+	flags.StringVar(&f.workload, "workload", "", "Isolate: name of the workload")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the bearer token for the forwarder (default "+
 		wiring.ForwarderToken+") or with the environment's (default "+wiring.EnvironmentToken+")")
-	flags.StringVar(&f.ports, "ports", "", "Capture: inbound TCP ports to record, separated by commas")
+	flags.StringVar(&f.settings, "settings", "", "Capture: what the capture wants, as JSON")
 	flags.StringVar(&f.forwarder, "forwarder", "", "Capture: host:port of the forwarder")
 	flags.StringVar(&f.caFile, "ca-file", wiring.ForwarderCA, "Capture: file with the CA of the forwarder's certificate")
 	flags.StringVar(&f.redactionKey, "redaction-key", wiring.RedactionKey, "Capture: file with the key of redaction tokens")
-	flags.Int64Var(&f.bodyLimit, "body-limit", mebibyte, "Capture: bytes of each body that are kept, at most 1 MiB")
 	flags.Int64Var(&f.teeMemory, "tee-memory", 16*mebibyte, "Capture: bytes of traffic that may wait for their parser")
 	flags.Int64Var(&f.bufferMemory, "buffer-memory", 32*mebibyte, "Capture: bytes of records that may wait for the forwarder")
 	flags.StringVar(&f.responder, "responder", "", "Isolate: ip:port of the responder's tunnel")
 	flags.StringVar(&f.control, "control", "", "Isolate: ip:port of the responder's control API")
 	mode, err := parse(flags, args, map[string][]string{
-		modeCapture: {"ports", "forwarder", "ca-file", "redaction-key", "body-limit", "tee-memory", "buffer-memory"},
-		modeIsolate: {"responder", "control"},
+		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tee-memory", "buffer-memory"},
+		modeIsolate: {"workload", "responder", "control"},
 	})
 	if err != nil {
 		return err
-	}
-	if f.workload == "" {
-		return errors.New("--workload is needed")
 	}
 	if mode == modeIsolate {
 		return f.isolate(ctx, log)
@@ -61,32 +57,32 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 }
 
 func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
-	ports, err := parsePorts(f.ports)
+	settings, err := wiring.ParseCaptureSettings(f.settings)
 	if err != nil {
-		return err
+		return fmt.Errorf("--settings: %w", err)
 	}
 	if _, _, err := net.SplitHostPort(f.forwarder); err != nil {
 		return fmt.Errorf("--forwarder: %q is not host:port", f.forwarder)
 	}
 	if err := errors.Join(
-		checkRange("body-limit", f.bodyLimit, 0, mebibyte),
 		checkRange("tee-memory", f.teeMemory, mebibyte, 1024*mebibyte),
 		checkRange("buffer-memory", f.bufferMemory, 4*mebibyte, 1024*mebibyte),
 	); err != nil {
 		return err
 	}
 	return proxy.RunCapture(ctx, proxy.CaptureConfig{
-		Workload:     f.workload,
-		Ports:        ports,
+		Settings:     settings,
 		Forwarder:    recorder.Forwarder{Address: f.forwarder, TokenFile: withDefault(f.tokenFile, wiring.ForwarderToken), CAFile: f.caFile},
 		RedactionKey: f.redactionKey,
-		BodyLimit:    f.bodyLimit,
 		TeeMemory:    f.teeMemory,
 		BufferMemory: f.bufferMemory,
 	}, log)
 }
 
 func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
+	if f.workload == "" {
+		return errors.New("--workload is needed")
+	}
 	responder, err := parseAddress("responder", f.responder)
 	if err != nil {
 		return err

@@ -19,10 +19,8 @@ const tokenSeconds = 3600
 
 // CaptureOptions say how a workload is recorded.
 type CaptureOptions struct {
-	// Workload is the name under which the traffic is recorded.
-	Workload string
-	// Ports are the container ports whose inbound traffic is recorded. With none only outbound traffic is.
-	Ports []int32
+	// Settings are what the capture wants of the proxy. Without ports only outbound traffic is recorded.
+	Settings wiring.CaptureSettings
 	// Forwarder is the host:port that takes the records.
 	Forwarder string
 	// Image of the proxy.
@@ -42,11 +40,9 @@ type CaptureOptions struct {
 // needs is the image: when it cannot be pulled, new pods wait in their init phase and a rolling update keeps
 // the old ones serving.
 func Capture(opts CaptureOptions) Patch {
-	ports := portList(opts.Ports)
 	proxy := proxyContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{
-		"--workload=" + opts.Workload,
 		"--forwarder=" + opts.Forwarder,
-		"--ports=" + ports,
+		"--settings=" + opts.Settings.Argument(),
 	}, nil)
 	proxy.Resources = proxyResources(opts.Resources)
 	proxy.VolumeMounts = []corev1.VolumeMount{{
@@ -57,7 +53,7 @@ func Capture(opts CaptureOptions) Patch {
 	return Patch{
 		InitContainers: []corev1.Container{
 			proxy,
-			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + ports}, nil),
+			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + portList(opts.Settings.Ports)}, nil),
 		},
 		Volumes:          []corev1.Volume{ForwarderVolume(true)},
 		ImagePullSecrets: opts.ImagePullSecrets,
@@ -113,7 +109,7 @@ func DeclaredPorts(spec corev1.PodSpec) []int32 {
 	return slices.Compact(ports)
 }
 
-func portList(ports []int32) string {
+func portList(ports []uint16) string {
 	list := make([]string, len(ports))
 	for i, port := range ports {
 		list[i] = strconv.Itoa(int(port))

@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -53,8 +55,7 @@ func compareGolden(t *testing.T, name string, got any) {
 
 func captureOptions() CaptureOptions {
 	return CaptureOptions{
-		Workload:        "front",
-		Ports:           []int32{9898, 9999},
+		Settings:        wiring.NewCaptureSettings("front", []uint16{9898, 9999}),
 		Forwarder:       "restage-forwarder.restage-system.svc:4143",
 		Image:           "restage/restage-proxy:test",
 		ImagePullPolicy: corev1.PullIfNotPresent,

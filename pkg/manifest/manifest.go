@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -30,12 +31,16 @@ type Options struct {
 	ImagePullSecrets []string
 }
 
-// Patch is what is added to the pods of a workload.
-func (o Options) Patch(deployment *appsv1.Deployment) injection.Patch {
+// Patch is what is added to the pods of a workload, as its annotations ask for. The error names the annotation that cannot be followed.
+func (o Options) Patch(deployment *appsv1.Deployment) (injection.Patch, error) {
+	spec, err := capturespec.FromAnnotations(deployment.Annotations)
+	if err != nil {
+		return injection.Patch{}, err
+	}
 	return injection.Capture(injection.CaptureOptions{
-		Workload: deployment.Name, Ports: injection.DeclaredPorts(deployment.Spec.Template.Spec),
+		Settings:  capturespec.Settings(deployment.Name, spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
 		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy, ImagePullSecrets: o.ImagePullSecrets,
-	})
+	}), nil
 }
 
 // missingSecrets are the pull secrets that the pods of a workload do not have themselves.

@@ -15,6 +15,7 @@ import (
 	jsonyaml "sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 func options() Options {
@@ -128,7 +129,7 @@ func TestInjectsWhatTheOperatorDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	patch := injection.Capture(injection.CaptureOptions{
-		Workload: "front", Ports: []int32{9898}, Forwarder: options().Forwarder, Image: options().Image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Settings: wiring.NewCaptureSettings("front", []uint16{9898}), Forwarder: options().Forwarder, Image: options().Image, ImagePullPolicy: corev1.PullIfNotPresent,
 	})
 	spec := deployment.Spec.Template.Spec
 	var want, got any

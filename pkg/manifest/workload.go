@@ -79,7 +79,10 @@ func (w *workload) inject(o Options) error {
 	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
 		return err
 	}
-	patch := o.Patch(deployment)
+	patch, err := o.Patch(deployment)
+	if err != nil {
+		return err
+	}
 	var made []string
 	add := func(list string, entries any) error {
 		isNew, err := w.append(list, entries)

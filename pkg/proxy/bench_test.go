@@ -16,6 +16,8 @@ import (
 	"github.com/restage-dev/restage/pkg/proxy/recorder"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // BenchmarkCapture makes requests of 1 KiB on one connection: to the server itself, by a relay, and by a relay that records.
@@ -37,9 +39,9 @@ func BenchmarkCapture(b *testing.B) {
 	})
 	recording := &capture.Capture{
 		Workload: "front", BodyLimit: 1 << 20, Budget: tee.NewBudget(16 << 20), Recorder: recorder.New(32 << 20),
-		Redactor: redact.NewRandom(), Log: slog.New(slog.DiscardHandler),
+		Redactor: redact.NewRandom(), Selection: selected(b, "none"), Log: slog.New(slog.DiscardHandler),
 	}
-	unrecorded := &capture.Capture{Unrecorded: func(netip.AddrPort) bool { return true }, Log: recording.Log}
+	unrecorded := &capture.Capture{Selection: selected(b, netip.MustParseAddrPort(server).Addr().String()), Recorder: recording.Recorder, Log: recording.Log}
 	through := func(c *capture.Capture) string {
 		return benchServer(b, func(conn *net.TCPConn) { c.Outbound(b.Context(), conn, netip.MustParseAddrPort(server)) })
 	}
@@ -89,4 +91,13 @@ func benchServer(b *testing.B, serve func(*net.TCPConn)) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// selected records all but calls to an address.
+func selected(b *testing.B, apiServer string) *selection.Selection {
+	s, err := selection.New(wiring.NewCaptureSettings("front", nil), apiServer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -30,12 +30,10 @@ const flushTimeout = 5 * time.Second
 
 // CaptureConfig is what the proxy is told in capture mode.
 type CaptureConfig struct {
-	Workload  string
-	Ports     []uint16 // inbound ports that are recorded; others are relayed only
+	Settings  wiring.CaptureSettings
 	Forwarder recorder.Forwarder
 	// RedactionKey is the file with the key of redaction tokens.
 	RedactionKey string
-	BodyLimit    int64 // bytes of each body that are kept
 	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
 	BufferMemory int64 // bytes of records that wait for the forwarder
 	TLS          TLSConfig
@@ -48,15 +46,23 @@ type CaptureConfig struct {
 // RunCapture relays and records until the context ends; then it hands over what it has recorded.
 func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) error {
 	records := recorder.New(config.BufferMemory)
-	log = log.With("workload", config.Workload, "instance", records.Instance())
+	selected, err := selection.New(config.Settings, os.Getenv("KUBERNETES_SERVICE_HOST"))
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	redactor, err := newRedactor(config.RedactionKey, log).With(config.Settings.Redaction)
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	log = log.With("workload", config.Settings.Workload, "instance", records.Instance())
 	tlsOut, err := config.TLS.outbound(log)
 	if err != nil {
 		return err
 	}
 	tap := &capture.Capture{
-		Workload: config.Workload, Ports: config.Ports, BodyLimit: config.BodyLimit,
-		Budget: tee.NewBudget(config.TeeMemory), Recorder: records, Redactor: newRedactor(config.RedactionKey, log),
-		Unrecorded: unrecorded(os.Getenv("KUBERNETES_SERVICE_HOST")), TLSOut: tlsOut, TLSIn: config.TLS.inbound(log), Log: log,
+		Workload: config.Settings.Workload, Selection: selected, BodyLimit: config.Settings.BodyLimit,
+		Budget: tee.NewBudget(config.TeeMemory), Recorder: records, Redactor: redactor,
+		TLSOut: tlsOut, TLSIn: config.TLS.inbound(log), Log: log,
 	}
 	if err := errors.Join(
 		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
@@ -84,7 +90,7 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 	group.Go(func() error {
 		return serveAdmin(serving, config.Admin, func() bool { return true }, captureMetrics(tap, records, pusher))
 	})
-	log.Info("Recording", "ports", config.Ports, "forwarder", config.Forwarder.Address)
+	log.Info("Recording", "ports", config.Settings.Ports, "forwarder", config.Forwarder.Address)
 	err = group.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -115,14 +121,4 @@ func newRedactor(path string, log *slog.Logger) *redact.Redactor {
 		return redact.NewRandom()
 	}
 	return redactor
-}
-
-// unrecorded tells of destinations whose traffic holds credentials and is no dependency to play: the API server
-// and the metadata services of clouds.
-func unrecorded(apiServer string) func(netip.AddrPort) bool {
-	never := []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254")}
-	if address, err := netip.ParseAddr(apiServer); err == nil {
-		never = append(never, address.Unmap())
-	}
-	return func(to netip.AddrPort) bool { return slices.Contains(never, to.Addr()) }
 }

@@ -24,7 +24,7 @@ import (
 
 // TestRecorderThatCannotKeepUp sends far more at once than the tee may hold: all of it must arrive, and the loss be counted.
 func TestRecorderThatCannotKeepUp(t *testing.T) {
-	r := newRig(t, func(c *CaptureConfig) { c.TeeMemory = 8 << 10; c.BodyLimit = 1 << 20 })
+	r := newRig(t, func(c *CaptureConfig) { c.TeeMemory = 8 << 10; c.Settings.BodyLimit = 1 << 20 })
 	payload := strings.Repeat("0123456789abcdef", 4<<16)
 	server := serveOnce(t, func(conn *net.TCPConn) {
 		in := bufio.NewReader(conn)
@@ -98,7 +98,7 @@ func TestNothingIsLost(t *testing.T) {
 }
 
 func TestLargeBodyIsCut(t *testing.T) {
-	r, bin := newRig(t, func(c *CaptureConfig) { c.BodyLimit = 1000 }), startHTTPBin(t)
+	r, bin := newRig(t, func(c *CaptureConfig) { c.Settings.BodyLimit = 1000 }), startHTTPBin(t)
 	response, err := r.client(bin).Post("http://a/post", "text/plain", bytes.NewReader(make([]byte, 50000)))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestUnrecordedDestinations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); !strings.Contains(string(text), "\nrestage_proxy_unrecorded_total 1\n") {
+	if text, _ := io.ReadAll(answer.Body); !strings.Contains(string(text), "\nrestage_proxy_left_out_total{reason=\"APIServer\"} 1\n") {
 		t.Errorf("metrics: %s", text)
 	}
 	if err := r.stop(); err != nil || r.count() != 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // TestCaptureInNamespace runs the real init and the real sidecar in a network namespace, with real clients.
@@ -23,7 +24,7 @@ func TestCaptureInNamespace(t *testing.T) {
 	}
 	go http.Serve(pod.listen("[::]:9898"), httpbin.New())
 
-	pod.start(binary, nil, "run", "--mode=Capture", "--workload=front", "--ports=9898", "--forwarder="+ingest.address,
+	pod.start(binary, nil, "run", "--mode=Capture", "--settings="+wiring.NewCaptureSettings("front", []uint16{9898}).Argument(), "--forwarder="+ingest.address,
 		"--token-file="+filepath.Join(ingest.dir, "token"), "--ca-file="+filepath.Join(ingest.dir, "ca.crt"), "--redaction-key="+filepath.Join(ingest.dir, "none"))
 	for range 2 { // an init container may run again
 		pod.initialize(binary, "--mode=Capture", "--ports=9898")

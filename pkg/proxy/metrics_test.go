@@ -27,7 +27,7 @@ func TestCaptureMetrics(t *testing.T) {
 	}
 	response.Body.Close()
 	text := r.scrape(t)
-	expositiontest.Check(t, []byte(text), "restage_proxy_", []string{"restage_proxy_losses_total"}, "Proxies")
+	expositiontest.Check(t, []byte(text), "restage_proxy_", []string{"restage_proxy_losses_total", "restage_proxy_left_out_total", "restage_proxy_redacted_total"}, "Proxies")
 	for _, want := range []string{
 		"\nrestage_proxy_connections_relayed_total 1\n",
 		"\nrestage_proxy_connections_parsed_total{protocol=\"http1\"} 1\n",

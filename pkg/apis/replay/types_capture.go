@@ -23,6 +23,11 @@ type TrafficCapture struct {
 type TrafficCaptureSpec struct {
 	WorkloadRef WorkloadReference
 	Ports       []int32
+
+	Ignore         *CaptureIgnore
+	SamplePercent  *int32
+	BodyLimitBytes *int64
+	Redaction      *CaptureRedaction
 }
 
 // TrafficCaptureStatus says what is being recorded.
@@ -33,6 +38,8 @@ type TrafficCaptureStatus struct {
 	RecordingPods      int32
 	Completeness       *Completeness
 	LastRecordTime     *metav1.Time
+	LeftOut            []ReasonCount
+	Redacted           []ReasonCount
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -41,6 +41,7 @@ type TrafficSnapshotStatus struct {
 	Inbound            int64
 	Outbound           int64
 	Completeness       *Completeness
+	Redacted           []ReasonCount
 	Slices             []Slice
 	SizeBytes          int64
 	ContentHash        string

@@ -105,7 +105,10 @@ func read(ctx context.Context, c *cluster.Cluster, argument string) (kubernetes.
 
 // addition is what is added to the template of a workload.
 func addition(deployment *appsv1.Deployment, o manifest.Options) (*coreapply.PodTemplateSpecApplyConfiguration, error) {
-	patch := o.Patch(deployment)
+	patch, err := o.Patch(deployment)
+	if err != nil {
+		return nil, err
+	}
 	data, err := json.Marshal(corev1.PodSpec{InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets)})
 	if err != nil {
 		return nil, err

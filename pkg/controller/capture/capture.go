@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/controller/finalize"
 	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -175,17 +176,12 @@ func (r *Reconciler) remove(ctx context.Context, capture *v1alpha1.TrafficCaptur
 }
 
 func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (injection.Patch, error) {
-	ports := capture.Spec.Ports
-	if len(ports) == 0 {
-		ports = injection.DeclaredPorts(deployment.Spec.Template.Spec)
-	}
 	secrets, err := r.pullSecrets(ctx, deployment)
 	if err != nil {
 		return injection.Patch{}, err
 	}
 	return injection.Capture(injection.CaptureOptions{
-		Workload:         deployment.Name,
-		Ports:            ports,
+		Settings:         capturespec.Settings(deployment.Name, capture.Spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
 		Forwarder:        r.Options.Forwarder,
 		Image:            r.Options.Image,
 		ImagePullPolicy:  r.Options.ImagePullPolicy,

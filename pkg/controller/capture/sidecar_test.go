@@ -15,6 +15,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const shop = "shop"
@@ -42,7 +43,7 @@ func front() *appsv1.Deployment {
 
 func patch() injection.Patch {
 	return injection.Capture(injection.CaptureOptions{
-		Workload: "front", Ports: []int32{9898}, Forwarder: "forwarder:4143", Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent,
+		Settings: wiring.NewCaptureSettings("front", []uint16{9898}), Forwarder: "forwarder:4143", Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent,
 		ImagePullSecrets: []string{"pull"},
 	})
 }

@@ -37,5 +37,6 @@ func (c *Captures) Stats(ctx context.Context, request *trafficpb.StatsRequest) (
 	totals := c.journal.Totals(journal.Workload{Namespace: request.GetNamespace(), Name: request.GetWorkload()})
 	return &trafficpb.StatsResponse{
 		Records: totals.Records, Incomplete: totals.Incomplete, Dropped: totals.Dropped, LastRecord: totals.LastRecord,
+		LeftOut: totals.LeftOut.Counts(), Redacted: totals.Redacted.Counts(),
 	}, nil
 }

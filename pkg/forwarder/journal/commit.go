@@ -37,7 +37,7 @@ type lossItem struct {
 	entry    []byte
 	sequence uint64
 	workload Workload
-	count    uint64
+	totals   Totals
 }
 
 // NewBatch returns an empty batch.
@@ -73,7 +73,7 @@ func (b *Batch) AddLoss(loss store.Loss) error {
 	if err != nil {
 		return fmt.Errorf("encoding a loss: %w", err)
 	}
-	b.losses = append(b.losses, lossItem{entry, loss.Sequence, lossWorkload(loss), loss.Count})
+	b.losses = append(b.losses, lossItem{entry, loss.Sequence, lossWorkload(loss), lossTotals(loss)})
 	b.bytes += len(entry)
 	return nil
 }
@@ -199,7 +199,7 @@ func (j *Journal) withoutHeld(group []*Batch) ([][]byte, fresh) {
 			}
 			at.Loss = l.sequence
 			entries = append(entries, l.entry)
-			add.totals[l.workload] = add.totals[l.workload].plus(Totals{Dropped: l.count})
+			add.totals[l.workload] = add.totals[l.workload].plus(l.totals)
 		}
 		add.marks[b.source] = at
 	}

@@ -55,12 +55,14 @@ type Totals struct {
 	Incomplete uint64 // of Records, those with a defect
 	Dropped    uint64 // known to be lost
 	LastRecord int64  // Unix nanoseconds; 0 when there is none
+	LeftOut    Tally  `json:",omitempty"` // by reason: not recorded, as the capture asks for
+	Redacted   Tally  `json:",omitempty"` // values, by class
 }
 
 func (t Totals) plus(o Totals) Totals {
 	return Totals{
 		Records: t.Records + o.Records, Incomplete: t.Incomplete + o.Incomplete, Dropped: t.Dropped + o.Dropped,
-		LastRecord: max(t.LastRecord, o.LastRecord),
+		LastRecord: max(t.LastRecord, o.LastRecord), LeftOut: t.LeftOut.plus(o.LeftOut), Redacted: t.Redacted.plus(o.Redacted),
 	}
 }
 

@@ -38,7 +38,7 @@ func (m *memory) learn(entry []byte) error {
 		m.count(workloadOf(e.record), totalsOf(e.record))
 	case e.loss != nil:
 		m.advance(Source{e.loss.PodUID, e.loss.ProxyInstance}, mark{Loss: e.loss.Sequence})
-		m.count(lossWorkload(*e.loss), Totals{Dropped: e.loss.Count})
+		m.count(lossWorkload(*e.loss), lossTotals(*e.loss))
 	case e.mark != nil:
 		m.advance(e.mark.Source, e.mark.mark)
 	case e.totals != nil:
@@ -80,8 +80,16 @@ func workloadOf(r *trafficpb.Record) Workload { return Workload{r.GetNamespace()
 
 func lossWorkload(l store.Loss) Workload { return Workload{l.Namespace, l.Workload} }
 
+// lossTotals counts what was left out apart from what was lost.
+func lossTotals(l store.Loss) Totals {
+	if l.LeftOut {
+		return Totals{LeftOut: Tally{l.Reason: l.Count}}
+	}
+	return Totals{Dropped: l.Count}
+}
+
 func totalsOf(r *trafficpb.Record) Totals {
-	t := Totals{Records: 1, LastRecord: max(traffic.Start(r), traffic.End(r))}
+	t := Totals{Records: 1, LastRecord: max(traffic.Start(r), traffic.End(r)), Redacted: tallyOf(r.GetRedactions())}
 	if len(r.GetDefects()) > 0 {
 		t.Incomplete = 1
 	}

@@ -204,7 +204,7 @@ func readSegment(segment wal.Segment) (map[Workload][]*trafficpb.Record, map[Wor
 		case e.record != nil:
 			workload := workloadOf(e.record)
 			records[workload] = append(records[workload], e.record)
-		case e.loss != nil:
+		case e.loss != nil && !e.loss.LeftOut: // what was left out is in the totals alone
 			workload := lossWorkload(*e.loss)
 			losses[workload] = append(losses[workload], *e.loss)
 		}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -41,10 +41,8 @@ type Capture struct {
 	Budget    *tee.Budget
 	Recorder  *recorder.Recorder
 	Redactor  *redact.Redactor
-	// Ports are the inbound ports that are recorded; others are relayed only.
-	Ports []uint16
-	// Unrecorded tells of outbound destinations whose traffic is relayed only.
-	Unrecorded func(netip.AddrPort) bool
+	// Selection decides what is recorded; the rest is relayed only.
+	Selection *selection.Selection
 	// TLSOut and TLSIn read what TLS connections carry; nil: they are kept as bytes, as any other unknown protocol.
 	TLSOut, TLSIn *intercept.Interceptor
 	Log           *slog.Logger
@@ -58,15 +56,14 @@ type Capture struct {
 
 // counters count since the start of the process.
 type counters struct {
-	relayed, skipped, refused, panics atomic.Uint64
-	open                              atomic.Int64
-	traffic                           relay.Traffic
+	relayed, refused, panics atomic.Uint64
+	open                     atomic.Int64
+	traffic                  relay.Traffic
 }
 
 // Counts is what a capture has done since the start of the process.
 type Counts struct {
 	Relayed uint64 // connections relayed
-	Skipped uint64 // exchanges and connections that are not to be recorded: probes, API server, metadata
 	Refused uint64 // connections whose destination could not be reached
 	Panics  uint64 // parsers that failed
 	Open    int64  // connections that are relayed now
@@ -79,7 +76,7 @@ type Counts struct {
 // Counts returns what has been done so far.
 func (c *Capture) Counts() Counts {
 	return Counts{
-		Relayed: c.relayed.Load(), Skipped: c.skipped.Load(), Refused: c.refused.Load(), Panics: c.panics.Load(),
+		Relayed: c.relayed.Load(), Refused: c.refused.Load(), Panics: c.panics.Load(),
 		Parsed: c.countParsed(), Open: c.open.Load(),
 		ToServer: c.traffic.ToServer.Load(), ToClient: c.traffic.ToClient.Load(),
 	}
@@ -116,22 +113,26 @@ func (c *Capture) Inbound(ctx context.Context, client *net.TCPConn, to netip.Add
 		relay.Reset(client)
 		return
 	}
-	if !slices.Contains(c.Ports, to.Port()) {
+	peer := unmap(client.RemoteAddr().(*net.TCPAddr).AddrPort())
+	if reason := c.Selection.Inbound(to, peer); reason != "" {
+		c.leaveOut(trafficpb.Direction_DIRECTION_INBOUND, reason)
 		c.relayOnly(client, server)
 		return
 	}
-	peer := client.RemoteAddr().(*net.TCPAddr).AddrPort()
-	c.serve(ctx, c.TLSIn, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, unmap(peer)))
+	c.serve(ctx, c.TLSIn, client, server, newConnection(c, trafficpb.Direction_DIRECTION_INBOUND, to, peer))
 }
 
 // Outbound serves a connection that the workload makes.
 func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
 	server, err := dial(ctx, to)
-	unrecorded := c.Unrecorded != nil && c.Unrecorded(to)
+	reason := c.Selection.Outbound(to)
+	if reason != "" {
+		c.leaveOut(trafficpb.Direction_DIRECTION_OUTBOUND, reason)
+	}
 	switch {
-	case unrecorded && err != nil:
+	case reason != "" && err != nil:
 		relay.Reset(client)
-	case unrecorded:
+	case reason != "":
 		c.relayOnly(client, server)
 	case err != nil:
 		c.refused.Add(1)
@@ -142,8 +143,12 @@ func (c *Capture) Outbound(ctx context.Context, client *net.TCPConn, to netip.Ad
 	}
 }
 
+// leaveOut counts a connection or an exchange that is not to be recorded.
+func (c *Capture) leaveOut(direction trafficpb.Direction, reason selection.Reason) {
+	c.Recorder.LeaveOut(direction, c.Workload, string(reason))
+}
+
 func (c *Capture) relayOnly(client, server *net.TCPConn) {
-	c.skipped.Add(1)
 	c.pass(func(traffic *relay.Traffic) { relay.Run(client, server, nil, nil, traffic) })
 }
 

@@ -18,14 +18,20 @@ import (
 
 	"github.com/restage-dev/restage/pkg/proxy/recorder"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // TestParserFault makes the parser fail (there is a secret and no redactor): the connection must go on, and the loss be counted.
 func TestParserFault(t *testing.T) {
 	server := httptest.NewServer(httpbin.New())
 	defer server.Close()
+	selected, err := selection.New(wiring.NewCaptureSettings("front", nil), "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := &Capture{
-		Workload: "front", BodyLimit: 1000, Budget: tee.NewBudget(1 << 20), Recorder: recorder.New(1 << 20),
+		Workload: "front", Selection: selected, BodyLimit: 1000, Budget: tee.NewBudget(1 << 20), Recorder: recorder.New(1 << 20),
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})

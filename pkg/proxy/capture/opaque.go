@@ -8,6 +8,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -71,7 +72,7 @@ func (p *opaqueParser) finish() parser {
 		addDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
 	}
 	if r.GetRequest().GetBodyLength() == 0 && r.GetResponse().GetBodyLength() == 0 && r.GetFailure() == "" {
-		p.capture.skipped.Add(1) // opened and closed, as a probe of a port does
+		p.capture.leaveOut(p.direction, selection.Empty) // as a probe of a port does
 		return nil
 	}
 	p.submit(r)

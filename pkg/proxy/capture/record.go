@@ -14,20 +14,14 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 const protocolHTTP1 = "http/1.1"
 
-// probeAgent begins the User-Agent of the kubelet's probes.
-const probeAgent = "kube-probe/"
-
 // recordExchange makes the record of an exchange, redacts and queues it.
 func (c *connection) recordExchange(x *exchange) {
-	if c.direction == trafficpb.Direction_DIRECTION_INBOUND && strings.HasPrefix(x.request.Get("User-Agent"), probeAgent) {
-		c.capture.skipped.Add(1)
-		return
-	}
 	r := c.newRecord(protocolHTTP1, x.ordinal)
 	r.Request = message(x.request, x.requestFirst, x.requestLast)
 	r.Operation = operation(x.request)
@@ -67,10 +61,14 @@ func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Recor
 	return r
 }
 
-// submit redacts a record and hands it to the recorder.
+// submit redacts a record and hands it to the recorder, unless it is to be left out.
 func (c *connection) submit(r *trafficpb.Record) {
-	c.capture.Redactor.Record(r)
-	c.capture.Recorder.Record(r)
+	if reason := c.capture.Selection.Record(r); reason != "" {
+		c.capture.leaveOut(c.direction, reason)
+	} else {
+		c.capture.Redactor.Record(r)
+		c.capture.Recorder.Record(r)
+	}
 	c.firstRecord.Do(func() { close(c.recorded) })
 }
 

@@ -44,13 +44,15 @@ type Recorder struct {
 	sequence     uint64
 	lossSequence uint64
 	lostBy       map[string]uint64 // by reason; reasons are few, and all of them ours
+	leftOutBy    map[string]uint64 // by reason, likewise
+	redactedBy   map[string]uint64 // by class
 
 	recorded, lost, acknowledged, bytes atomic.Uint64
 }
 
 // New returns a recorder of a proxy process that holds at most limit bytes.
 func New(limit int64) *Recorder {
-	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{}), lostBy: map[string]uint64{}}
+	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{}), lostBy: map[string]uint64{}, leftOutBy: map[string]uint64{}, redactedBy: map[string]uint64{}}
 }
 
 // Instance returns the ULID of the proxy process.
@@ -78,6 +80,20 @@ func (r *Recorder) LostBy() map[string]uint64 {
 	return maps.Clone(r.lostBy)
 }
 
+// LeftOutBy counts what was left out since the start by its reason.
+func (r *Recorder) LeftOutBy() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.leftOutBy)
+}
+
+// RedactedBy counts the values redacted in records since the start by their class.
+func (r *Recorder) RedactedBy() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.redactedBy)
+}
+
 // Record numbers a record and queues it, or counts its loss.
 func (r *Recorder) Record(record *trafficpb.Record) {
 	record.ProxyInstance = r.instance
@@ -98,6 +114,9 @@ func (r *Recorder) Record(record *trafficpb.Record) {
 	r.sizes = append(r.sizes, size)
 	r.waiting += size
 	r.unsent += size
+	for _, redaction := range record.GetRedactions() {
+		r.redactedBy[redaction.GetName()] += redaction.GetCount()
+	}
 	r.recorded.Add(1)
 	r.bytes.Add(uint64(size - recordOverhead))
 	if len(r.records) == 1 || r.full() {
@@ -113,14 +132,28 @@ func lossOf(record *trafficpb.Record) *trafficpb.Loss {
 	}
 }
 
-// Lose counts a loss. Losses of the same reason that are not sent yet become one, so their number is bounded.
+// Lose counts a loss.
 func (r *Recorder) Lose(loss *trafficpb.Loss) {
 	r.lost.Add(loss.GetCount())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lostBy[loss.GetReason()] += loss.GetCount()
+	r.report(loss)
+}
+
+// LeaveOut counts a connection or an exchange that the capture does not want recorded.
+func (r *Recorder) LeaveOut(direction trafficpb.Direction, workload, reason string) {
+	now := time.Now().UnixNano()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leftOutBy[reason]++
+	r.report(&trafficpb.Loss{Direction: direction, Count: 1, From: now, To: now, Reason: reason, Workload: workload, LeftOut: true})
+}
+
+// report queues a loss, with the lock held. Losses of the same reason that are not sent yet become one, so their number is bounded.
+func (r *Recorder) report(loss *trafficpb.Loss) {
 	for _, l := range r.losses {
-		if l.GetDirection() == loss.GetDirection() && l.GetReason() == loss.GetReason() && l.GetWorkload() == loss.GetWorkload() {
+		if l.GetDirection() == loss.GetDirection() && l.GetLeftOut() == loss.GetLeftOut() && l.GetReason() == loss.GetReason() && l.GetWorkload() == loss.GetWorkload() {
 			l.Count += loss.GetCount()
 			l.From, l.To = min(l.GetFrom(), loss.GetFrom()), max(l.GetTo(), loss.GetTo())
 			return

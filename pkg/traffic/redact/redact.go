@@ -10,36 +10,46 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
-
-// Prefix begins each token; 16 hexadecimal digits follow.
-const Prefix = "restage-"
 
 const (
 	minKey = 16   // bytes
 	maxKey = 4096 // bytes
 )
 
+// mostDecoding is how many bodies are decoded at the same time.
+const mostDecoding = 2
+
 // Redactor redacts with one key. It may be used by several goroutines.
 type Redactor struct {
-	macs sync.Pool
+	macs   sync.Pool
+	passes sync.Pool
 	// keepTokens leaves alone what is a token already.
 	keepTokens bool
+	finder     *finder
+	fields     bool // the names of fields count
+	rules      rules
+	decoding   chan struct{} // has one entry for each body that is being decoded
 }
 
-// New returns a redactor with a key.
+// New returns a redactor with a key, with all detectors and no rules.
 func New(key []byte) *Redactor {
 	key = slices.Clone(key)
-	return &Redactor{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	r := &Redactor{
+		macs:   sync.Pool{New: func() any { return hmac.New(sha256.New, key) }},
+		finder: newFinder(Detectors()), fields: true, decoding: make(chan struct{}, mostDecoding),
+	}
+	r.passes.New = func() any { return &pass{Redactor: r} }
+	return r
 }
 
 // KeepingTokens returns the redactor, which leaves tokens as they are from now on, whatever key they were made with: what is
@@ -81,93 +91,112 @@ func FromFile(path string) (*Redactor, error) {
 	return New(key), nil
 }
 
-// Token returns what stands for a secret.
-func (r *Redactor) Token(secret []byte) string {
-	mac := r.macs.Get().(hash.Hash)
-	defer r.macs.Put(mac)
-	mac.Reset()
-	mac.Write(secret)
-	var sum [sha256.Size]byte
-	return Prefix + hex.EncodeToString(mac.Sum(sum[:0])[:8])
-}
-
-// isToken tells what Token may have returned.
-func isToken(value []byte) bool {
-	digits, ok := bytes.CutPrefix(value, []byte(Prefix))
-	return ok && len(digits) == 16 && len(bytes.Trim(digits, "0123456789abcdef")) == 0
-}
-
-// Record redacts the heads of a record and lists in it what was redacted, as "request.header.authorization".
+// Record redacts a record, and writes into it where something was redacted, as "request.header.authorization", "request.path",
+// "request.query" or "response.body", and how many values of each class. A body that could not be looked through is named
+// "request.body.unsearched". Lengths and hashes are those of what is left; see Message.
 func (r *Redactor) Record(record *trafficpb.Record) {
-	for _, half := range []struct {
-		name    string
-		message *trafficpb.Message
-	}{{"request", record.GetRequest()}, {"response", record.GetResponse()}} {
+	p := r.passes.Get().(*pass)
+	defer p.release()
+	for _, half := range [...]struct {
+		name      string
+		message   *trafficpb.Message
+		truncated trafficpb.Defect
+	}{
+		{"request", record.GetRequest(), trafficpb.Defect_DEFECT_REQUEST_TRUNCATED},
+		{"response", record.GetResponse(), trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED},
+	} {
 		if half.message == nil {
 			continue
 		}
-		var names []string
-		half.message.Head, names = r.Head(half.message.Head)
+		names := p.message(half.message, slices.Contains(record.GetDefects(), half.truncated))
 		for _, name := range names {
-			if name = half.name + ".header." + name; !slices.Contains(record.Redacted, name) {
-				record.Redacted = append(record.Redacted, name)
-			}
+			record.Redacted = add(record.Redacted, half.name+"."+name)
+		}
+		if half.name == "request" && slices.Contains(names, "path") {
+			record.Operation = operation(half.message.GetHead())
 		}
 	}
+	record.Redactions = counts(p.found)
 }
 
-// Head returns a raw head with the secrets in its headers replaced, and the lower-case names of the headers
-// that had some, each once. The other bytes stay as they are. Without a secret the head itself is returned.
-func (r *Redactor) Head(head []byte) ([]byte, []string) {
-	var out []byte
-	var names []string
-	done := 0
-	for at := 0; at < len(head); {
-		end := len(head)
-		if i := bytes.IndexByte(head[at:], '\n'); i >= 0 {
-			end = at + i + 1
-		}
-		name, replace := secretHeader(head[at:end])
-		if replace != nil {
-			from, to := valueOf(head[at:end], len(name))
-			out = append(out, head[done:at+from]...)
-			out = replace(r, out, head[at+from:at+to])
-			done = at + to
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		at = end
-	}
-	if out == nil {
-		return head, nil
-	}
-	return append(out, head[done:]...), names
+// Message redacts one message, such as one that is compared with a recorded one, and tells whether there was a secret.
+func (r *Redactor) Message(m *trafficpb.Message, truncated bool) bool {
+	p := r.passes.Get().(*pass)
+	defer p.release()
+	p.message(m, truncated)
+	return len(p.found) > 0
 }
 
-// valueOf returns where the value of a header line lies.
-func valueOf(line []byte, name int) (from, to int) {
-	value := bytes.TrimLeft(line[name+1:], " \t")
-	from = len(line) - len(value)
-	return from, from + len(bytes.TrimRight(value, " \t\r\n"))
+func (p *pass) release() {
+	p.found = nil
+	p.passes.Put(p)
 }
 
-// secretHeader returns the lower-case name of a header line and how its value is redacted, or nil when it is not.
-func secretHeader(line []byte) (string, replacer) {
-	colon := bytes.IndexByte(line, ':')
-	if colon <= 0 || colon > longestName {
-		return "", nil
-	}
-	var lower [longestName]byte
-	name := lower[:copy(lower[:], line[:colon])]
-	for i, c := range name {
-		if 'A' <= c && c <= 'Z' {
-			name[i] = c + 'a' - 'A'
+// message redacts a message and returns where. A head tells what the body is; a body without one, of a protocol that is not
+// understood, cannot be searched.
+func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
+	if len(m.GetHead()) == 0 {
+		if len(m.GetBody()) > 0 {
+			names = add(names, "body.unsearched")
 		}
+		return names
 	}
-	replace := secretHeaders[string(name)]
-	if replace == nil {
-		return "", nil
+	m.Head, names = p.head(m.GetHead(), names)
+	was := m.GetBody()
+	body, searched := p.body(m.GetHead(), was, truncated)
+	switch {
+	case !searched:
+		names = add(names, "body.unsearched")
+	case len(body) != len(was) || !bytes.Equal(body, was):
+		names = add(names, "body")
+		p.setBody(m, body, truncated)
 	}
-	return string(name), replace
+	return names
+}
+
+// setBody puts a redacted body in the place of the other. The length and the hash become those of the new one, or else the hash would
+// allow to test a guess at what was there; of a body that was cut the hash is that of the whole, and is hashed with the key.
+func (p *pass) setBody(m *trafficpb.Message, body []byte, truncated bool) {
+	length := int64(len(body))
+	hash := sha256.Sum256(body)
+	if truncated {
+		length = m.GetBodyLength() + int64(len(body)-len(m.GetBody()))
+		hash = p.sum(m.GetBodySha256(), 0)
+	}
+	if length != m.GetBodyLength() {
+		m.Head = withLength(m.GetHead(), length)
+	}
+	m.Body, m.BodyLength, m.BodySha256 = body, length, hash[:]
+}
+
+// withLength writes a length into the Content-Length of a head, if it has one.
+func withLength(head []byte, length int64) []byte {
+	e := edit{src: head}
+	lines(head, func(l line) {
+		if string(l.name) == "content-length" {
+			e.put(strconv.AppendInt(e.until(l.from, l.from+len(l.value)), length, 10))
+		}
+	})
+	out, _ := e.result()
+	return out
+}
+
+// operation is the method and the path of the head of a request.
+func operation(head []byte) string {
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	method, rest, _ := bytes.Cut(first, []byte(" "))
+	target, _, _ := bytes.Cut(rest, []byte(" "))
+	path, query, _ := parts(target)
+	if path == query {
+		return string(method) + " /"
+	}
+	return string(method) + " " + string(target[path:query])
+}
+
+// counts lists counts by name, in the order of the names.
+func counts(found map[string]uint64) (list []*trafficpb.Count) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		list = append(list, &trafficpb.Count{Name: name, Count: found[name]})
+	}
+	return list
 }

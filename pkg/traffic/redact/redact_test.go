@@ -20,6 +20,10 @@ import (
 
 var token = regexp.MustCompile(`restage-[0-9a-f]{16}`)
 
+func redactHead(r *Redactor, head []byte) ([]byte, []string) {
+	return (&pass{Redactor: r}).head(head, nil)
+}
+
 func TestHead(t *testing.T) {
 	r := New([]byte("0123456789abcdef"))
 	for _, c := range []struct{ line, want string }{
@@ -36,7 +40,7 @@ func TestHead(t *testing.T) {
 		{"Accept: authorization: kept", "Accept: authorization: kept"},
 	} {
 		head := "GET /a HTTP/1.1\r\nHost: b\r\n" + c.line + "\r\n\r\n"
-		got, _ := r.Head([]byte(head))
+		got, _ := redactHead(r, []byte(head))
 		want := "GET /a HTTP/1.1\r\nHost: b\r\n" + c.want + "\r\n\r\n"
 		if diff := cmp.Diff(want, token.ReplaceAllString(string(got), "TOKEN")); diff != "" {
 			t.Error(diff)
@@ -96,7 +100,7 @@ func FuzzHead(f *testing.F) {
 	r := New([]byte("0123456789abcdef"))
 	f.Fuzz(func(t *testing.T, head []byte) {
 		before := slices.Clone(head)
-		out, names := r.Head(head)
+		out, names := redactHead(r, head)
 		if !bytes.Equal(before, head) {
 			t.Error("the input was changed")
 		}
@@ -114,7 +118,8 @@ func BenchmarkHead(b *testing.B) {
 	head := []byte("POST /api/orders HTTP/1.1\r\nHost: orders.shop.svc:9898\r\nUser-Agent: checkout/1.4\r\nAccept: application/json\r\n" +
 		"Content-Type: application/json\r\nAuthorization: Bearer abcdefghijklmnopqrstuvwxyz\r\nContent-Length: 1024\r\n\r\n")
 	b.ReportAllocs()
+	p := &pass{Redactor: r}
 	for b.Loop() {
-		r.Head(head)
+		p.head(head, nil)
 	}
 }

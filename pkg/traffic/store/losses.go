@@ -30,11 +30,13 @@ type Loss struct {
 	From          int64  `json:"from"` // Unix nanoseconds, inclusive
 	To            int64  `json:"to"`   // Unix nanoseconds, inclusive
 	Reason        string `json:"reason"`
+	// LeftOut says that nothing was lost: the capture asks for it.
+	LeftOut bool `json:"leftOut,omitempty"`
 }
 
 // NewLoss returns the loss in the form in which it is kept, without what the forwarder knows of the pod.
 func NewLoss(l *trafficpb.Loss) Loss {
-	loss := Loss{Workload: l.GetWorkload(), Count: l.GetCount(), From: l.GetFrom(), To: l.GetTo(), Reason: l.GetReason()}
+	loss := Loss{Workload: l.GetWorkload(), Count: l.GetCount(), From: l.GetFrom(), To: l.GetTo(), Reason: l.GetReason(), LeftOut: l.GetLeftOut()}
 	if l.GetDirection() != trafficpb.Direction_DIRECTION_UNSPECIFIED {
 		loss.Direction = directionColumn(l.GetDirection())
 	}

@@ -42,6 +42,29 @@ type TrafficCaptureSpec struct {
 	// +k8s:eachVal=+k8s:minimum=1
 	// +k8s:eachVal=+k8s:maximum=65535
 	Ports []int32 `json:"ports,omitempty"`
+	// ignore says which traffic is passed on without being recorded. Probes of the kubelet, the API server and the metadata
+	// services of clouds are never recorded.
+	// +optional
+	// +k8s:optional
+	Ignore *CaptureIgnore `json:"ignore,omitempty"`
+	// samplePercent is the part of sessions that is recorded, 1 to 100. A session, which is all calls of one trace, or of one
+	// connection where there is no trace, is recorded as a whole or not at all. When absent, all are.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
+	// +k8s:maximum=100
+	SamplePercent *int32 `json:"samplePercent,omitempty"`
+	// bodyLimitBytes is the number of bytes of each body that are kept, at most 1048576, which is the default. Of a longer
+	// body the length and the SHA-256 are kept as well, and the call is marked as truncated.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	// +k8s:maximum=1048576
+	BodyLimitBytes *int64 `json:"bodyLimitBytes,omitempty"`
+	// redaction changes what is replaced by tokens before anything leaves the pod. Without it all detectors are at work.
+	// +optional
+	// +k8s:optional
+	Redaction *CaptureRedaction `json:"redaction,omitempty"`
 }
 
 // TrafficCaptureStatus says what is being recorded.
@@ -77,6 +100,23 @@ type TrafficCaptureStatus struct {
 	// +k8s:optional
 	// +k8s:opaqueType
 	LastRecordTime *metav1.Time `json:"lastRecordTime,omitempty"`
+	// leftOut counts calls and connections that were passed on without being recorded, as the capture asks for, by reason. They are
+	// no losses.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	LeftOut []ReasonCount `json:"leftOut,omitempty"`
+	// redacted counts the values that were replaced by tokens, by class.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	Redacted []ReasonCount `json:"redacted,omitempty"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

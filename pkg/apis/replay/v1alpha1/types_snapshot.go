@@ -106,6 +106,14 @@ type TrafficSnapshotStatus struct {
 	// +optional
 	// +k8s:optional
 	Completeness *Completeness `json:"completeness,omitempty"`
+	// redacted counts the values in the snapshot that were replaced by tokens, by class.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	Redacted []ReasonCount `json:"redacted,omitempty"`
 	// slices are the parts of the traffic that tests and mocks of a replay can name.
 	// +optional
 	// +listType=map

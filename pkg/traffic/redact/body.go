@@ -1,0 +1,126 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/restage-dev/restage/pkg/protocol/coding"
+)
+
+// maxDecoded is the most bytes that a body may have once decoded to be looked through.
+const maxDecoded = 8 << 20
+
+// body redacts a body. It is not searched when it cannot be decoded or is no text, and is the same then.
+func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched bool) {
+	if len(body) == 0 {
+		return body, true
+	}
+	encoding := string(headerOf(head, "content-encoding"))
+	if len(coding.List(encoding)) == 0 {
+		return p.content(headerOf(head, "content-type"), body, truncated)
+	}
+	p.decoding <- struct{}{} // few at a time, since each takes memory
+	defer func() { <-p.decoding }()
+	plain, err := coding.Decode(encoding, body, maxDecoded)
+	if err != nil && (!truncated || len(plain) == 0 || len(plain) == maxDecoded) {
+		return body, false
+	}
+	redacted, searched := p.content(headerOf(head, "content-type"), plain, truncated)
+	if !searched || bytes.Equal(redacted, plain) {
+		return body, searched
+	}
+	if out, err = coding.Encode(encoding, redacted); err != nil {
+		return body, false
+	}
+	return out, true
+}
+
+// content redacts a body without content coding.
+func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) {
+	kind := mediaType(contentType)
+	switch {
+	case strings.HasPrefix(kind, "application/grpc"), strings.HasSuffix(kind, "protobuf"):
+		// Lengths are written before strings, so those must stay. What is compressed within cannot be searched.
+		if strings.HasPrefix(kind, "application/grpc") && len(body) > 0 && body[0]&1 == 1 {
+			return body, false
+		}
+		return p.withFixedLength(body), true
+	case !isText(body, truncated):
+		if strings.HasPrefix(kind, "multipart/") {
+			return p.multipart(contentType, body)
+		}
+		return body, false
+	case strings.HasPrefix(kind, "multipart/"):
+		return p.multipart(contentType, body)
+	case kind == "text/event-stream":
+		return p.events(body), true
+	case kind == "application/x-www-form-urlencoded" && !looksLikeJSON(body):
+		out, _ := p.parameters(body)
+		return out, true
+	}
+	out, _ := p.document(body)
+	return out, true
+}
+
+// document redacts JSON or plain text.
+func (p *pass) document(body []byte) ([]byte, bool) {
+	if looksLikeJSON(body) {
+		return p.json(body)
+	}
+	return p.text(body)
+}
+
+func (p *pass) withFixedLength(body []byte) []byte {
+	was := p.fixed
+	p.fixed = true
+	defer func() { p.fixed = was }()
+	out, _ := p.text(body)
+	return out
+}
+
+// events redacts server-sent events, whose data is often JSON, line by line.
+func (p *pass) events(body []byte) []byte {
+	e := edit{src: body}
+	for at := 0; at < len(body); {
+		end := len(body)
+		if i := bytes.IndexByte(body[at:], '\n'); i >= 0 {
+			end = at + i
+		}
+		from := at
+		if bytes.HasPrefix(body[at:end], []byte("data:")) {
+			from += len("data:")
+		}
+		if out, changed := p.document(body[from:end]); changed {
+			e.put(append(e.until(from, end), out...))
+		}
+		at = end + 1
+	}
+	out, _ := e.result()
+	return out
+}
+
+// looksLikeJSON goes by how a body begins: clients such as curl send JSON as a form when they are not told a type.
+func looksLikeJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[' || body[0] == '"')
+}
+
+// isText tells whether a body is UTF-8 without control characters such as NUL; a last character that was cut is fine.
+func isText(body []byte, truncated bool) bool {
+	if truncated {
+		for i := 0; i < utf8.UTFMax && len(body) > 0 && !utf8.Valid(body[max(0, len(body)-utf8.UTFMax):]); i++ {
+			body = body[:len(body)-1]
+		}
+	}
+	return utf8.Valid(body) && bytes.IndexByte(body, 0) < 0
+}
+
+// mediaType returns the type of a Content-Type without parameters, in lower case.
+func mediaType(contentType []byte) string {
+	kind, _, _ := bytes.Cut(contentType, []byte(";"))
+	return strings.ToLower(string(bytes.TrimSpace(kind)))
+}

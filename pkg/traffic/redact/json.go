@@ -1,0 +1,245 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// deepest is the level below which the paths of rules are not looked for any more, which bounds the work on a document.
+const deepest = 200
+
+// container is an object or a list that is open.
+type container struct {
+	object bool
+	index  int    // of the element, in a list
+	name   []byte // of the member, in an object, as it is written
+	named  bool   // the name was read, and its value follows
+}
+
+// json redacts the values of JSON documents that follow one another. What is not JSON, or was cut, is redacted as far as it can be
+// told apart; what is JSON stays JSON, with values of the same kinds.
+func (p *pass) json(src []byte) ([]byte, bool) {
+	e := edit{src: src}
+	p.open = p.open[:0]
+	p.place.Reset()
+	for i := 0; i < len(src); {
+		switch c := src[i]; {
+		case c == '{' || c == '[':
+			p.enter(c == '{')
+			i++
+		case c == '}' || c == ']':
+			p.leave()
+			i++
+		case c == ',':
+			p.next()
+			i++
+		case c == '"':
+			end := stringEnd(src, i)
+			p.jsonString(&e, i, end)
+			i = end
+		case c == '-' || digits[c]:
+			end := i + 1
+			for end < len(src) && isNumberByte(src[end]) {
+				end++
+			}
+			p.jsonNumber(&e, i, end)
+			i = end
+		default:
+			i++
+		}
+	}
+	return e.result()
+}
+
+func (p *pass) enter(object bool) {
+	p.step()
+	p.open = append(p.open, container{object: object})
+}
+
+func (p *pass) leave() {
+	if len(p.open) == 0 {
+		return
+	}
+	p.open = p.open[:len(p.open)-1]
+	if depth := p.place.Depth(); p.tracks() && depth > 0 && depth >= len(p.open) {
+		p.place.Up()
+	}
+	if n := len(p.open); n > 0 {
+		p.open[n-1].named = false
+	}
+}
+
+func (p *pass) next() {
+	if n := len(p.open); n > 0 {
+		p.open[n-1].index++
+		p.open[n-1].named = false
+	}
+}
+
+// tracks tells whether anybody asks for places.
+func (p *pass) tracks() bool { return len(p.rules.paths) > 0 && len(p.open) <= deepest }
+
+// step goes down to the value that comes next.
+func (p *pass) step() {
+	n := len(p.open)
+	if n == 0 || !p.tracks() {
+		return
+	}
+	if top := &p.open[n-1]; top.object {
+		p.place.Member(string(top.name))
+	} else {
+		p.place.Element(top.index)
+	}
+}
+
+// jsonString takes the string from its quote at from to to, after the other quote.
+func (p *pass) jsonString(e *edit, from, to int) {
+	content := e.src[from+1 : to]
+	closed := to-from >= 2 && e.src[to-1] == '"' // not when the document was cut
+	if closed {
+		content = content[:len(content)-1]
+	}
+	if n := len(p.open); n > 0 && p.open[n-1].object && !p.open[n-1].named {
+		p.open[n-1].name, p.open[n-1].named = content, true
+		return
+	}
+	plain, escaped := content, bytes.IndexByte(content, '\\') >= 0
+	if escaped {
+		plain, escaped = unquote(content)
+	}
+	out, changed := p.value(plain)
+	if !changed {
+		return
+	}
+	if escaped {
+		out = quote(out)
+	}
+	e.put(append(e.until(from+1, from+1+len(content)), out...))
+}
+
+// value redacts the text of a string, all of it when a rule or its name says so.
+func (p *pass) value(plain []byte) ([]byte, bool) {
+	class := p.wholeClass()
+	switch {
+	case class == "" || len(plain) == 0:
+		return p.text(plain)
+	}
+	out := p.field(plain, class)
+	return out, !bytes.Equal(out, plain)
+}
+
+// field redacts all of a value but the scheme of credentials, so that those have the token that they have in a header.
+func (p *pass) field(value []byte, class string) []byte {
+	n := 0
+	if class == ClassSecretField {
+		n = schemeLength(value)
+	}
+	if p.isKept(value[n:]) {
+		return value
+	}
+	return p.replace(bytes.Clone(value[:n]), value[n:], class)
+}
+
+// wholeClass is the class of the whole value that comes next, empty when none says that it is secret.
+func (p *pass) wholeClass() string {
+	n := len(p.open)
+	if n == 0 {
+		return ""
+	}
+	if p.tracks() {
+		p.step()
+		class := ""
+		for i := range p.rules.paths {
+			if p.rules.paths[i].path.Covers(&p.place) {
+				class = p.rules.paths[i].class
+				break
+			}
+		}
+		p.place.Up()
+		if class != "" {
+			return class
+		}
+	}
+	if p.fields {
+		for i := n - 1; i >= 0; i-- { // a list of secrets has the name of its member
+			if p.open[i].object {
+				if isSecretName(p.open[i].name) {
+					return ClassSecretField
+				}
+				break
+			}
+		}
+	}
+	return ""
+}
+
+func (p *pass) jsonNumber(e *edit, from, to int) {
+	number := e.src[from:to]
+	if class := p.wholeClass(); class != "" {
+		if !p.keepTokens || !isNumberToken(number) {
+			p.count(class)
+			if p.fixed {
+				e.put(p.sameNumber(e.until(from, to), number))
+			} else {
+				e.put(p.number(e.until(from, to), number))
+			}
+		}
+		return
+	}
+	if p.finder.triggers[number[0]] == onDigit {
+		if s, ok := findCard(number, 0); ok && s.to == len(number) {
+			e.put(p.replace(e.until(from, to), number, ClassCard))
+		}
+	}
+}
+
+// sameNumber is a number as long as the other.
+func (p *pass) sameNumber(dst, number []byte) []byte {
+	sum := p.sum(number, 0)
+	for i := range number {
+		if i == 0 {
+			dst = append(dst, '1'+sum[0]%9) // no number begins with 0
+		} else {
+			dst = append(dst, '0'+sum[i%len(sum)]%10)
+		}
+	}
+	return dst
+}
+
+func isNumberByte(c byte) bool {
+	return digits[c] || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
+}
+
+// stringEnd returns where the string that begins with the quote at i ends, after its other quote, or with the text.
+func stringEnd(src []byte, i int) int {
+	for i++; i < len(src); i++ {
+		switch src[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(src)
+}
+
+// unquote undoes the escapes of a string; it is not ok when they are wrong.
+func unquote(content []byte) ([]byte, bool) {
+	var text string
+	if err := json.Unmarshal(append(append([]byte{'"'}, content...), '"'), &text); err != nil {
+		return content, false
+	}
+	return []byte(text), true
+}
+
+func quote(text []byte) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(string(text)) // a string cannot fail, nor can a buffer
+	quoted := bytes.TrimRight(out.Bytes(), "\n")
+	return quoted[1 : len(quoted)-1]
+}

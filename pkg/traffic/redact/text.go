@@ -1,0 +1,184 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+
+	"github.com/restage-dev/restage/pkg/compare"
+)
+
+// pass redacts one part of a message, such as its query, and counts what it finds. A pass is used again for the next part.
+type pass struct {
+	*Redactor
+	// found counts by class.
+	found map[string]uint64
+	// fixed keeps the length of what is replaced.
+	fixed bool
+	place compare.Place
+	open  []container // of the JSON document
+}
+
+func (p *pass) count(class string) {
+	if p.found == nil {
+		p.found = map[string]uint64{}
+	}
+	p.found[class]++
+}
+
+// edit makes a text of another from which parts are replaced. It copies nothing before the first replacement.
+type edit struct {
+	src, out []byte
+	done     int
+}
+
+// until takes over what stands before from and drops what stands from there up to to; the replacement is appended to what it returns,
+// which is given to put.
+func (e *edit) until(from, to int) []byte {
+	if e.out == nil {
+		e.out = make([]byte, 0, len(e.src)+len(e.src)/8+64)
+	}
+	out := append(e.out, e.src[e.done:from]...)
+	e.done = to
+	return out
+}
+
+func (e *edit) put(out []byte) { e.out = out }
+
+// result is the new text, or the old one when nothing was replaced.
+func (e *edit) result() ([]byte, bool) {
+	if e.out == nil {
+		return e.src, false
+	}
+	return append(e.out, e.src[e.done:]...), true
+}
+
+// text redacts what rules and detectors find in plain text, and tells whether there was something.
+func (p *pass) text(src []byte) ([]byte, bool) {
+	src, ruled := p.patterns(src)
+	e := edit{src: src}
+	for at := 0; ; {
+		s, ok := p.finder.next(src, at)
+		if !ok {
+			break
+		}
+		at = s.to
+		if value := src[s.from:s.to]; !p.isKept(value) {
+			e.put(p.replace(e.until(s.from, s.to), value, s.class))
+		}
+	}
+	out, changed := e.result()
+	return out, changed || ruled
+}
+
+// patterns redacts what the regular expressions of rules match.
+func (p *pass) patterns(src []byte) ([]byte, bool) {
+	changed := false
+	for i := range p.rules.regexps {
+		rule := &p.rules.regexps[i]
+		if !rule.pattern.Match(src) { // unlike finding, this takes no memory
+			continue
+		}
+		e := edit{src: src}
+		for _, at := range rule.pattern.FindAllSubmatchIndex(src, -1) {
+			from, to := at[0], at[1]
+			if len(at) > 2 && at[2] >= 0 {
+				from, to = at[2], at[3]
+			}
+			if from < to && !p.isKept(src[from:to]) {
+				e.put(p.replace(e.until(from, to), src[from:to], rule.class))
+			}
+		}
+		out, replaced := e.result()
+		src, changed = out, changed || replaced
+	}
+	return src, changed
+}
+
+// isKept tells whether a value is a token that is to stay.
+func (p *pass) isKept(value []byte) bool { return p.keepTokens && isToken(value) }
+
+// replace appends what stands for a value of a class.
+func (p *pass) replace(dst, value []byte, class string) []byte {
+	p.count(class)
+	switch {
+	case class == ClassCard:
+		return p.card(dst, value)
+	case p.fixed:
+		return p.sameLength(dst, value)
+	case class == ClassEmail:
+		return p.email(dst, value)
+	}
+	return append(dst, p.Token(value)...)
+}
+
+// parameters redacts a query or a URL-encoded form.
+func (p *pass) parameters(src []byte) ([]byte, bool) {
+	e := edit{src: src}
+	for at := 0; at < len(src); {
+		end := len(src)
+		if i := bytes.IndexByte(src[at:], '&'); i >= 0 {
+			end = at + i
+		}
+		from := at
+		if i := bytes.IndexByte(src[at:end], '='); i >= 0 {
+			from = at + i + 1
+		}
+		if value, changed := p.parameter(src[at:max(from-1, at)], src[from:end]); changed {
+			e.put(append(e.until(from, end), value...))
+		}
+		at = end + 1
+	}
+	return e.result()
+}
+
+func (p *pass) parameter(name, value []byte) ([]byte, bool) {
+	plain, escaped := value, bytes.IndexByte(value, '%') >= 0 || bytes.IndexByte(value, '+') >= 0
+	if escaped {
+		if text, err := url.QueryUnescape(string(value)); err == nil {
+			plain = []byte(text)
+		} else {
+			escaped = false
+		}
+	}
+	var out []byte
+	if p.fields && isSecretName(name) && len(value) > 0 {
+		if out = p.field(plain, ClassSecretField); bytes.Equal(out, plain) {
+			return value, false
+		}
+	} else {
+		var changed bool
+		if out, changed = p.text(plain); !changed {
+			return value, false
+		}
+	}
+	if escaped {
+		out = []byte(url.QueryEscape(string(out)))
+	}
+	return out, true
+}
+
+// path redacts the segments of a path as they are when they are unescaped.
+func (p *pass) path(src []byte) ([]byte, bool) {
+	if bytes.IndexByte(src, '%') < 0 {
+		return p.text(src)
+	}
+	changed := false
+	segments := strings.Split(string(src), "/")
+	for i, segment := range segments {
+		plain, err := url.PathUnescape(segment)
+		if err != nil {
+			plain = segment
+		}
+		if out, found := p.text([]byte(plain)); found {
+			segments[i], changed = url.PathEscape(string(out)), true
+		}
+	}
+	if !changed {
+		return src, false
+	}
+	return []byte(strings.Join(segments, "/")), true
+}

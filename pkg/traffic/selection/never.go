@@ -1,0 +1,57 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package selection
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+)
+
+// isMetadata knows the addresses at which clouds hand credentials and data of an instance to whoever asks from there.
+func isMetadata(address netip.Addr) bool {
+	switch address.String() {
+	case "169.254.169.254", // AWS, Azure, Google Cloud, Oracle, DigitalOcean, Hetzner, OpenStack, IBM
+		"fd00:ec2::254",                  // AWS
+		"169.254.170.2",                  // AWS: credentials of an ECS task
+		"169.254.170.23", "fd00:ec2::23", // AWS: EKS Pod Identity
+		"fd20:ce::254",                  // Google Cloud
+		"168.63.129.16",                 // Azure: WireServer
+		"100.100.100.200",               // Alibaba Cloud
+		"fd00:c1::a9fe:a9fe",            // Oracle
+		"192.0.0.192",                   // Oracle: Compute Classic
+		"169.254.0.23", "169.254.10.10", // Tencent Cloud
+		"fe80::a9fe:a9fe": // OpenStack
+		return true
+	}
+	return false
+}
+
+// isMetadataName knows the names of the same, for calls that go there by way of a proxy.
+func isMetadataName(name string) bool {
+	switch name {
+	case "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com":
+		return true
+	}
+	address, err := netip.ParseAddr(name)
+	return err == nil && isMetadata(address)
+}
+
+// isAPIServerName knows the names of the Service of the API server: kubernetes.default.svc, with and without the cluster's domain.
+func isAPIServerName(name string) bool {
+	return name == "kubernetes.default" || name == "kubernetes.default.svc" || strings.HasPrefix(name, "kubernetes.default.svc.")
+}
+
+// isProbe knows the kubelet's probes by the User-Agent in a raw head.
+func isProbe(head []byte) bool {
+	const name, agent = "user-agent:", "kube-probe/"
+	for len(head) > 0 {
+		var line []byte
+		line, head, _ = bytes.Cut(head, []byte("\n"))
+		if len(line) > len(name) && bytes.EqualFold(line[:len(name)], []byte(name)) {
+			return bytes.HasPrefix(bytes.TrimLeft(line[len(name):], " \t"), []byte(agent))
+		}
+	}
+	return false
+}
