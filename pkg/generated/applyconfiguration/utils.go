@@ -19,6 +19,10 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=replay.restage.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("CaptureIgnore"):
+		return &replayv1alpha1.CaptureIgnoreApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CaptureRedaction"):
+		return &replayv1alpha1.CaptureRedactionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComparisonProfile"):
 		return &replayv1alpha1.ComparisonProfileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Completeness"):
@@ -53,6 +57,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &replayv1alpha1.LoadProfileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MatchSummary"):
 		return &replayv1alpha1.MatchSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReasonCount"):
+		return &replayv1alpha1.ReasonCountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RedactionRule"):
+		return &replayv1alpha1.RedactionRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplayEnvironment"):
 		return &replayv1alpha1.ReplayEnvironmentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplayEnvironmentTemplate"):

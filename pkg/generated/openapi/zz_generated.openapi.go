@@ -22,6 +22,8 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
+		v1alpha1.CaptureIgnore{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_CaptureIgnore(ref),
+		v1alpha1.CaptureRedaction{}.OpenAPIModelName():             schema_pkg_apis_replay_v1alpha1_CaptureRedaction(ref),
 		v1alpha1.ComparisonProfile{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ComparisonProfile(ref),
 		v1alpha1.Completeness{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_Completeness(ref),
 		v1alpha1.ContainerOverride{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ContainerOverride(ref),
@@ -41,6 +43,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.LatencySummary{}.OpenAPIModelName():               schema_pkg_apis_replay_v1alpha1_LatencySummary(ref),
 		v1alpha1.LoadProfile{}.OpenAPIModelName():                  schema_pkg_apis_replay_v1alpha1_LoadProfile(ref),
 		v1alpha1.MatchSummary{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_MatchSummary(ref),
+		v1alpha1.ReasonCount{}.OpenAPIModelName():                  schema_pkg_apis_replay_v1alpha1_ReasonCount(ref),
+		v1alpha1.RedactionRule{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_RedactionRule(ref),
 		v1alpha1.ReplayCancellation{}.OpenAPIModelName():           schema_pkg_apis_replay_v1alpha1_ReplayCancellation(ref),
 		v1alpha1.ReplayEnvironment{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ReplayEnvironment(ref),
 		v1alpha1.ReplayEnvironmentTemplate{}.OpenAPIModelName():    schema_pkg_apis_replay_v1alpha1_ReplayEnvironmentTemplate(ref),
@@ -370,6 +374,151 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		runtime.Unknown{}.OpenAPIModelName():                       schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
 		intstr.IntOrString{}.OpenAPIModelName():                    schema_apimachinery_pkg_util_intstr_IntOrString(ref),
 		version.Info{}.OpenAPIModelName():                          schema_k8sio_apimachinery_pkg_version_Info(ref),
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_CaptureIgnore(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CaptureIgnore says which traffic is passed on without being recorded.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"inboundPorts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "inboundPorts are container ports that are not recorded although the workload declares them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"integer"},
+										Format: "int32",
+									},
+								},
+							},
+						},
+					},
+					"outboundPorts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "outboundPorts are ports of dependencies whose calls are not recorded.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"integer"},
+										Format: "int32",
+									},
+								},
+							},
+						},
+					},
+					"cidrs": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "cidrs are networks, IPv4 and IPv6, such as 10.96.0.0/12. Calls to and from addresses in them are not recorded.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"hosts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "hosts are names of dependencies whose calls are not recorded: a name, or *. and a suffix, which stands for all names below it. The name of a call is the one in its Host header.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_CaptureRedaction(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CaptureRedaction changes what is replaced by tokens. Headers that carry credentials are always redacted.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"disabledDetectors": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "set",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "disabledDetectors are the detectors that are not to look.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+										Enum:   []interface{}{"Card", "CloudKey", "Email", "PrivateKey", "SecretField", "Token"},
+									},
+								},
+							},
+						},
+					},
+					"rules": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "rules name more values to redact.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.RedactionRule{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.RedactionRule{}.OpenAPIModelName()},
 	}
 }
 
@@ -1357,6 +1506,79 @@ func schema_pkg_apis_replay_v1alpha1_MatchSummary(ref common.ReferenceCallback) 
 	}
 }
 
+func schema_pkg_apis_replay_v1alpha1_ReasonCount(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReasonCount counts one reason or class.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of what is counted.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"count": {
+						SchemaProps: spec.SchemaProps{
+							Description: "count of it.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+				Required: []string{"name", "count"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_RedactionRule(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RedactionRule names values to redact. Exactly one of header, jsonPath and regexp is required.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the rule, under which the report counts what it redacted.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"header": {
+						SchemaProps: spec.SchemaProps{
+							Description: "header whose whole value is redacted, in requests and responses.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"jsonPath": {
+						SchemaProps: spec.SchemaProps{
+							Description: "jsonPath selects strings and numbers in JSON bodies, such as $.customer.name, $.items[*].iban or $..iban.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"regexp": {
+						SchemaProps: spec.SchemaProps{
+							Description: "regexp is a regular expression of RE2. Its first group, else all of the match, is redacted in paths, query strings, header values and bodies of text.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+	}
+}
+
 func schema_pkg_apis_replay_v1alpha1_ReplayCancellation(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2056,12 +2278,38 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureSpec(ref common.ReferenceCall
 							},
 						},
 					},
+					"ignore": {
+						SchemaProps: spec.SchemaProps{
+							Description: "ignore says which traffic is passed on without being recorded. Probes of the kubelet, the API server and the metadata services of clouds are never recorded.",
+							Ref:         ref(v1alpha1.CaptureIgnore{}.OpenAPIModelName()),
+						},
+					},
+					"samplePercent": {
+						SchemaProps: spec.SchemaProps{
+							Description: "samplePercent is the part of sessions that is recorded, 1 to 100. A session, which is all calls of one trace, or of one connection where there is no trace, is recorded as a whole or not at all. When absent, all are.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"bodyLimitBytes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "bodyLimitBytes is the number of bytes of each body that are kept, at most 1048576, which is the default. Of a longer body the length and the SHA-256 are kept as well, and the call is marked as truncated.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"redaction": {
+						SchemaProps: spec.SchemaProps{
+							Description: "redaction changes what is replaced by tokens before anything leaves the pod. Without it all detectors are at work.",
+							Ref:         ref(v1alpha1.CaptureRedaction{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"workloadRef"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.WorkloadReference{}.OpenAPIModelName()},
+			v1alpha1.CaptureIgnore{}.OpenAPIModelName(), v1alpha1.CaptureRedaction{}.OpenAPIModelName(), v1alpha1.WorkloadReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -2126,11 +2374,53 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref common.ReferenceCa
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
+					"leftOut": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "leftOut counts calls and connections that were passed on without being recorded, as the capture asks for, by reason. They are no losses.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReasonCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"redacted": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "redacted counts the values that were replaced by tokens, by class.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReasonCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Completeness{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Completeness{}.OpenAPIModelName(), v1alpha1.ReasonCount{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -2731,6 +3021,27 @@ func schema_pkg_apis_replay_v1alpha1_TrafficSnapshotStatus(ref common.ReferenceC
 							Ref:         ref(v1alpha1.Completeness{}.OpenAPIModelName()),
 						},
 					},
+					"redacted": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "redacted counts the values in the snapshot that were replaced by tokens, by class.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReasonCount{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 					"slices": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{
@@ -2771,7 +3082,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficSnapshotStatus(ref common.ReferenceC
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Completeness{}.OpenAPIModelName(), v1alpha1.Slice{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.MicroTime{}.OpenAPIModelName()},
+			v1alpha1.Completeness{}.OpenAPIModelName(), v1alpha1.ReasonCount{}.OpenAPIModelName(), v1alpha1.Slice{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.MicroTime{}.OpenAPIModelName()},
 	}
 }
 

@@ -171,7 +171,8 @@ type Record struct {
 	// Who ended the connection of a stream (opaque, websocket): "client" or "server", "" when that is not known.
 	EndedBy string `protobuf:"bytes,35,opt,name=ended_by,json=endedBy,proto3" json:"ended_by,omitempty"`
 	// Why the TLS of a connection was not read where it was to be: "UpstreamNotTrusted", "ClientRefused", ...; "" for any other.
-	TlsUntouched  string `protobuf:"bytes,37,opt,name=tls_untouched,json=tlsUntouched,proto3" json:"tls_untouched,omitempty"`
+	TlsUntouched  string   `protobuf:"bytes,37,opt,name=tls_untouched,json=tlsUntouched,proto3" json:"tls_untouched,omitempty"`
+	Redactions    []*Count `protobuf:"bytes,40,rep,name=redactions,proto3" json:"redactions,omitempty"` // how many values were redacted, by class
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +417,66 @@ func (x *Record) GetTlsUntouched() string {
 	return ""
 }
 
+func (x *Record) GetRedactions() []*Count {
+	if x != nil {
+		return x.Redactions
+	}
+	return nil
+}
+
+// Count counts what has a name: a class or a reason.
+type Count struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Count) Reset() {
+	*x = Count{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Count) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Count) ProtoMessage() {}
+
+func (x *Count) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Count.ProtoReflect.Descriptor instead.
+func (*Count) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Count) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Count) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // Message is one half of an exchange. Times are Unix nanoseconds, taken at the socket.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -436,7 +497,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +509,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[1]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +522,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{1}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Message) GetHead() []byte {
@@ -534,7 +595,7 @@ type Piece struct {
 
 func (x *Piece) Reset() {
 	*x = Piece{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +607,7 @@ func (x *Piece) String() string {
 func (*Piece) ProtoMessage() {}
 
 func (x *Piece) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[2]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +620,7 @@ func (x *Piece) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Piece.ProtoReflect.Descriptor instead.
 func (*Piece) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{2}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Piece) GetEnd() int64 {
@@ -583,7 +644,7 @@ func (x *Piece) GetKind() uint32 {
 	return 0
 }
 
-// Loss counts exchanges or connections that were seen but not recorded.
+// Loss counts exchanges or connections that were seen but not recorded: lost, or left out.
 type Loss struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Direction     Direction              `protobuf:"varint,1,opt,name=direction,proto3,enum=restage.traffic.v1.Direction" json:"direction,omitempty"`
@@ -593,14 +654,15 @@ type Loss struct {
 	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	Namespace     string                 `protobuf:"bytes,6,opt,name=namespace,proto3" json:"namespace,omitempty"` // set by the forwarder
 	Workload      string                 `protobuf:"bytes,7,opt,name=workload,proto3" json:"workload,omitempty"`
-	Pod           string                 `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"` // set by the forwarder
+	Pod           string                 `protobuf:"bytes,8,opt,name=pod,proto3" json:"pod,omitempty"`                         // set by the forwarder
+	LeftOut       bool                   `protobuf:"varint,9,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"` // the capture asks for it: nothing is missing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +674,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[3]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +687,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{3}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Loss) GetDirection() Direction {
@@ -684,6 +746,13 @@ func (x *Loss) GetPod() string {
 	return ""
 }
 
+func (x *Loss) GetLeftOut() bool {
+	if x != nil {
+		return x.LeftOut
+	}
+	return false
+}
+
 type PushRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Batch         uint64                 `protobuf:"varint,1,opt,name=batch,proto3" json:"batch,omitempty"` // from 1, without gaps, per stream
@@ -697,7 +766,7 @@ type PushRequest struct {
 
 func (x *PushRequest) Reset() {
 	*x = PushRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +778,7 @@ func (x *PushRequest) String() string {
 func (*PushRequest) ProtoMessage() {}
 
 func (x *PushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[4]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +791,7 @@ func (x *PushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushRequest.ProtoReflect.Descriptor instead.
 func (*PushRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{4}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PushRequest) GetBatch() uint64 {
@@ -769,7 +838,7 @@ type PushResponse struct {
 
 func (x *PushResponse) Reset() {
 	*x = PushResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +850,7 @@ func (x *PushResponse) String() string {
 func (*PushResponse) ProtoMessage() {}
 
 func (x *PushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[5]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +863,7 @@ func (x *PushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushResponse.ProtoReflect.Descriptor instead.
 func (*PushResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{5}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PushResponse) GetBatch() uint64 {
@@ -816,7 +885,7 @@ type ObjectRef struct {
 
 func (x *ObjectRef) Reset() {
 	*x = ObjectRef{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +897,7 @@ func (x *ObjectRef) String() string {
 func (*ObjectRef) ProtoMessage() {}
 
 func (x *ObjectRef) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[6]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +910,7 @@ func (x *ObjectRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectRef.ProtoReflect.Descriptor instead.
 func (*ObjectRef) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{6}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ObjectRef) GetNamespace() string {
@@ -875,7 +944,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +956,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[7]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +969,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{7}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatsRequest) GetNamespace() string {
@@ -923,13 +992,15 @@ type StatsResponse struct {
 	Incomplete    uint64                 `protobuf:"varint,2,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
 	Dropped       uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	LastRecord    int64                  `protobuf:"varint,4,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"` // Unix nanoseconds; 0 when there is none
+	LeftOut       []*Count               `protobuf:"bytes,5,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`           // by reason
+	Redacted      []*Count               `protobuf:"bytes,6,rep,name=redacted,proto3" json:"redacted,omitempty"`                        // by class
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatsResponse) Reset() {
 	*x = StatsResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1012,7 @@ func (x *StatsResponse) String() string {
 func (*StatsResponse) ProtoMessage() {}
 
 func (x *StatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[8]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1025,7 @@ func (x *StatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
 func (*StatsResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{8}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatsResponse) GetRecords() uint64 {
@@ -985,19 +1056,34 @@ func (x *StatsResponse) GetLastRecord() int64 {
 	return 0
 }
 
+func (x *StatsResponse) GetLeftOut() []*Count {
+	if x != nil {
+		return x.LeftOut
+	}
+	return nil
+}
+
+func (x *StatsResponse) GetRedacted() []*Count {
+	if x != nil {
+		return x.Redacted
+	}
+	return nil
+}
+
 type BuildRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`
-	From          int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"` // Unix nanoseconds, inclusive, of the first byte of the request
-	To            int64                  `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`     // exclusive
+	From          int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`           // Unix nanoseconds, inclusive, of the first byte of the request
+	To            int64                  `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`               // exclusive
+	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"` // as in Manifest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BuildRequest) Reset() {
 	*x = BuildRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1095,7 @@ func (x *BuildRequest) String() string {
 func (*BuildRequest) ProtoMessage() {}
 
 func (x *BuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[9]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1108,7 @@ func (x *BuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildRequest.ProtoReflect.Descriptor instead.
 func (*BuildRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{9}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BuildRequest) GetSnapshot() *ObjectRef {
@@ -1053,6 +1139,13 @@ func (x *BuildRequest) GetTo() int64 {
 	return 0
 }
 
+func (x *BuildRequest) GetRedaction() string {
+	if x != nil {
+		return x.Redaction
+	}
+	return ""
+}
+
 type DeleteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1061,7 +1154,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1166,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1179,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
 }
 
 type SliceInfo struct {
@@ -1101,7 +1194,7 @@ type SliceInfo struct {
 
 func (x *SliceInfo) Reset() {
 	*x = SliceInfo{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1206,7 @@ func (x *SliceInfo) String() string {
 func (*SliceInfo) ProtoMessage() {}
 
 func (x *SliceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1219,7 @@ func (x *SliceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SliceInfo.ProtoReflect.Descriptor instead.
 func (*SliceInfo) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SliceInfo) GetKey() string {
@@ -1177,13 +1270,15 @@ type Manifest struct {
 	SizeBytes     int64                  `protobuf:"varint,15,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	ContentHash   string                 `protobuf:"bytes,16,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // "sha256:..."
 	Files         []string               `protobuf:"bytes,17,rep,name=files,proto3" json:"files,omitempty"`
+	Redacted      []*Count               `protobuf:"bytes,30,rep,name=redacted,proto3" json:"redacted,omitempty"`   // by class
+	Redaction     string                 `protobuf:"bytes,31,opt,name=redaction,proto3" json:"redaction,omitempty"` // JSON of wiring.RedactionSettings that the capture had; empty for what is redacted by default
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1290,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1303,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Manifest) GetSnapshot() *ObjectRef {
@@ -1330,6 +1425,20 @@ func (x *Manifest) GetFiles() []string {
 	return nil
 }
 
+func (x *Manifest) GetRedacted() []*Count {
+	if x != nil {
+		return x.Redacted
+	}
+	return nil
+}
+
+func (x *Manifest) GetRedaction() string {
+	if x != nil {
+		return x.Redaction
+	}
+	return ""
+}
+
 type ReadRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot  *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
@@ -1347,7 +1456,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1468,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1481,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadRequest) GetSnapshot() *ObjectRef {
@@ -1447,7 +1556,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1568,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1581,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Filter) GetKey() string {
@@ -1534,7 +1643,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1655,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1668,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1593,7 +1702,7 @@ type UploadChunk struct {
 
 func (x *UploadChunk) Reset() {
 	*x = UploadChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1605,7 +1714,7 @@ func (x *UploadChunk) String() string {
 func (*UploadChunk) ProtoMessage() {}
 
 func (x *UploadChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,7 +1727,7 @@ func (x *UploadChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadChunk.ProtoReflect.Descriptor instead.
 func (*UploadChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UploadChunk) GetSnapshot() *ObjectRef {
@@ -1689,7 +1798,7 @@ type UploadState struct {
 
 func (x *UploadState) Reset() {
 	*x = UploadState{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1701,7 +1810,7 @@ func (x *UploadState) String() string {
 func (*UploadState) ProtoMessage() {}
 
 func (x *UploadState) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1714,7 +1823,7 @@ func (x *UploadState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadState.ProtoReflect.Descriptor instead.
 func (*UploadState) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UploadState) GetOffset() uint64 {
@@ -1751,13 +1860,14 @@ type BuildUploadRequest struct {
 	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`
 	RedactionKey  []byte                 `protobuf:"bytes,3,opt,name=redaction_key,json=redactionKey,proto3" json:"redaction_key,omitempty"` // of the namespace; never kept
 	Port          uint32                 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
+	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"` // as in Manifest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BuildUploadRequest) Reset() {
 	*x = BuildUploadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1879,7 @@ func (x *BuildUploadRequest) String() string {
 func (*BuildUploadRequest) ProtoMessage() {}
 
 func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1892,7 @@ func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildUploadRequest.ProtoReflect.Descriptor instead.
 func (*BuildUploadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *BuildUploadRequest) GetSnapshot() *ObjectRef {
@@ -1813,6 +1923,13 @@ func (x *BuildUploadRequest) GetPort() uint32 {
 	return 0
 }
 
+func (x *BuildUploadRequest) GetRedaction() string {
+	if x != nil {
+		return x.Redaction
+	}
+	return ""
+}
+
 type Progress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sent          uint64                 `protobuf:"varint,1,opt,name=sent,proto3" json:"sent,omitempty"`
@@ -1826,7 +1943,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1838,7 +1955,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1851,7 +1968,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Progress) GetSent() uint64 {
@@ -1899,7 +2016,7 @@ type PutProgressRequest struct {
 
 func (x *PutProgressRequest) Reset() {
 	*x = PutProgressRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2028,7 @@ func (x *PutProgressRequest) String() string {
 func (*PutProgressRequest) ProtoMessage() {}
 
 func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2041,7 @@ func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressRequest.ProtoReflect.Descriptor instead.
 func (*PutProgressRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PutProgressRequest) GetReplay() *ObjectRef {
@@ -1949,7 +2066,7 @@ type PutProgressResponse struct {
 
 func (x *PutProgressResponse) Reset() {
 	*x = PutProgressResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1961,7 +2078,7 @@ func (x *PutProgressResponse) String() string {
 func (*PutProgressResponse) ProtoMessage() {}
 
 func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1974,7 +2091,7 @@ func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressResponse.ProtoReflect.Descriptor instead.
 func (*PutProgressResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
 }
 
 type ReportChunk struct {
@@ -1987,7 +2104,7 @@ type ReportChunk struct {
 
 func (x *ReportChunk) Reset() {
 	*x = ReportChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2116,7 @@ func (x *ReportChunk) String() string {
 func (*ReportChunk) ProtoMessage() {}
 
 func (x *ReportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2129,7 @@ func (x *ReportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportChunk.ProtoReflect.Descriptor instead.
 func (*ReportChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReportChunk) GetReplay() *ObjectRef {
@@ -2037,7 +2154,7 @@ type PutReportResponse struct {
 
 func (x *PutReportResponse) Reset() {
 	*x = PutReportResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2166,7 @@ func (x *PutReportResponse) String() string {
 func (*PutReportResponse) ProtoMessage() {}
 
 func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2179,7 @@ func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutReportResponse.ProtoReflect.Descriptor instead.
 func (*PutReportResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
 }
 
 // LogLine is one line of the log of a replay.
@@ -2077,7 +2194,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2206,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2219,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LogLine) GetTime() int64 {
@@ -2137,7 +2254,7 @@ type AppendLogRequest struct {
 
 func (x *AppendLogRequest) Reset() {
 	*x = AppendLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2266,7 @@ func (x *AppendLogRequest) String() string {
 func (*AppendLogRequest) ProtoMessage() {}
 
 func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2279,7 @@ func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AppendLogRequest) GetReplay() *ObjectRef {
@@ -2194,7 +2311,7 @@ type AppendLogResponse struct {
 
 func (x *AppendLogResponse) Reset() {
 	*x = AppendLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2206,7 +2323,7 @@ func (x *AppendLogResponse) String() string {
 func (*AppendLogResponse) ProtoMessage() {}
 
 func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2219,7 +2336,7 @@ func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
 }
 
 type GetLogRequest struct {
@@ -2234,7 +2351,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2363,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2376,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetLogRequest) GetReplay() *ObjectRef {
@@ -2299,7 +2416,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2428,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2441,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2351,7 +2468,7 @@ type TunnelHello struct {
 
 func (x *TunnelHello) Reset() {
 	*x = TunnelHello{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2480,7 @@ func (x *TunnelHello) String() string {
 func (*TunnelHello) ProtoMessage() {}
 
 func (x *TunnelHello) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2493,7 @@ func (x *TunnelHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelHello.ProtoReflect.Descriptor instead.
 func (*TunnelHello) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{29}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TunnelHello) GetToken() string {
@@ -2432,7 +2549,7 @@ var File_pkg_traffic_traffic_proto protoreflect.FileDescriptor
 
 const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
-	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xb5\a\n" +
+	"\x19pkg/traffic/traffic.proto\x12\x12restage.traffic.v1\"\xf0\a\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x1e\n" +
@@ -2467,7 +2584,13 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\vgrpc_status\x18  \x01(\rR\n" +
 	"grpcStatus\x12\x19\n" +
 	"\bended_by\x18# \x01(\tR\aendedBy\x12#\n" +
-	"\rtls_untouched\x18% \x01(\tR\ftlsUntouched\"\xfe\x01\n" +
+	"\rtls_untouched\x18% \x01(\tR\ftlsUntouched\x129\n" +
+	"\n" +
+	"redactions\x18( \x03(\v2\x19.restage.traffic.v1.CountR\n" +
+	"redactions\"1\n" +
+	"\x05Count\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"\xfe\x01\n" +
 	"\aMessage\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x1f\n" +
@@ -2484,7 +2607,7 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x05Piece\x12\x10\n" +
 	"\x03end\x18\x01 \x01(\x03R\x03end\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\rR\x04kind\"\xe1\x01\n" +
+	"\x04kind\x18\x03 \x01(\rR\x04kind\"\xfc\x01\n" +
 	"\x04Loss\x12;\n" +
 	"\tdirection\x18\x01 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x12\n" +
@@ -2493,7 +2616,8 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tnamespace\x18\x06 \x01(\tR\tnamespace\x12\x1a\n" +
 	"\bworkload\x18\a \x01(\tR\bworkload\x12\x10\n" +
-	"\x03pod\x18\b \x01(\tR\x03pod\"\xd7\x01\n" +
+	"\x03pod\x18\b \x01(\tR\x03pod\x12\x19\n" +
+	"\bleft_out\x18\t \x01(\bR\aleftOut\"\xd7\x01\n" +
 	"\vPushRequest\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\x04R\x05batch\x124\n" +
 	"\arecords\x18\x02 \x03(\v2\x1a.restage.traffic.v1.RecordR\arecords\x120\n" +
@@ -2508,7 +2632,7 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\"H\n" +
 	"\fStatsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
-	"\bworkload\x18\x02 \x01(\tR\bworkload\"\x84\x01\n" +
+	"\bworkload\x18\x02 \x01(\tR\bworkload\"\xf1\x01\n" +
 	"\rStatsResponse\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x04R\arecords\x12\x1e\n" +
 	"\n" +
@@ -2516,18 +2640,22 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"incomplete\x12\x18\n" +
 	"\adropped\x18\x03 \x01(\x04R\adropped\x12\x1f\n" +
 	"\vlast_record\x18\x04 \x01(\x03R\n" +
-	"lastRecord\"\x89\x01\n" +
+	"lastRecord\x124\n" +
+	"\bleft_out\x18\x05 \x03(\v2\x19.restage.traffic.v1.CountR\aleftOut\x125\n" +
+	"\bredacted\x18\x06 \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\"\xa7\x01\n" +
 	"\fBuildRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x03R\x04from\x12\x0e\n" +
-	"\x02to\x18\x04 \x01(\x03R\x02to\"\x10\n" +
+	"\x02to\x18\x04 \x01(\x03R\x02to\x12\x1c\n" +
+	"\tredaction\x18\n" +
+	" \x01(\tR\tredaction\"\x10\n" +
 	"\x0eDeleteResponse\"\x90\x01\n" +
 	"\tSliceInfo\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12\x18\n" +
-	"\arecords\x18\x04 \x01(\x04R\arecords\"\xae\x04\n" +
+	"\arecords\x18\x04 \x01(\x04R\arecords\"\x83\x05\n" +
 	"\bManifest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12%\n" +
 	"\x0eschema_version\x18\x02 \x01(\rR\rschemaVersion\x12\x1a\n" +
@@ -2549,7 +2677,9 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\x0f \x01(\x03R\tsizeBytes\x12!\n" +
 	"\fcontent_hash\x18\x10 \x01(\tR\vcontentHash\x12\x14\n" +
-	"\x05files\x18\x11 \x03(\tR\x05files\"\xc1\x02\n" +
+	"\x05files\x18\x11 \x03(\tR\x05files\x125\n" +
+	"\bredacted\x18\x1e \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\x12\x1c\n" +
+	"\tredaction\x18\x1f \x01(\tR\tredaction\"\xc1\x02\n" +
 	"\vReadRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x14\n" +
@@ -2584,12 +2714,14 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x1d\n" +
 	"\n" +
-	"max_length\x18\x04 \x01(\x04R\tmaxLength\"\xa4\x01\n" +
+	"max_length\x18\x04 \x01(\x04R\tmaxLength\"\xc2\x01\n" +
 	"\x12BuildUploadRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12#\n" +
 	"\rredaction_key\x18\x03 \x01(\fR\fredactionKey\x12\x12\n" +
-	"\x04port\x18\x04 \x01(\rR\x04port\"t\n" +
+	"\x04port\x18\x04 \x01(\rR\x04port\x12\x1c\n" +
+	"\tredaction\x18\n" +
+	" \x01(\tR\tredaction\"t\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04sent\x18\x01 \x01(\x04R\x04sent\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x04R\x05total\x12\x12\n" +
@@ -2675,104 +2807,109 @@ func file_pkg_traffic_traffic_proto_rawDescGZIP() []byte {
 }
 
 var file_pkg_traffic_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(Direction)(0),              // 0: restage.traffic.v1.Direction
 	(Defect)(0),                 // 1: restage.traffic.v1.Defect
 	(*Record)(nil),              // 2: restage.traffic.v1.Record
-	(*Message)(nil),             // 3: restage.traffic.v1.Message
-	(*Piece)(nil),               // 4: restage.traffic.v1.Piece
-	(*Loss)(nil),                // 5: restage.traffic.v1.Loss
-	(*PushRequest)(nil),         // 6: restage.traffic.v1.PushRequest
-	(*PushResponse)(nil),        // 7: restage.traffic.v1.PushResponse
-	(*ObjectRef)(nil),           // 8: restage.traffic.v1.ObjectRef
-	(*StatsRequest)(nil),        // 9: restage.traffic.v1.StatsRequest
-	(*StatsResponse)(nil),       // 10: restage.traffic.v1.StatsResponse
-	(*BuildRequest)(nil),        // 11: restage.traffic.v1.BuildRequest
-	(*DeleteResponse)(nil),      // 12: restage.traffic.v1.DeleteResponse
-	(*SliceInfo)(nil),           // 13: restage.traffic.v1.SliceInfo
-	(*Manifest)(nil),            // 14: restage.traffic.v1.Manifest
-	(*ReadRequest)(nil),         // 15: restage.traffic.v1.ReadRequest
-	(*Filter)(nil),              // 16: restage.traffic.v1.Filter
-	(*ReadResponse)(nil),        // 17: restage.traffic.v1.ReadResponse
-	(*UploadChunk)(nil),         // 18: restage.traffic.v1.UploadChunk
-	(*UploadState)(nil),         // 19: restage.traffic.v1.UploadState
-	(*BuildUploadRequest)(nil),  // 20: restage.traffic.v1.BuildUploadRequest
-	(*Progress)(nil),            // 21: restage.traffic.v1.Progress
-	(*PutProgressRequest)(nil),  // 22: restage.traffic.v1.PutProgressRequest
-	(*PutProgressResponse)(nil), // 23: restage.traffic.v1.PutProgressResponse
-	(*ReportChunk)(nil),         // 24: restage.traffic.v1.ReportChunk
-	(*PutReportResponse)(nil),   // 25: restage.traffic.v1.PutReportResponse
-	(*LogLine)(nil),             // 26: restage.traffic.v1.LogLine
-	(*AppendLogRequest)(nil),    // 27: restage.traffic.v1.AppendLogRequest
-	(*AppendLogResponse)(nil),   // 28: restage.traffic.v1.AppendLogResponse
-	(*GetLogRequest)(nil),       // 29: restage.traffic.v1.GetLogRequest
-	(*GetLogResponse)(nil),      // 30: restage.traffic.v1.GetLogResponse
-	(*TunnelHello)(nil),         // 31: restage.traffic.v1.TunnelHello
+	(*Count)(nil),               // 3: restage.traffic.v1.Count
+	(*Message)(nil),             // 4: restage.traffic.v1.Message
+	(*Piece)(nil),               // 5: restage.traffic.v1.Piece
+	(*Loss)(nil),                // 6: restage.traffic.v1.Loss
+	(*PushRequest)(nil),         // 7: restage.traffic.v1.PushRequest
+	(*PushResponse)(nil),        // 8: restage.traffic.v1.PushResponse
+	(*ObjectRef)(nil),           // 9: restage.traffic.v1.ObjectRef
+	(*StatsRequest)(nil),        // 10: restage.traffic.v1.StatsRequest
+	(*StatsResponse)(nil),       // 11: restage.traffic.v1.StatsResponse
+	(*BuildRequest)(nil),        // 12: restage.traffic.v1.BuildRequest
+	(*DeleteResponse)(nil),      // 13: restage.traffic.v1.DeleteResponse
+	(*SliceInfo)(nil),           // 14: restage.traffic.v1.SliceInfo
+	(*Manifest)(nil),            // 15: restage.traffic.v1.Manifest
+	(*ReadRequest)(nil),         // 16: restage.traffic.v1.ReadRequest
+	(*Filter)(nil),              // 17: restage.traffic.v1.Filter
+	(*ReadResponse)(nil),        // 18: restage.traffic.v1.ReadResponse
+	(*UploadChunk)(nil),         // 19: restage.traffic.v1.UploadChunk
+	(*UploadState)(nil),         // 20: restage.traffic.v1.UploadState
+	(*BuildUploadRequest)(nil),  // 21: restage.traffic.v1.BuildUploadRequest
+	(*Progress)(nil),            // 22: restage.traffic.v1.Progress
+	(*PutProgressRequest)(nil),  // 23: restage.traffic.v1.PutProgressRequest
+	(*PutProgressResponse)(nil), // 24: restage.traffic.v1.PutProgressResponse
+	(*ReportChunk)(nil),         // 25: restage.traffic.v1.ReportChunk
+	(*PutReportResponse)(nil),   // 26: restage.traffic.v1.PutReportResponse
+	(*LogLine)(nil),             // 27: restage.traffic.v1.LogLine
+	(*AppendLogRequest)(nil),    // 28: restage.traffic.v1.AppendLogRequest
+	(*AppendLogResponse)(nil),   // 29: restage.traffic.v1.AppendLogResponse
+	(*GetLogRequest)(nil),       // 30: restage.traffic.v1.GetLogRequest
+	(*GetLogResponse)(nil),      // 31: restage.traffic.v1.GetLogResponse
+	(*TunnelHello)(nil),         // 32: restage.traffic.v1.TunnelHello
 }
 var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	0,  // 0: restage.traffic.v1.Record.direction:type_name -> restage.traffic.v1.Direction
-	3,  // 1: restage.traffic.v1.Record.request:type_name -> restage.traffic.v1.Message
-	3,  // 2: restage.traffic.v1.Record.response:type_name -> restage.traffic.v1.Message
+	4,  // 1: restage.traffic.v1.Record.request:type_name -> restage.traffic.v1.Message
+	4,  // 2: restage.traffic.v1.Record.response:type_name -> restage.traffic.v1.Message
 	1,  // 3: restage.traffic.v1.Record.defects:type_name -> restage.traffic.v1.Defect
-	4,  // 4: restage.traffic.v1.Message.pieces:type_name -> restage.traffic.v1.Piece
-	0,  // 5: restage.traffic.v1.Loss.direction:type_name -> restage.traffic.v1.Direction
-	2,  // 6: restage.traffic.v1.PushRequest.records:type_name -> restage.traffic.v1.Record
-	5,  // 7: restage.traffic.v1.PushRequest.losses:type_name -> restage.traffic.v1.Loss
-	8,  // 8: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 9: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
-	8,  // 10: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	13, // 11: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
-	8,  // 12: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 13: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
-	16, // 14: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
-	2,  // 15: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
-	8,  // 16: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	8,  // 17: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	8,  // 18: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	21, // 19: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
-	8,  // 20: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
-	8,  // 21: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	26, // 22: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
-	8,  // 23: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	26, // 24: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
-	6,  // 25: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
-	9,  // 26: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
-	11, // 27: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
-	8,  // 28: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
-	8,  // 29: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
-	18, // 30: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
-	20, // 31: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
-	8,  // 32: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
-	15, // 33: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
-	22, // 34: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
-	8,  // 35: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
-	24, // 36: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
-	8,  // 37: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
-	8,  // 38: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
-	27, // 39: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
-	29, // 40: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
-	7,  // 41: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
-	10, // 42: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
-	14, // 43: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
-	12, // 44: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
-	19, // 45: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
-	19, // 46: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
-	14, // 47: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
-	14, // 48: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
-	17, // 49: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
-	23, // 50: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
-	21, // 51: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
-	25, // 52: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
-	24, // 53: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
-	12, // 54: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
-	28, // 55: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
-	30, // 56: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
-	41, // [41:57] is the sub-list for method output_type
-	25, // [25:41] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	3,  // 4: restage.traffic.v1.Record.redactions:type_name -> restage.traffic.v1.Count
+	5,  // 5: restage.traffic.v1.Message.pieces:type_name -> restage.traffic.v1.Piece
+	0,  // 6: restage.traffic.v1.Loss.direction:type_name -> restage.traffic.v1.Direction
+	2,  // 7: restage.traffic.v1.PushRequest.records:type_name -> restage.traffic.v1.Record
+	6,  // 8: restage.traffic.v1.PushRequest.losses:type_name -> restage.traffic.v1.Loss
+	3,  // 9: restage.traffic.v1.StatsResponse.left_out:type_name -> restage.traffic.v1.Count
+	3,  // 10: restage.traffic.v1.StatsResponse.redacted:type_name -> restage.traffic.v1.Count
+	9,  // 11: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 12: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
+	9,  // 13: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	14, // 14: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
+	3,  // 15: restage.traffic.v1.Manifest.redacted:type_name -> restage.traffic.v1.Count
+	9,  // 16: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 17: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
+	17, // 18: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
+	2,  // 19: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
+	9,  // 20: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 21: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 22: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	22, // 23: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
+	9,  // 24: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 25: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	27, // 26: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
+	9,  // 27: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	27, // 28: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
+	7,  // 29: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
+	10, // 30: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
+	12, // 31: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
+	9,  // 32: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
+	9,  // 33: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
+	19, // 34: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
+	21, // 35: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
+	9,  // 36: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
+	16, // 37: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
+	23, // 38: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
+	9,  // 39: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
+	25, // 40: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
+	9,  // 41: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
+	9,  // 42: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
+	28, // 43: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
+	30, // 44: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
+	8,  // 45: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
+	11, // 46: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
+	15, // 47: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
+	13, // 48: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
+	20, // 49: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
+	20, // 50: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
+	15, // 51: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
+	15, // 52: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
+	18, // 53: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
+	24, // 54: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
+	22, // 55: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
+	26, // 56: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
+	25, // 57: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
+	13, // 58: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
+	29, // 59: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
+	31, // 60: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
+	45, // [45:61] is the sub-list for method output_type
+	29, // [29:45] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_pkg_traffic_traffic_proto_init() }
@@ -2786,7 +2923,7 @@ func file_pkg_traffic_traffic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

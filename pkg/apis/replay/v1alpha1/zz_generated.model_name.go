@@ -9,6 +9,16 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CaptureIgnore) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.CaptureIgnore"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CaptureRedaction) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.CaptureRedaction"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ComparisonProfile) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.ComparisonProfile"
 }
@@ -101,6 +111,16 @@ func (in LoadProfile) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in MatchSummary) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.MatchSummary"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReasonCount) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.ReasonCount"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RedactionRule) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.RedactionRule"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

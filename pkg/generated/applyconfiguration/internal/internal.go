@@ -26,6 +26,50 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: dev.restage.replay.v1alpha1.CaptureIgnore
+  map:
+    fields:
+    - name: cidrs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: hosts
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: inboundPorts
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
+    - name: outboundPorts
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
+- name: dev.restage.replay.v1alpha1.CaptureRedaction
+  map:
+    fields:
+    - name: disabledDetectors
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: rules
+      type:
+        list:
+          elementType:
+            namedType: dev.restage.replay.v1alpha1.RedactionRule
+          elementRelationship: associative
+          keys:
+          - name
 - name: dev.restage.replay.v1alpha1.ComparisonProfile
   map:
     fields:
@@ -354,6 +398,33 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+- name: dev.restage.replay.v1alpha1.ReasonCount
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+      default: 0
+    - name: name
+      type:
+        scalar: string
+      default: ""
+- name: dev.restage.replay.v1alpha1.RedactionRule
+  map:
+    fields:
+    - name: header
+      type:
+        scalar: string
+    - name: jsonPath
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: regexp
+      type:
+        scalar: string
 - name: dev.restage.replay.v1alpha1.ReplayEnvironment
   map:
     fields:
@@ -543,12 +614,24 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.restage.replay.v1alpha1.TrafficCaptureSpec
   map:
     fields:
+    - name: bodyLimitBytes
+      type:
+        scalar: numeric
+    - name: ignore
+      type:
+        namedType: dev.restage.replay.v1alpha1.CaptureIgnore
     - name: ports
       type:
         list:
           elementType:
             scalar: numeric
           elementRelationship: associative
+    - name: redaction
+      type:
+        namedType: dev.restage.replay.v1alpha1.CaptureRedaction
+    - name: samplePercent
+      type:
+        scalar: numeric
     - name: workloadRef
       type:
         namedType: dev.restage.replay.v1alpha1.WorkloadReference
@@ -570,6 +653,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastRecordTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: leftOut
+      type:
+        list:
+          elementType:
+            namedType: dev.restage.replay.v1alpha1.ReasonCount
+          elementRelationship: associative
+          keys:
+          - name
     - name: observedGeneration
       type:
         scalar: numeric
@@ -579,6 +670,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: recordingPods
       type:
         scalar: numeric
+    - name: redacted
+      type:
+        list:
+          elementType:
+            namedType: dev.restage.replay.v1alpha1.ReasonCount
+          elementRelationship: associative
+          keys:
+          - name
 - name: dev.restage.replay.v1alpha1.TrafficReplay
   map:
     fields:
@@ -741,6 +840,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: outbound
       type:
         scalar: numeric
+    - name: redacted
+      type:
+        list:
+          elementType:
+            namedType: dev.restage.replay.v1alpha1.ReasonCount
+          elementRelationship: associative
+          keys:
+          - name
     - name: sizeBytes
       type:
         scalar: numeric

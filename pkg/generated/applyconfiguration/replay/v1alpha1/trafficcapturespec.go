@@ -15,6 +15,17 @@ type TrafficCaptureSpecApplyConfiguration struct {
 	// ports are the container ports whose inbound traffic is recorded. When empty, these are
 	// all TCP container ports that the workload's pod template declares.
 	Ports []int32 `json:"ports,omitempty"`
+	// ignore says which traffic is passed on without being recorded. Probes of the kubelet, the API server and the metadata
+	// services of clouds are never recorded.
+	Ignore *CaptureIgnoreApplyConfiguration `json:"ignore,omitempty"`
+	// samplePercent is the part of sessions that is recorded, 1 to 100. A session, which is all calls of one trace, or of one
+	// connection where there is no trace, is recorded as a whole or not at all. When absent, all are.
+	SamplePercent *int32 `json:"samplePercent,omitempty"`
+	// bodyLimitBytes is the number of bytes of each body that are kept, at most 1048576, which is the default. Of a longer
+	// body the length and the SHA-256 are kept as well, and the call is marked as truncated.
+	BodyLimitBytes *int64 `json:"bodyLimitBytes,omitempty"`
+	// redaction changes what is replaced by tokens before anything leaves the pod. Without it all detectors are at work.
+	Redaction *CaptureRedactionApplyConfiguration `json:"redaction,omitempty"`
 }
 
 // TrafficCaptureSpecApplyConfiguration constructs a declarative configuration of the TrafficCaptureSpec type for use with
@@ -38,5 +49,37 @@ func (b *TrafficCaptureSpecApplyConfiguration) WithPorts(values ...int32) *Traff
 	for i := range values {
 		b.Ports = append(b.Ports, values[i])
 	}
+	return b
+}
+
+// WithIgnore sets the Ignore field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Ignore field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithIgnore(value *CaptureIgnoreApplyConfiguration) *TrafficCaptureSpecApplyConfiguration {
+	b.Ignore = value
+	return b
+}
+
+// WithSamplePercent sets the SamplePercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SamplePercent field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithSamplePercent(value int32) *TrafficCaptureSpecApplyConfiguration {
+	b.SamplePercent = &value
+	return b
+}
+
+// WithBodyLimitBytes sets the BodyLimitBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BodyLimitBytes field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithBodyLimitBytes(value int64) *TrafficCaptureSpecApplyConfiguration {
+	b.BodyLimitBytes = &value
+	return b
+}
+
+// WithRedaction sets the Redaction field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Redaction field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithRedaction(value *CaptureRedactionApplyConfiguration) *TrafficCaptureSpecApplyConfiguration {
+	b.Redaction = value
 	return b
 }

@@ -27,6 +27,11 @@ type TrafficCaptureStatusApplyConfiguration struct {
 	Completeness *CompletenessApplyConfiguration `json:"completeness,omitempty"`
 	// lastRecordTime is when the newest record was taken.
 	LastRecordTime *metav1.Time `json:"lastRecordTime,omitempty"`
+	// leftOut counts calls and connections that were passed on without being recorded, as the capture asks for, by reason. They are
+	// no losses.
+	LeftOut []ReasonCountApplyConfiguration `json:"leftOut,omitempty"`
+	// redacted counts the values that were replaced by tokens, by class.
+	Redacted []ReasonCountApplyConfiguration `json:"redacted,omitempty"`
 }
 
 // TrafficCaptureStatusApplyConfiguration constructs a declarative configuration of the TrafficCaptureStatus type for use with
@@ -85,5 +90,31 @@ func (b *TrafficCaptureStatusApplyConfiguration) WithCompleteness(value *Complet
 // If called multiple times, the LastRecordTime field is set to the value of the last call.
 func (b *TrafficCaptureStatusApplyConfiguration) WithLastRecordTime(value metav1.Time) *TrafficCaptureStatusApplyConfiguration {
 	b.LastRecordTime = &value
+	return b
+}
+
+// WithLeftOut adds the given value to the LeftOut field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the LeftOut field.
+func (b *TrafficCaptureStatusApplyConfiguration) WithLeftOut(values ...*ReasonCountApplyConfiguration) *TrafficCaptureStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithLeftOut")
+		}
+		b.LeftOut = append(b.LeftOut, *values[i])
+	}
+	return b
+}
+
+// WithRedacted adds the given value to the Redacted field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Redacted field.
+func (b *TrafficCaptureStatusApplyConfiguration) WithRedacted(values ...*ReasonCountApplyConfiguration) *TrafficCaptureStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRedacted")
+		}
+		b.Redacted = append(b.Redacted, *values[i])
+	}
 	return b
 }

@@ -29,6 +29,8 @@ type TrafficSnapshotStatusApplyConfiguration struct {
 	Outbound *int64 `json:"outbound,omitempty"`
 	// completeness of the recording within the snapshot.
 	Completeness *CompletenessApplyConfiguration `json:"completeness,omitempty"`
+	// redacted counts the values in the snapshot that were replaced by tokens, by class.
+	Redacted []ReasonCountApplyConfiguration `json:"redacted,omitempty"`
 	// slices are the parts of the traffic that tests and mocks of a replay can name.
 	Slices []SliceApplyConfiguration `json:"slices,omitempty"`
 	// sizeBytes is the size of the snapshot in blob storage.
@@ -101,6 +103,19 @@ func (b *TrafficSnapshotStatusApplyConfiguration) WithOutbound(value int64) *Tra
 // If called multiple times, the Completeness field is set to the value of the last call.
 func (b *TrafficSnapshotStatusApplyConfiguration) WithCompleteness(value *CompletenessApplyConfiguration) *TrafficSnapshotStatusApplyConfiguration {
 	b.Completeness = value
+	return b
+}
+
+// WithRedacted adds the given value to the Redacted field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Redacted field.
+func (b *TrafficSnapshotStatusApplyConfiguration) WithRedacted(values ...*ReasonCountApplyConfiguration) *TrafficSnapshotStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRedacted")
+		}
+		b.Redacted = append(b.Redacted, *values[i])
+	}
 	return b
 }
 
