@@ -8,12 +8,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/selection"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // ValidateTrafficCapture checks a new capture.
 func ValidateTrafficCapture(capture *replay.TrafficCapture) field.ErrorList {
 	errs := validateName(capture.Name, apivalidation.NameIsDNSSubdomain)
-	return append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
+	errs = append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
+	errs = append(errs, validateIgnore(capture.Spec.Ignore, specPath.Child("ignore"))...)
+	return append(errs, validateRedaction(capture.Spec.Redaction, specPath.Child("redaction"))...)
 }
 
 // ValidateTrafficCaptureUpdate checks a changed capture.
@@ -21,4 +26,35 @@ func ValidateTrafficCaptureUpdate(capture, old *replay.TrafficCapture) field.Err
 	errs := ValidateTrafficCapture(capture)
 	return append(errs, validateImmutable(capture.Spec.WorkloadRef, old.Spec.WorkloadRef, specPath.Child("workloadRef"),
 		"make a TrafficCapture of its own for another workload")...)
+}
+
+func validateIgnore(ignore *replay.CaptureIgnore, path *field.Path) (errs field.ErrorList) {
+	if ignore == nil {
+		return nil
+	}
+	for i, text := range ignore.CIDRs {
+		if _, err := selection.ParseNetwork(text); err != nil {
+			errs = append(errs, field.Invalid(path.Child("cidrs").Index(i), text, err.Error()))
+		}
+	}
+	for i, text := range ignore.Hosts {
+		if err := selection.CheckHost(text); err != nil {
+			errs = append(errs, field.Invalid(path.Child("hosts").Index(i), text, err.Error()))
+		}
+	}
+	return errs
+}
+
+// validateRedaction checks what the tags leave open: that paths and expressions can be read.
+func validateRedaction(redaction *replay.CaptureRedaction, path *field.Path) (errs field.ErrorList) {
+	if redaction == nil {
+		return nil
+	}
+	for i, rule := range redaction.Rules {
+		err := redact.CheckRule(wiring.RedactionRule{Name: rule.Name, Header: rule.Header, JSONPath: rule.JSONPath, Regexp: rule.Regexp})
+		if err != nil {
+			errs = append(errs, field.Invalid(path.Child("rules").Index(i), rule.Name, err.Error()))
+		}
+	}
+	return errs
 }
