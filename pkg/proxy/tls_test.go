@@ -285,7 +285,7 @@ func TestInboundTLSIsRead(t *testing.T) {
 	server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	port := netip.MustParseAddrPort(server).Port()
 	in := newRig(t, func(c *CaptureConfig) {
-		c.Ports = []uint16{port}
+		c.Settings.Ports = []uint16{port}
 		c.TLS = TLSConfig{Inbound: true, Dir: r.dir}
 		writePair(t, certificate, filepath.Join(r.dir, wiring.TLSInboundDir))
 	})
