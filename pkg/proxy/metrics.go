@@ -20,7 +20,7 @@ func captureMetrics(tap *capture.Capture, records *recorder.Recorder, pusher *re
 		exposition.Count("restage_proxy_connections_relayed_total", "Connections relayed.", func() uint64 { return tap.Counts().Relayed }),
 		exposition.Count("restage_proxy_connections_refused_total", "Connections whose destination could not be reached.", func() uint64 { return tap.Counts().Refused }),
 		exposition.Level("restage_proxy_connections_open", "Connections that are relayed now.", func() float64 { return float64(tap.Counts().Open) }),
-		byLabel("restage_proxy_connections_parsed_total", "Connections of which records are made, by what their first bytes are: http1, or opaque for anything else, which is kept as bytes.", "protocol", func() map[string]uint64 { return tap.Counts().Parsed }),
+		byLabel("restage_proxy_connections_parsed_total", "Connections of which records are made, by what their first bytes are: http1, http2, or opaque for anything else, which is kept as bytes.", "protocol", func() map[string]uint64 { return tap.Counts().Parsed }),
 		byLabel("restage_proxy_tls_connections_total", "TLS connections where TLS is read, by what became of them: intercepted, or the reason why they were passed through as they are. A connection whose client does not take the certificate counts as ClientRefused, and so do those after it.", "result", tap.TLS),
 		relayed(func() (uint64, uint64) { counts := tap.Counts(); return counts.ToServer, counts.ToClient }),
 		byLabel("restage_proxy_left_out_total", "Exchanges and connections that were passed on and, as the capture asks for, not recorded, by reason.", "reason", records.LeftOutBy),

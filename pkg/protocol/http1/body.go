@@ -24,23 +24,30 @@ const (
 // ReadBody reads the body of a message whose head was read; the message has what was read so far also when it
 // fails. Limits are those of the whole message.
 func (m *Message) ReadBody(r *bufio.Reader, l Limits) error {
-	k := keeper{m: m, limits: l}
-	err := k.read(r, m.framing)
-	if k.hash != nil {
-		m.BodySHA256 = k.hash.Sum(make([]byte, 0, sha256.Size))
-	}
-	return err
+	k := Keeper{m: m, limits: l}
+	defer k.Close()
+	return k.read(r, m.framing)
 }
 
-// keeper counts and hashes a body, and keeps the start of it.
-type keeper struct {
+// Keeper puts the body of a message together: it counts and hashes all of it, and keeps its start.
+type Keeper struct {
 	m        *Message
 	limits   Limits
 	reserved int64
 	hash     hash.Hash
 }
 
-func (k *keeper) read(r *bufio.Reader, f framing) error {
+// NewKeeper returns the keeper of a message whose body has no framing of HTTP/1.
+func NewKeeper(m *Message, l Limits) *Keeper { return &Keeper{m: m, limits: l} }
+
+// Close completes the message. Nothing is added any more.
+func (k *Keeper) Close() {
+	if k.hash != nil {
+		k.m.BodySHA256 = k.hash.Sum(make([]byte, 0, sha256.Size))
+	}
+}
+
+func (k *Keeper) read(r *bufio.Reader, f framing) error {
 	switch f.kind {
 	case sized:
 		return k.copy(r, f.size)
@@ -55,7 +62,7 @@ func (k *keeper) read(r *bufio.Reader, f framing) error {
 }
 
 // copy takes size bytes, or with a negative size all until the stream ends.
-func (k *keeper) copy(r *bufio.Reader, size int64) error {
+func (k *Keeper) copy(r *bufio.Reader, size int64) error {
 	for size != 0 {
 		if _, err := r.Peek(1); err != nil {
 			return noMore(err)
@@ -69,7 +76,7 @@ func (k *keeper) copy(r *bufio.Reader, size int64) error {
 		if err != nil {
 			return noMore(err)
 		}
-		k.take(part)
+		k.Add(part)
 		if _, err := r.Discard(int(n)); err != nil {
 			return noMore(err)
 		}
@@ -77,7 +84,8 @@ func (k *keeper) copy(r *bufio.Reader, size int64) error {
 	return nil
 }
 
-func (k *keeper) take(part []byte) {
+// Add adds a part of the body, of which it keeps a copy at most.
+func (k *Keeper) Add(part []byte) {
 	if k.hash == nil {
 		k.hash = sha256.New()
 	}
@@ -99,7 +107,7 @@ func (k *keeper) take(part []byte) {
 }
 
 // grow makes room for n more bytes, at first for all of a sized body that is small.
-func (k *keeper) grow(n int) bool {
+func (k *Keeper) grow(n int) bool {
 	body := k.m.Body
 	need := len(body) + n
 	if need <= cap(body) {
@@ -121,7 +129,7 @@ func (k *keeper) grow(n int) bool {
 	return true
 }
 
-func (k *keeper) readChunks(r *bufio.Reader) error {
+func (k *Keeper) readChunks(r *bufio.Reader) error {
 	for {
 		size, err := readChunkSize(r)
 		if err != nil {
@@ -198,7 +206,7 @@ func readChunkEnd(r *bufio.Reader) error {
 	return nil
 }
 
-func (k *keeper) readTrailers(r *bufio.Reader) error {
+func (k *Keeper) readTrailers(r *bufio.Reader) error {
 	end, err := r.Peek(2)
 	if err != nil {
 		return noMore(err)

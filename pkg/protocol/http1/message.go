@@ -36,7 +36,7 @@ type Limits struct {
 type Message struct {
 	// Head has the raw bytes of the first line and the headers, with the empty line.
 	Head []byte
-	// Proto is "HTTP/1.0" or "HTTP/1.1".
+	// Proto is "HTTP/1.0" or "HTTP/1.1", or "HTTP/2" in the head of a record.
 	Proto   string
 	Headers []Header
 	// Method and Target are those of a request, "" in a response.

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// ParseHead parses the head of a request or of a final response, as Message.Head has it. Upgrade is not known
-// of an answer to CONNECT, for the method of its request is not in it.
+// protoHTTP2 is what the first line of an HTTP/2 message has in a record. On the wire there is no such line.
+const protoHTTP2 = "HTTP/2"
+
+// ParseHead parses the head of a request or of a final response, as Message.Head has it, or that of an HTTP/2 message in the same
+// form. Upgrade is not known of an answer to CONNECT, for the method of its request is not in it.
 func ParseHead(head []byte) (*Message, error) {
 	if !bytes.HasSuffix(head, []byte("\r\n\r\n")) && !bytes.HasSuffix(head, []byte("\n\n")) {
 		return nil, fmt.Errorf("%w: the head does not end with an empty line", ErrMalformed)
@@ -62,15 +65,15 @@ func (m *Message) parseResponse(method string) error {
 	m.Upgrade = status == 101 || method == "CONNECT" && status/100 == 2
 	m.Close = m.closes()
 	m.framing, err = m.responseFraming(method)
-	if m.framing.kind == toEOF {
+	if m.framing.kind == toEOF && proto != protoHTTP2 {
 		m.Close = true
 	}
 	return err
 }
 
 func (m *Message) setProto(proto string) error {
-	if proto != "HTTP/1.1" && proto != "HTTP/1.0" {
-		return fmt.Errorf("%w: protocol %q is neither HTTP/1.1 nor HTTP/1.0", ErrMalformed, shorten(proto))
+	if proto != "HTTP/1.1" && proto != "HTTP/1.0" && proto != protoHTTP2 {
+		return fmt.Errorf("%w: protocol %q is none of HTTP/1.1, HTTP/1.0 and, in a record, HTTP/2", ErrMalformed, shorten(proto))
 	}
 	m.Proto = proto
 	return nil

@@ -5,6 +5,7 @@ package http1
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,9 @@ func ReadRequestHead(r *bufio.Reader, l Limits) (*Message, error) {
 	if err := m.parseRequest(); err != nil {
 		return nil, err
 	}
+	if err := m.onWire(); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
@@ -63,7 +67,7 @@ func ReadResponseHead(r *bufio.Reader, method string, l Limits) (*Message, error
 			return nil, err
 		}
 		m := &Message{Head: head}
-		if err := m.parseResponse(method); err != nil {
+		if err := cmp.Or(m.parseResponse(method), m.onWire()); err != nil {
 			return nil, err
 		}
 		if m.Status >= 200 || m.Status == 101 {
@@ -71,6 +75,14 @@ func ReadResponseHead(r *bufio.Reader, method string, l Limits) (*Message, error
 		}
 	}
 	return nil, fmt.Errorf("%w: more than %d interim responses", ErrMalformed, maxInterim)
+}
+
+// onWire refuses what only records have.
+func (m *Message) onWire() error {
+	if m.Proto == protoHTTP2 {
+		return fmt.Errorf("%w: protocol %q on a connection of HTTP/1", ErrMalformed, m.Proto)
+	}
+	return nil
 }
 
 func skipEmptyLines(r *bufio.Reader) error {

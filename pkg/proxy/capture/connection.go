@@ -14,6 +14,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -131,10 +132,24 @@ func (c *connection) passed() int64 {
 	return c.requests.Stream().Written() + c.responses.Stream().Written()
 }
 
-func (c *connection) lose(reason string, from, to int64) {
+// loseNow counts one exchange that is lost, of a connection that is read on.
+func (c *connection) loseNow(reason string) {
+	now := time.Now().UnixNano()
+	c.lose(reason, now, now)
+}
+
+func (c *connection) lose(reason string, from, to int64) { c.loseSeveral(1, reason, from, to) }
+
+func (c *connection) loseSeveral(count uint64, reason string, from, to int64) {
 	c.capture.Recorder.Lose(&trafficpb.Loss{
-		Direction: c.direction, Count: 1, From: from, To: to, Reason: reason, Workload: c.capture.Workload,
+		Direction: c.direction, Count: count, From: from, To: to, Reason: reason, Workload: c.capture.Workload,
 	})
+}
+
+// unreadable tells whether nothing after a message can be read either.
+func unreadable(err error) bool {
+	return errors.Is(err, tee.ErrOverflow) || errors.Is(err, http1.ErrMalformed) || errors.Is(err, http1.ErrHeadTooLong) ||
+		errors.Is(err, http2.ErrMalformed)
 }
 
 // lossReason names the reason of a loss for what ended a stream.
@@ -142,10 +157,12 @@ func lossReason(err error) string {
 	switch {
 	case errors.Is(err, tee.ErrOverflow):
 		return "tee overflow"
-	case errors.Is(err, http1.ErrMalformed):
+	case errors.Is(err, http1.ErrMalformed), errors.Is(err, http2.ErrMalformed):
 		return "malformed message"
-	case errors.Is(err, http1.ErrHeadTooLong):
+	case errors.Is(err, http1.ErrHeadTooLong), errors.Is(err, http2.ErrHeadTooLong):
 		return "head too long"
+	case errors.Is(err, http2.ErrTooManyStreams):
+		return "too many streams"
 	}
 	return "cut off"
 }

@@ -118,6 +118,10 @@ func (p *http1Parser) responses() {
 		upgraded := x.response != nil && x.response.Upgrade
 		x.upgraded <- upgraded
 		<-x.whole
+		if upgraded && x.response.HasToken("Upgrade", "h2c") {
+			p.switched = x // its response comes as HTTP/2
+			return
+		}
 		p.record(x)
 		if err := x.responseErr; unreadable(err) {
 			p.giveUp(p.connection.responses, lossReason(err))
@@ -132,8 +136,11 @@ func (p *http1Parser) responses() {
 
 // finish returns the parser of the protocol that the connection was switched to.
 func (p *http1Parser) finish() parser {
-	if p.switched == nil {
+	switch {
+	case p.switched == nil:
 		return nil
+	case p.switched.response.HasToken("Upgrade", "h2c"):
+		return upgradedParser(p.connection, p.switched)
 	}
 	return newOpaqueParser(p.connection)
 }
@@ -155,15 +162,10 @@ func (p *http1Parser) readResponse(x *exchange) {
 	x.responseLast = p.connection.responses.LastAt()
 }
 
-// unreadable tells whether nothing after the message can be read either.
-func unreadable(err error) bool {
-	return errors.Is(err, tee.ErrOverflow) || errors.Is(err, http1.ErrMalformed) || errors.Is(err, http1.ErrHeadTooLong)
-}
-
 // record records an exchange and gives back what its bodies took of the budget.
 func (p *http1Parser) record(x *exchange) {
 	defer p.release(&x.reserved)
-	p.recordExchange(x)
+	p.submit(p.exchangeRecord(protocolHTTP1, x))
 	if err := x.requestErr; unreadable(err) {
 		p.giveUp(p.connection.requests, lossReason(err))
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/http2"
 )
 
 // parser reads the copies of both directions of a connection and submits records of what they carry. A fault in it costs
@@ -30,6 +31,7 @@ type protocol struct {
 
 // protocols are asked in their order. The last is that of what is none of the others.
 var protocols = [...]protocol{
+	{"http2", http2.Detect, newHTTP2Parser},
 	{"http1", http1.Detect, newHTTP1Parser},
 	{"opaque", nil, newOpaqueParser},
 }

@@ -13,15 +13,16 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 const protocolHTTP1 = "http/1.1"
 
-// recordExchange makes the record of an exchange, redacts and queues it.
-func (c *connection) recordExchange(x *exchange) {
-	r := c.newRecord(protocolHTTP1, x.ordinal)
+// exchangeRecord makes the record of an exchange.
+func (c *connection) exchangeRecord(protocol string, x *exchange) *trafficpb.Record {
+	r := c.newRecord(protocol, x.ordinal)
 	r.Request = message(x.request, x.requestFirst, x.requestLast)
 	r.Operation = operation(x.request)
 	if host := hostName(x.request.Get("Host")); host != "" {
@@ -45,7 +46,7 @@ func (c *connection) recordExchange(x *exchange) {
 	defect, failure := c.responseDefect(x)
 	addDefect(r, defect)
 	r.Failure = failure
-	c.submit(r)
+	return r
 }
 
 func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {
@@ -89,7 +90,7 @@ func requestDefect(err error) trafficpb.Defect {
 		return trafficpb.Defect_DEFECT_UNSPECIFIED
 	case errors.Is(err, tee.ErrOverflow):
 		return trafficpb.Defect_DEFECT_TEE_OVERFLOW
-	case unreadable(err):
+	case unreadable(err), errors.Is(err, http2.ErrHeadTooLong):
 		return trafficpb.Defect_DEFECT_PARSE_ERROR
 	}
 	return trafficpb.Defect_DEFECT_CUT_OFF
@@ -104,9 +105,14 @@ func (c *connection) responseDefect(x *exchange) (trafficpb.Defect, string) {
 		partial = cutOff
 	}
 	var f *failure
+	var reset *http2.ResetError
 	switch {
 	case err == nil:
 		return none, ""
+	case errors.As(err, &reset) && reset.ByClient:
+		return cutOff, ""
+	case errors.As(err, &reset):
+		return partial, reset.Error()
 	case errors.As(err, &f):
 		return none, f.text
 	case errors.Is(err, tee.ErrReset):

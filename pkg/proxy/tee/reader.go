@@ -76,6 +76,12 @@ func (r *Reader) at(offset int64) int64 {
 	return 0
 }
 
+// Taken returns the number of bytes that were taken from the reader.
+func (r *Reader) Taken() int64 { return r.read - int64(r.Buffered()) }
+
+// Came returns the number of bytes that have come, read or not. Any goroutine may ask.
+func (r *Reader) Came() int64 { return r.stream.Written() }
+
 // Close drops what is not read yet. The stream takes nothing any more.
 func (r *Reader) Close() { r.stream.close() }
 

@@ -1,0 +1,84 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package grpc
+
+import (
+	"encoding/binary"
+	"iter"
+
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// prefixLength is that of what stands before each message: whether it is compressed, and its length in four bytes.
+const prefixLength = 5
+
+// mostPieces bounds what is remembered of one body.
+const mostPieces = 16 << 10
+
+// Splitter finds the messages of a body as it comes.
+type Splitter struct {
+	prefix [prefixLength]byte
+	have   int   // bytes of the prefix
+	left   int64 // bytes of the message that are still to come
+	offset int64
+	pieces []*trafficpb.Piece
+}
+
+// Add is given the next bytes of the body and when they came, in Unix nanoseconds.
+func (s *Splitter) Add(part []byte, at int64) {
+	for len(part) > 0 {
+		if s.have < prefixLength {
+			n := copy(s.prefix[s.have:], part)
+			s.have, s.offset, part = s.have+n, s.offset+int64(n), part[n:]
+			if s.have < prefixLength {
+				return
+			}
+			s.left = int64(binary.BigEndian.Uint32(s.prefix[1:]))
+		}
+		n := min(s.left, int64(len(part)))
+		s.left, s.offset, part = s.left-n, s.offset+n, part[n:]
+		if s.left == 0 {
+			s.have = 0
+			if len(s.pieces) < mostPieces {
+				s.pieces = append(s.pieces, &trafficpb.Piece{End: s.offset, At: at})
+			}
+		}
+	}
+}
+
+// Pieces returns where the messages end, as far as so many bytes of the body are kept; nil when there is one message or none, as in
+// unary calls.
+func (s *Splitter) Pieces(kept int) []*trafficpb.Piece {
+	if len(s.pieces) < 2 {
+		return nil
+	}
+	n := len(s.pieces)
+	for n > 0 && s.pieces[n-1].GetEnd() > int64(kept) {
+		n--
+	}
+	return s.pieces[:n]
+}
+
+// Messages yields the messages of a body without the lengths before them. It ends where the body is cut.
+func Messages(body []byte) iter.Seq[Message] {
+	return func(yield func(Message) bool) {
+		for len(body) >= prefixLength {
+			length := int64(binary.BigEndian.Uint32(body[1:prefixLength]))
+			if int64(len(body)-prefixLength) < length {
+				return
+			}
+			m := Message{Compressed: body[0] != 0, Bytes: body[prefixLength : prefixLength+length]}
+			body = body[prefixLength+length:]
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// Message is one message of a call.
+type Message struct {
+	Compressed bool
+	Bytes      []byte
+}
