@@ -35,12 +35,15 @@ func (form *recordJSON) record() (*trafficpb.Record, error) {
 		Id: form.ID, Protocol: form.Protocol, Operation: form.Operation, Status: form.Status, Failure: form.Failure,
 		Namespace: form.Namespace, Workload: form.Workload, Pod: form.Pod, PodUid: form.PodUID,
 		Host: form.Host, Port: form.Port, PeerAddress: form.PeerAddress,
-		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal, EndedBy: form.EndedBy, TlsUntouched: form.TLSUntouched,
+		Session: form.Session, Connection: form.Connection, Ordinal: form.Ordinal, Stream: form.Stream, Scheme: form.Scheme, EndedBy: form.EndedBy, TlsUntouched: form.TLSUntouched,
 		TraceId: form.TraceID, Parent: form.Parent, Redacted: form.Redacted, NotReplayable: form.NotReplayable,
 		ProxyInstance: form.ProxyInstance, Sequence: form.Sequence,
 	}
 	if err := checkEndedBy(r.EndedBy); err != nil {
 		return nil, err
+	}
+	if form.GRPCStatus != nil {
+		r.GrpcStatus = *form.GRPCStatus
 	}
 	var err error
 	if r.Direction, err = ParseDirection(form.Direction); err != nil {
@@ -67,7 +70,7 @@ func (form *messageJSON) message() (*trafficpb.Message, error) {
 	if form == nil {
 		return nil, nil
 	}
-	m := &trafficpb.Message{Head: joinHead(form.StartLine, form.Headers), BodyLength: form.BodyLength}
+	m := &trafficpb.Message{Head: joinHead(form.StartLine, form.Headers), Trailers: joinTrailers(form.Trailers), BodyLength: form.BodyLength}
 	if len(form.HeadBase64) > 0 {
 		m.Head = form.HeadBase64
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
+const protocolGRPC = "grpc"
+
 // recordJSON is the readable form of a record: what kubectl and jq see. Times are RFC 3339 with nanoseconds, in UTC.
 type recordJSON struct {
 	ID        string `json:"id"`
@@ -23,7 +25,9 @@ type recordJSON struct {
 	Protocol  string `json:"protocol"`
 	Operation string `json:"operation,omitempty"`
 	Status    uint32 `json:"status,omitempty"`
-	Failure   string `json:"failure,omitempty"`
+	// GRPCStatus is there when the protocol is grpc and there was a response.
+	GRPCStatus *uint32 `json:"grpcStatus,omitempty"`
+	Failure    string  `json:"failure,omitempty"`
 	// StartTime is Start; LatencySeconds runs from the first byte of the request to the last one of the response.
 	StartTime      string       `json:"startTime,omitempty"`
 	LatencySeconds *float64     `json:"latencySeconds,omitempty"`
@@ -37,6 +41,8 @@ type recordJSON struct {
 	Session        string       `json:"session,omitempty"`
 	Connection     string       `json:"connection,omitempty"`
 	Ordinal        uint64       `json:"ordinal"`
+	Stream         uint32       `json:"stream,omitempty"`
+	Scheme         string       `json:"scheme,omitempty"`
 	EndedBy        string       `json:"endedBy,omitempty"`      // client or server
 	TLSUntouched   string       `json:"tlsUntouched,omitempty"` // why TLS was not read
 	TraceID        string       `json:"traceID,omitempty"`
@@ -59,11 +65,13 @@ type messageJSON struct {
 	HeadBase64 []byte `json:"headBase64,omitempty"`
 	Body       string `json:"body,omitempty"`
 	BodyBase64 []byte `json:"bodyBase64,omitempty"`
-	BodyLength int64  `json:"bodyLength"` // of the whole body, also when it is truncated here
-	BodySHA256 string `json:"bodySHA256,omitempty"`
-	Truncated  bool   `json:"truncated,omitempty"`
-	FirstByte  string `json:"firstByteTime,omitempty"`
-	LastByte   string `json:"lastByteTime,omitempty"`
+	// Trailers are the fields after the body.
+	Trailers   [][2]string `json:"trailers,omitempty"`
+	BodyLength int64       `json:"bodyLength"` // of the whole body, also when it is truncated here
+	BodySHA256 string      `json:"bodySHA256,omitempty"`
+	Truncated  bool        `json:"truncated,omitempty"`
+	FirstByte  string      `json:"firstByteTime,omitempty"`
+	LastByte   string      `json:"lastByteTime,omitempty"`
 	// Pieces are the parts of a body that came as a stream.
 	Pieces []pieceJSON `json:"pieces,omitempty"`
 }
@@ -76,12 +84,15 @@ func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 		StartTime: timeText(Start(r)), LatencySeconds: latencySeconds(r),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: r.GetOrdinal(), Stream: r.GetStream(), Scheme: r.GetScheme(), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Request:  newMessageJSON(r.GetRequest()),
 		Response: newMessageJSON(r.GetResponse()),
 		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 		ProxyInstance: r.GetProxyInstance(), Sequence: r.GetSequence(),
+	}
+	if r.GetProtocol() == protocolGRPC && r.GetResponse() != nil {
+		form.GRPCStatus = &r.GrpcStatus
 	}
 	for _, defect := range r.GetDefects() {
 		form.Defects = append(form.Defects, DefectName(defect))
@@ -144,6 +155,7 @@ func newMessageJSON(m *trafficpb.Message) *messageJSON {
 	if !bytes.Equal(joinHead(form.StartLine, form.Headers), m.GetHead()) || !utf8.Valid(m.GetHead()) {
 		form.HeadBase64 = m.GetHead()
 	}
+	form.Trailers = parseTrailers(m.GetTrailers())
 	if utf8.Valid(m.GetBody()) {
 		form.Body = string(m.GetBody())
 	} else {
@@ -171,6 +183,21 @@ func parseHead(head []byte) (startLine string, headers [][2]string) {
 		headers = append(headers, [2]string{name, strings.Trim(value, " \t")})
 	}
 	return startLine, headers
+}
+
+// parseTrailers splits trailers, which have no first line.
+func parseTrailers(lines []byte) [][2]string {
+	_, fields := parseHead(append([]byte("\n"), lines...))
+	return fields
+}
+
+// joinTrailers is the inverse of parseTrailers for lines as the recorder writes them.
+func joinTrailers(fields [][2]string) []byte {
+	var lines []byte
+	for _, f := range fields {
+		lines = append(append(append(append(lines, f[0]...), ": "...), f[1]...), "\r\n"...)
+	}
+	return lines
 }
 
 // joinHead writes a head in the usual way. It is the inverse of parseHead for a head that is written so.

@@ -165,3 +165,20 @@ func BenchmarkMarshalRecordJSON(b *testing.B) {
 		}
 	}
 }
+
+func TestRecordJSONOfGRPC(t *testing.T) {
+	record := &trafficpb.Record{
+		Id: "1", Direction: trafficpb.Direction_DIRECTION_INBOUND, Protocol: "grpc", Stream: 3, Scheme: "http", Status: 200, GrpcStatus: 5,
+		Request: &trafficpb.Message{Head: []byte("POST /a.B/C HTTP/2\r\nhost: b\r\n\r\n"), Body: []byte{0, 0, 0, 0, 0}, BodyLength: 5},
+		Response: &trafficpb.Message{
+			Head: []byte("HTTP/2 200\r\ncontent-type: application/grpc\r\n\r\n"), Trailers: []byte("grpc-status: 5\r\ngrpc-message: no: such\r\n"),
+		},
+	}
+	line, err := MarshalRecordJSON(record)
+	require.NoError(t, err)
+	require.Contains(t, string(line), `"grpcStatus":5`)
+	require.Contains(t, string(line), `"trailers":[["grpc-status","5"],["grpc-message","no: such"]]`)
+	back, err := UnmarshalRecordJSON(line)
+	require.NoError(t, err)
+	require.True(t, proto.Equal(record, back), "%v\n%v", record, back)
+}

@@ -41,6 +41,9 @@ type extra struct {
 	Key           string   `json:"_key,omitempty"` // derives from the rest
 	Protocol      string   `json:"_protocol,omitempty"`
 	Operation     string   `json:"_operation,omitempty"`
+	Scheme        string   `json:"_scheme,omitempty"`
+	Stream        uint32   `json:"_stream,omitempty"`
+	GRPCStatus    uint32   `json:"_grpcStatus,omitempty"` // of grpc; absent for OK
 	Failure       string   `json:"_failure,omitempty"`
 	Namespace     string   `json:"_namespace,omitempty"`
 	Workload      string   `json:"_workload,omitempty"`
@@ -95,6 +98,7 @@ type exact struct {
 	// BodyLength is that of the whole body when it was cut.
 	BodyLength int64  `json:"_bodyLength,omitempty"`
 	BodySHA256 string `json:"_bodySHA256,omitempty"`
+	Trailers   string `json:"_trailers,omitempty"` // lines of the fields after the body
 	FirstByte  string `json:"_firstByteTime,omitempty"`
 	LastByte   string `json:"_lastByteTime,omitempty"`
 }

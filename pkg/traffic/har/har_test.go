@@ -200,3 +200,17 @@ func FuzzScan(f *testing.F) {
 		})
 	})
 }
+
+func TestArchiveOfGRPC(t *testing.T) {
+	want := record()
+	want.Protocol, want.Stream, want.Scheme, want.GrpcStatus = "grpc", 5, "https", 14
+	want.Request.Head = []byte("POST /a.B/C HTTP/2\r\nhost: back:9898\r\ncontent-type: application/grpc\r\n\r\n")
+	want.Response.Head = []byte("HTTP/2 200\r\ncontent-type: application/grpc\r\n\r\n")
+	want.Response.Trailers = []byte("grpc-status: 14\r\ngrpc-message: gone\r\n")
+	archive := write(t, "", want)
+	require.Contains(t, string(archive), `"url":"https://back:9898/a.B/C"`)
+	require.Contains(t, string(archive), `"httpVersion":"HTTP/2"`)
+	got := read(t, archive, 0)
+	require.Len(t, got, 1)
+	require.True(t, proto.Equal(want, got[0]), "%v\n%v", want, got[0])
+}

@@ -4,6 +4,7 @@
 package har
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"strconv"
@@ -96,9 +97,10 @@ func urlOf(r *trafficpb.Record, h head) (address, target string) {
 		}
 		host = net.JoinHostPort(name, strconv.FormatUint(uint64(r.GetPort()), 10))
 	}
-	address = "http://" + host + h.second
+	scheme := cmp.Or(r.GetScheme(), "http")
+	address = scheme + "://" + host + h.second
 	if !strings.HasPrefix(h.second, "/") {
-		address = "http://" + host + "/"
+		address = scheme + "://" + host + "/"
 	}
 	if targetOf(address) != h.second {
 		target = h.second

@@ -35,6 +35,7 @@ func Parse(raw []byte, port uint32) (*trafficpb.Record, error) {
 func (e *entry) own() (*trafficpb.Record, error) {
 	r := &trafficpb.Record{
 		Id: e.ID, Protocol: e.Protocol, Operation: e.Operation, Failure: e.Failure,
+		Scheme: e.Scheme, Stream: e.Stream, GrpcStatus: e.GRPCStatus,
 		Namespace: e.Namespace, Workload: e.Workload, Pod: e.Pod, PodUid: e.PodUID, Host: e.Host, Port: e.Port,
 		PeerAddress: e.PeerAddress, Session: e.Session, Connection: e.Connection, Ordinal: e.Ordinal,
 		TraceId: e.TraceID, Parent: e.Parent, Redacted: e.Redacted, NotReplayable: e.NotReplayable,
@@ -79,6 +80,9 @@ func (h *half) message(head, body []byte) (*trafficpb.Message, error) {
 	m := &trafficpb.Message{Head: head, Body: body, BodyLength: max(h.BodyLength, int64(len(body)))}
 	if len(h.HeadBase64) > 0 {
 		m.Head = h.HeadBase64
+	}
+	if h.Trailers != "" {
+		m.Trailers = []byte(h.Trailers)
 	}
 	var err error
 	if h.BodySHA256 != "" {

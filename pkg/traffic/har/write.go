@@ -72,6 +72,7 @@ func newEntry(r *trafficpb.Record) entry {
 		extra: extra{
 			ID: r.GetId(), Direction: traffic.DirectionName(r.GetDirection()), Key: traffic.SliceKey(r),
 			Protocol: r.GetProtocol(), Operation: r.GetOperation(), Failure: r.GetFailure(),
+			Scheme: r.GetScheme(), Stream: r.GetStream(), GRPCStatus: r.GetGrpcStatus(),
 			Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 			Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(), Session: r.GetSession(), Ordinal: r.GetOrdinal(),
 			TraceID: r.GetTraceId(), Parent: r.GetParent(), Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
@@ -119,7 +120,7 @@ func newHalf(m *trafficpb.Message, head head, httpVersion string) half {
 	h := half{
 		HTTPVersion: httpVersion, Cookies: []pair{}, Headers: head.headers, HeadersSize: int64(len(m.GetHead())), BodySize: int64(len(m.GetBody())),
 		exact: exact{
-			Absent: m == nil, BodySHA256: hex.EncodeToString(m.GetBodySha256()),
+			Absent: m == nil, BodySHA256: hex.EncodeToString(m.GetBodySha256()), Trailers: string(m.GetTrailers()),
 			FirstByte: timeText(m.GetFirstByte()), LastByte: timeText(m.GetLastByte()),
 		},
 	}

@@ -142,6 +142,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 		return names
 	}
 	m.Head, names = p.head(m.GetHead(), names)
+	m.Trailers, names = p.trailers(m.GetTrailers(), names)
 	was := m.GetBody()
 	body, searched := p.body(m.GetHead(), was, truncated)
 	switch {

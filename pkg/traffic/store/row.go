@@ -60,6 +60,9 @@ type row struct {
 	Session       string   `parquet:"session"`
 	Connection    string   `parquet:"connection,dict"`
 	Ordinal       int64    `parquet:"ordinal,delta"`      // position on the connection
+	Stream        int64    `parquet:"stream,delta"`       // http/2 and grpc: id of the stream
+	Scheme        string   `parquet:"scheme,dict"`        // http or https
+	GRPCStatus    int32    `parquet:"grpc_status,dict"`   // grpc: code of the call
 	EndedBy       string   `parquet:"ended_by,dict"`      // who ended the connection of a stream: client or server
 	TLSUntouched  string   `parquet:"tls_untouched,dict"` // why TLS was not read, where it was to be
 	TraceID       string   `parquet:"trace_id"`
@@ -77,6 +80,7 @@ type row struct {
 	RequestFirstByte   int64      `parquet:"request_first_byte_ns,delta"`
 	RequestLastByte    int64      `parquet:"request_last_byte_ns,delta"`
 	RequestPieces      []pieceRow `parquet:"request_pieces,list"`
+	RequestTrailers    []byte     `parquet:"request_trailers"` // lines of the fields after the body
 	ResponseHead       []byte     `parquet:"response_head"`
 	ResponseBody       []byte     `parquet:"response_body"`
 	ResponseBodyLength int64      `parquet:"response_body_length,delta"`
@@ -84,6 +88,7 @@ type row struct {
 	ResponseFirstByte  int64      `parquet:"response_first_byte_ns,delta"`
 	ResponseLastByte   int64      `parquet:"response_last_byte_ns,delta"`
 	ResponsePieces     []pieceRow `parquet:"response_pieces,list"`
+	ResponseTrailers   []byte     `parquet:"response_trailers"`
 }
 
 // pieceRow is one part of the body of a stream.
@@ -107,7 +112,8 @@ func newRow(r *trafficpb.Record) row {
 		Operation: r.GetOperation(), Status: int32(r.GetStatus()), Failure: r.GetFailure(),
 		Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
 		Host: r.GetHost(), Port: int32(r.GetPort()), PeerAddress: r.GetPeerAddress(),
-		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
+		Session: r.GetSession(), Connection: r.GetConnection(), Ordinal: int64(r.GetOrdinal()),
+		Stream: int64(r.GetStream()), Scheme: r.GetScheme(), GRPCStatus: int32(r.GetGrpcStatus()), EndedBy: r.GetEndedBy(), TLSUntouched: r.GetTlsUntouched(),
 		TraceID: r.GetTraceId(), Parent: r.GetParent(),
 		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 		ProxyInstance: r.GetProxyInstance(), Sequence: int64(r.GetSequence()),
@@ -115,6 +121,7 @@ func newRow(r *trafficpb.Record) row {
 		RequestHead: request.GetHead(), RequestBody: request.GetBody(),
 		RequestBodyLength: request.GetBodyLength(), RequestBodySHA256: request.GetBodySha256(),
 		RequestFirstByte: request.GetFirstByte(), RequestLastByte: request.GetLastByte(), RequestPieces: newPieceRows(request.GetPieces()),
+		RequestTrailers: request.GetTrailers(), ResponseTrailers: response.GetTrailers(),
 		ResponseHead: response.GetHead(), ResponseBody: response.GetBody(),
 		ResponseBodyLength: response.GetBodyLength(), ResponseBodySHA256: response.GetBodySha256(),
 		ResponseFirstByte: response.GetFirstByte(), ResponseLastByte: response.GetLastByte(), ResponsePieces: newPieceRows(response.GetPieces()),
@@ -127,15 +134,16 @@ func newRow(r *trafficpb.Record) row {
 
 func (r *row) record() (*trafficpb.Record, error) {
 	out := &trafficpb.Record{
-		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), EndedBy: r.EndedBy, TlsUntouched: r.TLSUntouched, Protocol: r.Protocol,
+		Id: r.ID, Session: r.Session, Connection: r.Connection, Ordinal: uint64(r.Ordinal), EndedBy: r.EndedBy, TlsUntouched: r.TLSUntouched,
+		Stream: uint32(r.Stream), Scheme: r.Scheme, GrpcStatus: uint32(r.GRPCStatus), Protocol: r.Protocol,
 		Namespace: r.Namespace, Workload: r.Workload, Pod: r.Pod, PodUid: r.PodUID,
 		Sequence: uint64(r.Sequence), ProxyInstance: r.ProxyInstance,
 		Host: r.Host, Port: uint32(r.Port), PeerAddress: r.PeerAddress,
 		Operation: r.Operation, Status: uint32(r.Status), Failure: r.Failure,
 		Request: newMessage(r.RequestHead, r.RequestBody, r.RequestBodyLength, r.RequestBodySHA256,
-			r.RequestFirstByte, r.RequestLastByte, r.RequestPieces),
+			r.RequestFirstByte, r.RequestLastByte, r.RequestPieces, r.RequestTrailers),
 		Response: newMessage(r.ResponseHead, r.ResponseBody, r.ResponseBodyLength, r.ResponseBodySHA256,
-			r.ResponseFirstByte, r.ResponseLastByte, r.ResponsePieces),
+			r.ResponseFirstByte, r.ResponseLastByte, r.ResponsePieces, r.ResponseTrailers),
 		TraceId: r.TraceID, Parent: r.Parent, Redacted: r.Redacted, NotReplayable: r.NotReplayable,
 	}
 	switch r.Direction {
@@ -157,12 +165,12 @@ func (r *row) record() (*trafficpb.Record, error) {
 }
 
 // newMessage returns nil for a message with nothing in it: a file does not tell that from an absent one.
-func newMessage(head, body []byte, length int64, hash []byte, first, last int64, pieces []pieceRow) *trafficpb.Message {
+func newMessage(head, body []byte, length int64, hash []byte, first, last int64, pieces []pieceRow, trailers []byte) *trafficpb.Message {
 	if len(head) == 0 && len(body) == 0 && length == 0 && len(hash) == 0 && first == 0 && last == 0 {
 		return nil
 	}
 	m := &trafficpb.Message{
-		Head: orNil(head), Body: orNil(body), BodyLength: length, BodySha256: orNil(hash), FirstByte: first, LastByte: last,
+		Head: orNil(head), Body: orNil(body), BodyLength: length, BodySha256: orNil(hash), FirstByte: first, LastByte: last, Trailers: orNil(trailers),
 	}
 	for _, p := range pieces {
 		m.Pieces = append(m.Pieces, &trafficpb.Piece{End: p.End, At: p.At, Kind: uint32(p.Kind)})

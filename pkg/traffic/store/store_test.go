@@ -81,6 +81,8 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	records[18].Request, records[18].Protocol, records[18].Operation = nil, "opaque", ""
 	records[19].Request.Pieces = []*trafficpb.Piece{{End: 1, At: 7, Kind: 0x41}, {End: 1, At: 8, Kind: 9}}
 	records[19].EndedBy = "client"
+	records[21].Protocol, records[21].Stream, records[21].Scheme, records[21].GrpcStatus = "grpc", 1<<31-1, "https", 14
+	records[21].Response.Trailers = []byte("grpc-status: 14\r\n")
 	for i := range 5000 { // more than a page has
 		records[20].Response.Pieces = append(records[20].Response.Pieces, &trafficpb.Piece{End: int64(i / 100), At: int64(i), Kind: uint32(i)})
 	}
