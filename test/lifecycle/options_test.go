@@ -13,19 +13,26 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	manifests "github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
 )
 
-// installWith installs the local build with options and waits until all of it is ready. It is removed when the test ends.
-func installWith(t *testing.T, o manifests.Options) {
+// installWith installs the local build with options, and changes of the printed objects, and waits until all of it is ready. It is removed
+// when the test ends.
+func installWith(t *testing.T, o manifests.Options, changes ...func(*unstructured.Unstructured)) {
 	t.Helper()
 	o.Registry, o.Tag = "localhost", "dev" // where images are loaded
 	objects, err := manifests.Render(o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, object := range objects {
+		for _, change := range changes {
+			change(object)
+		}
 	}
 	var text strings.Builder
 	if err := manifests.Write(&text, objects); err != nil {
@@ -117,16 +124,37 @@ func TestPullSecretsAndRegistryReachEveryPod(t *testing.T) {
 	}
 }
 
-// In an installation for one namespace the whole story works there, and nothing of it reaches another.
+// In an installation for one namespace the whole story works there, and nothing of it reaches another. Whichever way it goes, nothing is left.
 func TestNamespaced(t *testing.T) {
 	s := openShop(t)
 	elsewhere := kube.Namespace(t, "elsewhere")
 	kube.Kubectl(t, "create", "namespace", elsewhere)
-	kube.Kubectl(t, "-n", elsewhere, "create", "deployment", "front", "--image=localhost/restage/podinfo:current")
+	kube.Kubectl(t, "-n", elsewhere, "create", "deployment", "front", "--image=localhost/restage/podinfo:current", "--replicas=0")
 	kube.Kubectl(t, "-n", elsewhere, "annotate", "deployment/front", "capture.restage.dev/enabled=true")
-	installWith(t, manifests.Options{Namespaces: []string{s.namespace}})
+	kube.Kubectl(t, "-n", elsewhere, "rollout", "status", "deployment/front", "--timeout=60s")
+	live, cluster := s.live(t), s.others(kube.TakeSnapshot(t))
+	removedBy := func(remove func(*testing.T)) {
+		t.Helper()
+		s.replay(t)
+		remove(t)
+		s.unharmed(t, live)
+		s.sameAs(t, cluster)
+	}
+	limits := manifests.Options{Namespaces: []string{s.namespace}}
 
+	installWith(t, limits)
 	s.record(t)
+	s.limited(t, elsewhere)
+	removedBy(func(t *testing.T) { kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s") })
+
+	installWith(t, limits)
+	s.record(t)
+	removedBy(uninstall)
+}
+
+// limited checks that the story works in the namespace of the shop and nowhere else.
+func (s *shop) limited(t *testing.T, elsewhere string) {
+	t.Helper()
 	kube.MustApply(t, strings.ReplaceAll(`
 apiVersion: replay.restage.dev/v1alpha1
 kind: TrafficReplay
@@ -134,6 +162,7 @@ metadata: {name: try, namespace: NS}
 spec: {snapshotName: monday, timeout: 10m}
 `, "NS", s.namespace))
 	s.kubectl(t, "wait", "--for=condition=Passed", "trafficreplay/try", "--timeout=240s")
+	s.kubectl(t, "delete", "trafficreplay", "try", "--timeout=60s")
 
 	if made := kube.Kubectl(t, "-n", elsewhere, "get", "trafficcaptures", "-o", "name"); made != "" {
 		t.Errorf("elsewhere there is %s", made)
