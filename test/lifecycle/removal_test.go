@@ -44,8 +44,8 @@ func TestRemoval(t *testing.T) {
 			s.accepting(t)
 			s.released(t)
 		}, true},
-		{"manifests", func(t *testing.T) {
-			kube.Kubectl(t, "delete", "-k", dev, "--timeout=120s")
+		{"printed manifests", func(t *testing.T) {
+			deletePrinted(t)
 			s.unharmed(t, live)
 		}, false},
 		{"namespace", func(t *testing.T) {

@@ -22,19 +22,33 @@ func restage(t *testing.T, args ...string) string {
 	return kube.Kubectl(t, append([]string{"restage"}, args...)...)
 }
 
+// uninstall is how an installation goes whose way back is not a way of its own.
+func uninstall(t *testing.T) { restage(t, "uninstall", "--yes") }
+
+// deletePrinted is kubectl restage install | kubectl delete -f -, for the local build.
+func deletePrinted(t *testing.T) {
+	t.Helper()
+	printed := restage(t, append([]string{"install"}, devImages...)...)
+	if _, err := kube.Run(t.Context(), printed, "kubectl", "delete", "-f", "-", "--timeout=120s"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestInstallByPipe(t *testing.T) {
 	thereAndBack(t, func(*shop) {
 		kube.MustApply(t, restage(t, append([]string{"install"}, devImages...)...))
 		awaitReady(t)
-	})
+	}, deletePrinted)
 }
 
 func TestInstallByKustomize(t *testing.T) {
+	folder := t.TempDir() + "/restage"
 	thereAndBack(t, func(*shop) {
-		folder := t.TempDir() + "/restage"
 		restage(t, append([]string{"install", "--output-dir", folder}, devImages...)...)
 		kube.Kubectl(t, "apply", "-k", folder)
 		awaitReady(t)
+	}, func(t *testing.T) {
+		kube.Kubectl(t, "delete", "-k", folder, "--timeout=120s")
 	})
 }
 
@@ -49,7 +63,7 @@ func TestInstallByWizard(t *testing.T) {
 			kube.Kubectl(t, "-n", system, "wait", "--for=condition=Available", "deployment/"+name, "--timeout=1s")
 		}
 		s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=1s")
-	})
+	}, uninstall)
 }
 
 // wizard answers the questions: once with what is not allowed, and otherwise mostly with Enter.
@@ -103,8 +117,8 @@ func TestWizardInterrupted(t *testing.T) {
 	before.SameAs(t, time.Minute)
 }
 
-// thereAndBack installs in some way, records, replays and uninstalls. The cluster is then as it was.
-func thereAndBack(t *testing.T, install func(*shop)) {
+// thereAndBack installs in some way, records, replays and removes in some way. The cluster is then as it was.
+func thereAndBack(t *testing.T, install func(*shop), remove func(*testing.T)) {
 	before := kube.TakeSnapshot(t)
 	s := openShop(t)
 	install(s)
@@ -117,8 +131,7 @@ func thereAndBack(t *testing.T, install func(*shop)) {
 	if after := s.live(t); after != live {
 		t.Errorf("the replay changed the live front from\n%s\nto\n%s", live, after)
 	}
-	s.kubectl(t, "delete", "trafficsnapshots", "--all", "--timeout=60s")
-	restage(t, "uninstall", "--yes")
+	remove(t)
 	kube.Kubectl(t, "delete", "namespace", s.namespace, "--timeout=110s")
 	before.SameAs(t, 3*time.Minute)
 }
