@@ -74,6 +74,7 @@ func All() []Check {
 		{Name: "server certificate", When: AfterInstalling, Needs: []string{"server"}, Run: serverCertificate},
 		{Name: "forwarder certificate", When: AfterInstalling, Needs: []string{"storage", "forwarder"}, Run: forwarderCertificate},
 		{Name: "registration", When: AfterInstalling, Run: registration},
+		{Name: "monitoring", Run: monitoring},
 		{Name: "pod security", Run: podSecurity},
 		{Name: "mesh", Run: meshes},
 		{Name: "pods", When: AfterInstalling, Run: injectedPods},

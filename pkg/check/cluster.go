@@ -40,10 +40,18 @@ type Cluster struct {
 	Targets []string
 	// NoProbe leaves the probe pods out.
 	NoProbe bool
-	// ProbeImage is that of restage-proxy; empty: the one that is installed.
-	ProbeImage string
+	// Probe is the image of restage-proxy that probe pods run.
+	Probe Image
 
 	probes []probeOutcome // of each target namespace, once it has run
+}
+
+// Image is one that pods run.
+type Image struct {
+	Name       string
+	PullPolicy corev1.PullPolicy
+	// PullSecrets are names of Secrets in the namespaces of the pods.
+	PullSecrets []string
 }
 
 // Installed tells whether the cluster is looked at as one with Restage.

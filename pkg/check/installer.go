@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/restmapper"
@@ -41,6 +42,9 @@ func installerPermissions(ctx context.Context, c *Cluster) ([]Finding, error) {
 	}
 	for _, object := range c.Manifests {
 		gvk := object.GroupVersionKind()
+		if gvk.Group == monitoringGroup && !mapped(mapper, gvk) {
+			continue // the check of monitoring has them
+		}
 		mapping, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 		if err != nil {
 			missing = append(missing, fmt.Sprintf("the cluster has no %s of %s", gvk.Kind, gvk.GroupVersion()))
@@ -66,6 +70,11 @@ func installerPermissions(ctx context.Context, c *Cluster) ([]Finding, error) {
 		return []Finding{warning(fix, "you can give our service accounts only those rights that you hold yourself: you may not %s", strings.Join(missing, "; "))}, nil
 	}
 	return ok("you may make all %d objects of an installation in namespace %s", len(c.Manifests), c.home()), nil
+}
+
+func mapped(mapper meta.RESTMapper, gvk schema.GroupVersionKind) bool {
+	_, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	return err == nil
 }
 
 // verbsOf is what kubectl apply needs. Who gives rights must hold them, or may give any, which is what escalate and bind are for.

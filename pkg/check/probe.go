@@ -110,10 +110,6 @@ func ended(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 // probePod has one container like the one that recorded pods begin with.
 func (c *Cluster) probePod() *corev1.Pod {
-	image, pull := c.Found.ProxyImage()
-	if c.ProbeImage != "" {
-		image, pull = c.ProbeImage, corev1.PullIfNotPresent
-	}
 	names, addresses := []string{apiName}, []string(nil)
 	if c.Installed() {
 		forwarder := installation.Forwarder + "." + c.home() + ".svc"
@@ -121,7 +117,7 @@ func (c *Cluster) probePod() *corev1.Pod {
 		addresses = append(addresses, fmt.Sprintf("%s:%d", forwarder, wiring.ForwarderPort))
 	}
 	var secrets []corev1.LocalObjectReference
-	for _, name := range c.Found.PullSecrets() {
+	for _, name := range c.Probe.PullSecrets {
 		secrets = append(secrets, corev1.LocalObjectReference{Name: name})
 	}
 	return &corev1.Pod{
@@ -135,7 +131,7 @@ func (c *Cluster) probePod() *corev1.Pod {
 			// Should nobody be left to remove it.
 			ActiveDeadlineSeconds: ptr.To(int64(2 * probeWait / time.Second)),
 			ImagePullSecrets:      secrets,
-			Containers:            []corev1.Container{injection.ProbeContainer(image, pull, names, addresses)},
+			Containers:            []corev1.Container{injection.ProbeContainer(c.Probe.Name, c.Probe.PullPolicy, names, addresses)},
 		},
 	}
 }

@@ -9,23 +9,27 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/yaml"
-
-	"github.com/restage-dev/restage/artifacts"
 )
 
 const monitoringGroup = "monitoring.coreos.com/v1"
 
-// The component of Prometheus' operator builds with the default installation, which has none of its kinds, and looks for what is there.
-func TestMonitoringComponent(t *testing.T) {
-	plain := monitored(t, types.Kustomization{Resources: []string{"../default"}})
-	with := monitored(t, types.Kustomization{Resources: []string{"../default"}, Components: []string{"../components/monitoring"}})
+// What Prometheus' operator is given looks for what is there, and nothing of it is in an installation that does not ask for it.
+func TestMonitoring(t *testing.T) {
+	plain, err := Render(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, err := Render(Options{Monitoring: true, Namespace: "tools"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	kinds := map[string]int{}
 	for _, object := range with {
 		if object.GetAPIVersion() == monitoringGroup {
 			kinds[object.GetKind()]++
+			if object.GetNamespace() != "tools" {
+				t.Errorf("%s %s is in namespace %s", object.GetKind(), object.GetName(), object.GetNamespace())
+			}
 		}
 	}
 	if kinds["ServiceMonitor"] != 1 || kinds["PodMonitor"] != 4 || kinds["PrometheusRule"] != 1 || len(with) != len(plain)+7 {
@@ -50,33 +54,6 @@ func TestMonitoringComponent(t *testing.T) {
 	if !json.Valid([]byte(dashboard)) {
 		t.Error("the dashboard is not JSON")
 	}
-}
-
-func monitored(t *testing.T, top types.Kustomization) (all []*unstructured.Unstructured) {
-	t.Helper()
-	files, err := copyOf(artifacts.Files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writeKustomization(files, overlay, top); err != nil {
-		t.Fatal(err)
-	}
-	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, resource := range rendered.Resources() {
-		text, err := resource.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal(text, &object.Object); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, object)
-	}
-	return all
 }
 
 func find(t *testing.T, all []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {

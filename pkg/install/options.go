@@ -52,6 +52,8 @@ type Options struct {
 	Injection Injection `json:"injection"`
 	// Namespaces are those whose workloads Restage may work with. With none it is all; with any, its rights on workloads end there.
 	Namespaces []string `json:"namespaces"`
+	// Monitoring adds what the Prometheus operator scrapes and alerts of, and a dashboard. The cluster must have the operator's kinds.
+	Monitoring bool `json:"monitoring"`
 }
 
 // Defaults are the options of an installation that asks for nothing.

@@ -70,6 +70,9 @@ func build(o Options) (objects, error) {
 	if o.Injection == InjectionManual {
 		top.Components = append(top.Components, "../components/manual")
 	}
+	if o.Monitoring {
+		top.Components = append(top.Components, "../components/monitoring")
+	}
 	if err := writeKustomization(files, overlay, top); err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func full() Options {
 	return Options{
 		ClusterName: "west", Namespace: "replays", Registry: "registry.example:5000/mirror", Tag: "v0.2.0", ImagePullPolicy: "Always",
 		ImagePullSecrets: []string{"first", "second"}, StorageURL: "s3://bucket?region=eu", HA: true,
-		EtcdServers: []string{"https://a:2379", "https://b:2379"}, KubeVersion: "v1.36.2", Injection: InjectionManual,
+		EtcdServers: []string{"https://a:2379", "https://b:2379"}, KubeVersion: "v1.36.2", Injection: InjectionManual, Monitoring: true,
 		Namespaces: []string{"shop", "bank"},
 	}
 }

@@ -44,6 +44,8 @@ var installed = []kind{
 	of("Deployment", apps, "v1", "deployments"),
 	of("Job", "batch", "v1", "jobs"),
 	of("ServiceMonitor", "monitoring.coreos.com", "v1", "servicemonitors"),
+	of("PodMonitor", "monitoring.coreos.com", "v1", "podmonitors"),
+	of("PrometheusRule", "monitoring.coreos.com", "v1", "prometheusrules"),
 	of("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
 	of("NetworkPolicy", "networking.k8s.io", "v1", "networkpolicies"),
 	of("Service", "", "v1", "services"),

@@ -119,7 +119,9 @@ kubeVersion: "1.35"
 		"manual":        "injection: manual",
 		"namespaced":    "namespaces: [shop, bank]",
 		"manual in few": "{injection: manual, namespaces: [shop]}",
+		"monitoring":    "{monitoring: true, namespace: replays}",
 		"all of it at once": everything + `
+monitoring: true
 ha: true
 etcdServers: ["https://a:2379"]
 injection: manual

@@ -25,6 +25,9 @@ const example = `  # Can Restage be installed on this cluster?
   # Is the installation well, and can the workloads of two namespaces be recorded?
   kubectl restage check --for-namespace shop,bank
 
+  # Will it run with these options, and can its images be pulled?
+  kubectl restage check --pre --values values.yaml
+
   # In CI: warnings fail as well
   kubectl restage check --strict -o json
 
@@ -40,6 +43,7 @@ type options struct {
 	strict     bool
 	noProbe    bool
 	probeImage string
+	planned    planned
 	targets    []string
 	system     string
 	timeout    time.Duration
@@ -56,17 +60,24 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 Each line is a verdict, a reason and, where something is wrong, the command that mends it. A probe pod in each namespace that is looked at tries
 the redirect rules and the cluster's DNS; it is removed at once.
 
+Before installing, --values, and those of the flags of kubectl restage install that are here, say what will be installed: what its objects need is looked for, and the
+probe pod runs its image, pulled as it will be.
+
 The exit code is 0 when nothing failed, 1 when something did (with --strict also for warnings), and 2 when something could not be checked.`,
 		Example:           example,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(command *cobra.Command, _ []string) error { return o.run(command.Context()) },
+		RunE: func(command *cobra.Command, _ []string) error {
+			o.planned.given = command.Flags()
+			return o.run(command.Context())
+		},
 	}
 	flags := command.Flags()
 	flags.BoolVar(&o.pre, "pre", false, "Check before installing, also where Restage is installed already.")
 	flags.BoolVar(&o.strict, "strict", false, "End with exit code 1 for warnings as well.")
 	flags.BoolVar(&o.noProbe, "no-probe", false, "Make no probe pod.")
-	flags.StringVar(&o.probeImage, "probe-image", "", "Image of restage-proxy for the probe pod. Default: the one that is installed; before installing that of this release.")
+	flags.StringVar(&o.probeImage, "probe-image", "", "Image of restage-proxy for the probe pod. Default: the one that is installed; before installing, the one that will be.")
+	o.planned.addFlags(flags)
 	flags.StringSliceVar(&o.targets, "for-namespace", nil, "Namespaces whose workloads are or will be recorded. Default: --namespace, else those with captures, else that of the kubeconfig.")
 	flags.StringVar(&o.system, "system-namespace", "", "Namespace of Restage itself. Default: where it is found, else restage-system.")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "How long all checks together may take.")

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,25 +27,54 @@ import (
 
 // look makes the clients and finds out what is installed.
 func (o *options) look(ctx context.Context) (*checks.Cluster, error) {
-	looked := &checks.Cluster{Before: o.pre, NoProbe: o.noProbe, ProbeImage: o.probeImage}
+	looked := &checks.Cluster{Before: o.pre, NoProbe: o.noProbe}
 	if err := o.connect(looked); err != nil {
 		return nil, err
 	}
-	found, err := installation.Find(ctx, looked.Kube, looked.Aggregator, o.system)
+	planned, err := o.planned.options(o.streams.In)
 	if err != nil {
 		return nil, err
 	}
-	looked.Found = found
-	if looked.Manifests, err = install.Render(renderedAs(found)); err != nil {
+	system := o.system
+	if system == "" && planned.Namespace != installation.DefaultNamespace {
+		system = planned.Namespace
+	}
+	if looked.Found, err = installation.Find(ctx, looked.Kube, looked.Aggregator, system); err != nil {
 		return nil, err
 	}
-	if image, _ := found.ProxyImage(); image == "" && o.probeImage == "" {
-		if looked.ProbeImage, err = renderedProxy(looked.Manifests); err != nil {
-			return nil, err
-		}
+	if err := o.render(looked, planned); err != nil {
+		return nil, err
 	}
 	looked.Targets, err = o.namespaces(ctx, looked)
 	return looked, err
+}
+
+// render makes the manifests of what is installed or, before that, of what is planned, and says which image probe pods run.
+func (o *options) render(looked *checks.Cluster, planned install.Options) (err error) {
+	asPlanned := o.planned.first() != ""
+	switch {
+	case asPlanned && looked.Installed():
+		return o.planned.refuse(looked.Found.Namespace)
+	case asPlanned:
+		planned.Namespace = looked.Found.Namespace
+	default:
+		planned = renderedAs(looked.Found)
+	}
+	if looked.Manifests, err = install.Render(planned); err != nil {
+		return err
+	}
+	installed := looked.Found
+	if image, _ := installed.ProxyImage(); image == "" || asPlanned {
+		if installed, err = asInstalled(looked.Manifests); err != nil {
+			return err
+		}
+	}
+	image, pull := installed.ProxyImage()
+	looked.Probe = checks.Image{Name: image, PullPolicy: pull, PullSecrets: installed.PullSecrets()}
+	if o.probeImage != "" {
+		looked.Probe.Name, looked.Probe.PullPolicy = o.probeImage, corev1.PullIfNotPresent
+	}
+	return nil
 }
 
 func (o *options) connect(looked *checks.Cluster) (err error) {
@@ -83,21 +113,19 @@ func renderedAs(found *installation.Installation) install.Options {
 	return o
 }
 
-// renderedProxy is the image of restage-proxy in the manifests.
-func renderedProxy(manifests []*unstructured.Unstructured) (string, error) {
+// asInstalled is what the settings of the controller in the manifests are when they have been applied.
+func asInstalled(manifests []*unstructured.Unstructured) (*installation.Installation, error) {
 	for _, object := range manifests {
 		if object.GetKind() != "Deployment" || object.GetName() != installation.Controller {
 			continue
 		}
 		controller := &appsv1.Deployment{}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, controller); err != nil {
-			return "", fmt.Errorf("reading Deployment %s of the manifests: %w", object.GetName(), err)
+			return nil, fmt.Errorf("reading Deployment %s of the manifests: %w", object.GetName(), err)
 		}
-		rendered := &installation.Installation{Deployments: map[string]*appsv1.Deployment{installation.Controller: controller}}
-		image, _ := rendered.ProxyImage()
-		return image, nil
+		return &installation.Installation{Deployments: map[string]*appsv1.Deployment{installation.Controller: controller}}, nil
 	}
-	return "", fmt.Errorf("the manifests have no Deployment %s", installation.Controller)
+	return nil, fmt.Errorf("the manifests have no Deployment %s", installation.Controller)
 }
 
 // namespaces to look at.

@@ -62,6 +62,9 @@ applied is waited for.`,
   # Rights on the workloads of two namespaces alone
   kubectl restage install --namespaces shop,billing | kubectl apply -f -
 
+  # Monitors, alerts and a dashboard for the Prometheus operator
+  kubectl restage install --monitoring | kubectl apply -f -
+
   # What an upgrade would change
   kubectl restage install --values values.yaml --diff
 
@@ -86,9 +89,12 @@ applied is waited for.`,
 }
 
 func (o *command) run(cmd *cobra.Command) error {
-	options, err := o.options(cmd)
+	options, err := flags.Read(cmd.Flags(), o.values, o.streams.In)
 	if err != nil {
 		return err
+	}
+	if cmd.Flags().Changed("namespace") {
+		options.Namespace = *o.cluster.Flags.Namespace
 	}
 	if o.wizard {
 		return wizard.Run(cmd.Context(), o.cluster, o.streams, options)

@@ -59,6 +59,7 @@ etcdServers: [https://a:2379, https://b:2379]
 kubeVersion: "1.36"
 injection: manual
 namespaces: [shop, billing]
+monitoring: true
 `
 	options, err := install.ReadValues([]byte(values))
 	require.NoError(t, err)
@@ -73,7 +74,7 @@ namespaces: [shop, billing]
 	require.Equal(t, want, fromStdin)
 	fromFlags, err := run(t, "", "--cluster-name=prod", "-n", "tools", "--registry=registry.example/mirror", "--tag=v9", "--image-pull-policy=Always",
 		"--image-pull-secrets=one,two", "--storage-url=s3://traffic?region=eu", "--ha", "--etcd-servers=https://a:2379,https://b:2379",
-		"--kube-version=1.36", "--injection=manual", "--namespaces=shop,billing")
+		"--kube-version=1.36", "--injection=manual", "--namespaces=shop,billing", "--monitoring")
 	require.NoError(t, err)
 	require.Equal(t, want, fromFlags)
 }

@@ -38,6 +38,7 @@ var options = []option{
 	{"injection", "Who puts recording proxies into workloads: workload (the controller) or manual (kubectl restage inject, in Git).",
 		oneOf(string(install.InjectionWorkload), string(install.InjectionManual))},
 	{"namespaces", "Namespaces whose workloads Restage may work with; empty for all.", list(text(label))},
+	{"monitoring", "Monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.", map[string]any{"type": "boolean"}},
 }
 
 func text(pattern string) map[string]any {

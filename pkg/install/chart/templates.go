@@ -25,7 +25,7 @@ const (
 
 // choice is one way to choose among the options that decide which objects there are and what is in them.
 type choice struct {
-	ha, namespaced, manual bool
+	ha, namespaced, manual, monitoring bool
 }
 
 // axes of a choice: how it is set, and what the chart asks.
@@ -36,6 +36,7 @@ var axes = []struct {
 	{"$.Values.ha", func(c *choice, on bool) { c.ha = on }},
 	{"$.Values.namespaces", func(c *choice, on bool) { c.namespaced = on }},
 	{`eq $.Values.injection "manual"`, func(c *choice, on bool) { c.manual = on }},
+	{"$.Values.monitoring", func(c *choice, on bool) { c.monitoring = on }},
 }
 
 // variants are the texts of one object by choice; it is absent where there is none.
@@ -82,6 +83,7 @@ func templates() (map[string]string, error) {
 func (c choice) options() install.Options {
 	o := install.Options{
 		Namespace: ourNamespace, Registry: registry, Tag: tag, ImagePullSecrets: []string{pullSecret}, KubeVersion: kubeVersion, HA: c.ha,
+		Monitoring: c.monitoring,
 	}
 	if c.ha {
 		o.EtcdServers = []string{"https://stand-in.example"}
@@ -124,7 +126,7 @@ func template(object *unstructured.Unstructured) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	text := e.restore(string(data))
+	text := e.restore(strings.ReplaceAll(string(data), "{{", `{{ "{{" }}`)) // alerts and dashboards have templates of their own
 	switch {
 	case named:
 		text = "{{- range $.Values.namespaces }}\n---\n" + text + "{{- end }}\n"

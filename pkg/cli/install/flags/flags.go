@@ -27,5 +27,7 @@ func For(o *install.Options) *pflag.FlagSet {
 	flags.StringVar((*string)(&o.Injection), "injection", string(o.Injection),
 		"Who puts recording proxies into workloads: workload (the controller patches them) or manual (you do, with kubectl restage inject).")
 	flags.StringSliceVar(&o.Namespaces, "namespaces", o.Namespaces, "Namespaces whose workloads Restage gets rights on, comma separated. By default all.")
+	flags.BoolVar(&o.Monitoring, "monitoring", o.Monitoring,
+		"Add monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.")
 	return flags
 }

@@ -1,38 +1,37 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package install
+package flags
 
 import (
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/restage-dev/restage/pkg/cli/install/flags"
 	"github.com/restage-dev/restage/pkg/install"
 )
 
 // valuesLimit bounds what is read of a values file.
 const valuesLimit = 1 << 20
 
-// options are the defaults, what the values file says, and over it the flags that were given.
-func (o *command) options(cmd *cobra.Command) (install.Options, error) {
+// Read returns the defaults, what the values file says, and over it those of the flags that were given and are options. The name of the file may
+// be empty for none, or - for stdin.
+func Read(given *pflag.FlagSet, values string, stdin io.Reader) (install.Options, error) {
 	options := install.Defaults()
-	if o.values != "" {
-		data, err := readValues(o.values, o.streams.In)
+	if values != "" {
+		data, err := readValues(values, stdin)
 		if err != nil {
 			return options, err
 		}
 		if options, err = install.ReadValues(data); err != nil {
-			return options, fmt.Errorf("--values: %q: %w", o.values, err)
+			return options, fmt.Errorf("--values: %q: %w", values, err)
 		}
 	}
 	var failed error
-	merged := flags.For(&options)
-	cmd.Flags().Visit(func(given *pflag.Flag) {
+	merged := For(&options)
+	given.Visit(func(given *pflag.Flag) {
 		flag := merged.Lookup(given.Name)
 		if flag == nil || failed != nil {
 			return
@@ -43,9 +42,6 @@ func (o *command) options(cmd *cobra.Command) (install.Options, error) {
 		}
 		failed = flag.Value.Set(given.Value.String())
 	})
-	if cmd.Flags().Changed("namespace") {
-		options.Namespace = *o.cluster.Flags.Namespace
-	}
 	return options, failed
 }
 
