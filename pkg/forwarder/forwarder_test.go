@@ -142,6 +142,25 @@ func TestAcknowledgedRecordsSurviveACrash(t *testing.T) {
 	require.Equal(t, at(2*time.Second), stats.GetLastRecord())
 }
 
+func TestStatsSayHowFastItComesAndWhatIsKept(t *testing.T) {
+	server := forwardertest.Start(t)
+	stats := func() *trafficpb.StatsResponse {
+		t.Helper()
+		stats, err := trafficpb.NewCapturesClient(server.DialUser(t, "controller")).Stats(t.Context(), &trafficpb.StatsRequest{Namespace: "shop", Workload: "front"})
+		require.NoError(t, err)
+		return stats
+	}
+	require.NoError(t, push(server.DialPod(t, frontPod), &trafficpb.PushRequest{Records: []*trafficpb.Record{call(1, 0, 1), call(2, 1, 2)}}))
+	require.Positive(t, stats().GetRecordsPerSecond())
+	require.LessOrEqual(t, stats().GetRecordsPerSecond(), 2.0)
+	require.Zero(t, stats().GetStoredBytes(), "nothing is sealed yet")
+	build(t, server.DialUser(t, "controller"), "sealed", 0, time.Minute)
+	stored := stats().GetStoredBytes()
+	require.Positive(t, stored)
+	server.Restart(t)
+	require.Eventually(t, func() bool { return stats().GetStoredBytes() == stored }, time.Minute, 10*time.Millisecond, "what is in the storage is counted")
+}
+
 func TestDuplicatesAreDropped(t *testing.T) {
 	server := forwardertest.Start(t)
 	batch := &trafficpb.PushRequest{

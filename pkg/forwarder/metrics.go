@@ -40,6 +40,9 @@ func (f *Forwarder) metrics() http.Handler {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Subsystem: subsystem, Name: "wal_limit_bytes", Help: "Size of the write-ahead log from which on proxies wait.",
 		}, func() float64 { return float64(f.options.LogLimit) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Subsystem: subsystem, Name: "traffic_bytes", Help: "Size of the files of recorded traffic in the storage, by a count every ten minutes and what was sealed since.",
+		}, func() float64 { return float64(f.journal.StoredBytes()) }),
 	)
 	return promhttp.HandlerFor(prometheus.Gatherers{legacyregistry.DefaultGatherer, own}, promhttp.HandlerOpts{})
 }

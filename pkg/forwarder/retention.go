@@ -13,6 +13,7 @@ import (
 	"gocloud.dev/blob"
 	"k8s.io/klog/v2"
 
+	"github.com/restage-dev/restage/pkg/forwarder/journal"
 	"github.com/restage-dev/restage/pkg/forwarder/snapshot"
 	"github.com/restage-dev/restage/pkg/traffic/store"
 )
@@ -28,7 +29,11 @@ func (f *Forwarder) retain(ctx context.Context, snapshots *snapshot.Snapshots) e
 	for {
 		before := time.Now().Add(-f.options.Retention)
 		for _, prefix := range []string{store.TrafficPrefix, store.LossesPrefix} {
-			if err := f.deleteOlder(ctx, prefix, before); err != nil && ctx.Err() == nil {
+			kept, err := f.deleteOlder(ctx, prefix, before)
+			switch {
+			case err == nil && prefix == store.TrafficPrefix:
+				f.journal.CountStored(kept)
+			case err != nil && ctx.Err() == nil:
 				storageErrors.WithLabelValues(retainStorage).Inc()
 				klog.FromContext(ctx).Error(err, "Deleting old traffic failed; it will be tried again")
 			}
@@ -44,7 +49,9 @@ func (f *Forwarder) retain(ctx context.Context, snapshots *snapshot.Snapshots) e
 	}
 }
 
-func (f *Forwarder) deleteOlder(ctx context.Context, prefix string, before time.Time) error {
+// deleteOlder deletes what is old and returns how many bytes of each workload are kept.
+func (f *Forwarder) deleteOlder(ctx context.Context, prefix string, before time.Time) (map[journal.Workload]int64, error) {
+	kept := map[journal.Workload]int64{}
 	objects := f.bucket.List(&blob.ListOptions{Prefix: prefix})
 	deleted := 0
 	for {
@@ -53,18 +60,21 @@ func (f *Forwarder) deleteOlder(ctx context.Context, prefix string, before time.
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("listing %s: %w", prefix, err)
+			return nil, fmt.Errorf("listing %s: %w", prefix, err)
 		}
 		if !object.ModTime.Before(before) {
+			if namespace, workload, ok := store.WorkloadOf(prefix, object.Key); ok {
+				kept[journal.Workload{Namespace: namespace, Name: workload}] += object.Size
+			}
 			continue
 		}
 		if err := f.bucket.Delete(ctx, object.Key); err != nil && !store.IsNotFound(err) {
-			return fmt.Errorf("deleting %s: %w", object.Key, err)
+			return nil, fmt.Errorf("deleting %s: %w", object.Key, err)
 		}
 		deleted++
 	}
 	if deleted > 0 {
 		klog.FromContext(ctx).Info("Deleted traffic that was kept long enough", "prefix", prefix, "files", deleted, "sealedBefore", before)
 	}
-	return nil
+	return kept, nil
 }

@@ -26,11 +26,15 @@ type Status struct {
 	Namespace  string                   `json:"namespace"`
 	Components []installation.Component `json:"components"`
 	// StorageURL is where traffic is kept; empty for the forwarder's own volume.
-	StorageURL string    `json:"storageURL,omitempty"`
-	Captures   []Capture `json:"captures"`
+	StorageURL string `json:"storageURL,omitempty"`
+	// TrafficBytes and SnapshotBytes are what the captures and the snapshots told of take in the storage.
+	TrafficBytes  int64     `json:"trafficBytes"`
+	SnapshotBytes int64     `json:"snapshotBytes"`
+	Snapshots     int       `json:"snapshots"`
+	Captures      []Capture `json:"captures"`
 	// Replays that run, then those that ended last.
 	Replays []Replay `json:"replays"`
-	// Trouble says why captures or replays are not known.
+	// Trouble says why captures, snapshots or replays are not known.
 	Trouble string `json:"trouble,omitempty"`
 }
 
@@ -40,11 +44,14 @@ type Capture struct {
 	Workload  string `json:"workload"`
 	Ready     bool   `json:"ready"`
 	// RecordingPods of Pods have the proxy.
-	RecordingPods int32        `json:"recordingPods"`
-	Pods          int32        `json:"pods"`
-	Records       int64        `json:"records"`
-	Dropped       int64        `json:"dropped"`
-	LastRecord    *metav1.Time `json:"lastRecord,omitempty"`
+	RecordingPods int32 `json:"recordingPods"`
+	Pods          int32 `json:"pods"`
+	Records       int64 `json:"records"`
+	// Rate is how many records a second came over the last minute, SizeBytes what is kept of them in the storage.
+	Rate       int64        `json:"rate"`
+	SizeBytes  int64        `json:"sizeBytes"`
+	Dropped    int64        `json:"dropped"`
+	LastRecord *metav1.Time `json:"lastRecord,omitempty"`
 	// Reason is why it is not ready.
 	Reason string `json:"reason,omitempty"`
 }
@@ -64,7 +71,7 @@ type Replay struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Gather reads the captures and replays of a namespace, or of all when it is empty. An API that does not answer is told of in the
+// Gather reads the captures, replays and snapshots of a namespace, or of all when it is empty. An API that does not answer is told of in the
 // status: that is when one looks at it.
 func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string) Status {
 	s := Status{Namespace: found.Namespace, Components: found.State(), StorageURL: found.StorageURL(), Captures: []Capture{}, Replays: []Replay{}}
@@ -75,6 +82,16 @@ func Gather(ctx context.Context, found *installation.Installation, client versio
 	}
 	for i := range captures.Items {
 		s.Captures = append(s.Captures, capture(&captures.Items[i]))
+		s.TrafficBytes += captures.Items[i].Status.SizeBytes
+	}
+	snapshots, err := client.ReplayV1alpha1().TrafficSnapshots(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		s.Trouble = fmt.Sprintf("listing the snapshots: %v", err)
+		return s
+	}
+	s.Snapshots = len(snapshots.Items)
+	for i := range snapshots.Items {
+		s.SnapshotBytes += snapshots.Items[i].Status.SizeBytes
 	}
 	replays, err := client.ReplayV1alpha1().TrafficReplays(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -89,6 +106,7 @@ func capture(c *v1alpha1.TrafficCapture) Capture {
 	told := Capture{
 		Namespace: c.Namespace, Workload: c.Spec.WorkloadRef.Name, Ready: meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ConditionReady),
 		RecordingPods: c.Status.RecordingPods, Pods: c.Status.Pods, LastRecord: c.Status.LastRecordTime,
+		Rate: c.Status.Rate, SizeBytes: c.Status.SizeBytes,
 	}
 	if held := c.Status.Completeness; held != nil {
 		told.Records, told.Dropped = held.Records, held.Dropped

@@ -40,6 +40,8 @@ type TrafficCaptureStatus struct {
 	LastRecordTime     *metav1.Time
 	LeftOut            []ReasonCount
 	Redacted           []ReasonCount
+	Rate               int64
+	SizeBytes          int64
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	state "github.com/restage-dev/restage/pkg/status"
+	"github.com/restage-dev/restage/pkg/units"
 )
 
 const none = "<none>"
@@ -25,9 +26,9 @@ type table struct {
 	wide   int
 }
 
-// show writes three tables.
+// show writes four tables.
 func show(out io.Writer, s state.Status, wide bool, now time.Time) error {
-	for i, t := range []table{components(s, now), captures(s, now), replays(s, now)} {
+	for i, t := range []table{components(s, now), storage(s), captures(s, now), replays(s, now)} {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
@@ -59,11 +60,23 @@ func components(s state.Status, now time.Time) table {
 	return t
 }
 
+// storage is what traffic takes, of the workloads and snapshots that are told of.
+func storage(s state.Status) table {
+	where := s.StorageURL
+	if where == "" {
+		where = "volume of the forwarder"
+	}
+	return table{header: []string{"STORAGE", "TRAFFIC", "SNAPSHOTS", "IN SNAPSHOTS"}, wide: 4, rows: [][]string{
+		{where, units.Bytes(s.TrafficBytes), fmt.Sprint(s.Snapshots), units.Bytes(s.SnapshotBytes)},
+	}}
+}
+
 func captures(s state.Status, now time.Time) table {
-	t := table{header: []string{"RECORDED", "NAMESPACE", "READY", "PODS", "RECORDS", "DROPPED", "LAST RECORD", "REASON"}, wide: 7}
+	t := table{header: []string{"RECORDED", "NAMESPACE", "READY", "PODS", "RECORDS", "RATE", "SIZE", "DROPPED", "LAST RECORD", "REASON"}, wide: 9}
 	for _, c := range s.Captures {
 		t.rows = append(t.rows, []string{
-			c.Workload, c.Namespace, fmt.Sprintf("%t", c.Ready), fmt.Sprintf("%d/%d", c.RecordingPods, c.Pods), fmt.Sprint(c.Records), fmt.Sprint(c.Dropped),
+			c.Workload, c.Namespace, fmt.Sprintf("%t", c.Ready), fmt.Sprintf("%d/%d", c.RecordingPods, c.Pods), fmt.Sprint(c.Records),
+			fmt.Sprintf("%d/s", c.Rate), units.Bytes(c.SizeBytes), fmt.Sprint(c.Dropped),
 			age(c.LastRecord, now), orNone(c.Reason),
 		})
 	}

@@ -6,6 +6,7 @@ package capture
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -108,6 +109,8 @@ func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCap
 		Dropped:    int64(stats.GetDropped()),
 		Percent:    Percent(stats.GetRecords(), stats.GetIncomplete(), stats.GetDropped()),
 	}
+	capture.Status.Rate = int64(math.Round(stats.GetRecordsPerSecond()))
+	capture.Status.SizeBytes = stats.GetStoredBytes()
 	if last := stats.GetLastRecord(); last != 0 {
 		capture.Status.LastRecordTime = &metav1.Time{Time: time.Unix(0, last).Truncate(time.Second)}
 	}

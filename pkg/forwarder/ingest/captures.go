@@ -23,7 +23,7 @@ func NewCaptures(j *journal.Journal, guard *auth.Guard) *Captures {
 	return &Captures{journal: j, guard: guard}
 }
 
-// Stats counts all that was taken of a workload, whether it is still kept or not.
+// Stats counts all that was taken of a workload, whether it is still kept or not, and says how fast more comes and how much is kept.
 func (c *Captures) Stats(ctx context.Context, request *trafficpb.StatsRequest) (*trafficpb.StatsResponse, error) {
 	if err := auth.ValidNamespace("namespace", request.GetNamespace()); err != nil {
 		return nil, err
@@ -34,9 +34,11 @@ func (c *Captures) Stats(ctx context.Context, request *trafficpb.StatsRequest) (
 	if err := c.guard.Check(ctx, auth.Access{Verb: "get", Resource: "trafficcaptures", Namespace: request.GetNamespace()}); err != nil {
 		return nil, err
 	}
-	totals := c.journal.Totals(journal.Workload{Namespace: request.GetNamespace(), Name: request.GetWorkload()})
+	workload := journal.Workload{Namespace: request.GetNamespace(), Name: request.GetWorkload()}
+	totals := c.journal.Totals(workload)
 	return &trafficpb.StatsResponse{
 		Records: totals.Records, Incomplete: totals.Incomplete, Dropped: totals.Dropped, LastRecord: totals.LastRecord,
 		LeftOut: totals.LeftOut.Counts(), Redacted: totals.Redacted.Counts(),
+		RecordsPerSecond: c.journal.Rate(workload), StoredBytes: c.journal.Stored(workload),
 	}, nil
 }

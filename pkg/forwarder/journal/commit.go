@@ -160,6 +160,7 @@ func (j *Journal) commit(group []*Batch) {
 		}
 		for workload, more := range fresh.totals {
 			j.memory.count(workload, more)
+			j.rates.set(workload, j.rates.get(workload).plus(more.Records, time.Now()))
 		}
 		j.mu.Unlock()
 	}

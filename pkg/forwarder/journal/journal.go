@@ -46,6 +46,8 @@ type Journal struct {
 	mu     sync.Mutex // of what follows; memory is written by the commit loop only
 	memory *memory
 	sealed sealState
+	rates  *recent[Workload, rate]
+	stored map[Workload]int64 // bytes in the storage
 }
 
 // Open opens the journal and recovers what the log has.
@@ -63,7 +65,7 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 		options: options, log: log, memory: memory,
 		commits: make(chan *Batch), rotations: make(chan chan error),
 		released: make(chan struct{}, 1), sealNow: make(chan struct{}, 1), stopped: make(chan struct{}),
-		sealed: sealState{changed: make(chan struct{})},
+		sealed: sealState{changed: make(chan struct{})}, rates: newRecent[Workload, rate](maxWorkloads), stored: make(map[Workload]int64),
 	}
 	checkpoint, err := memory.checkpoint()
 	if err == nil {
@@ -90,6 +92,13 @@ func (j *Journal) Totals(workload Workload) Totals {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.memory.totals.get(workload)
+}
+
+// Rate returns how many records of a workload were taken a second, over the last minute.
+func (j *Journal) Rate(workload Workload) float64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.rates.get(workload).perSecond(time.Now())
 }
 
 // Failed returns why nothing can be taken any more, nil when that is not so.

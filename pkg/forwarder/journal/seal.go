@@ -176,6 +176,7 @@ func (j *Journal) sealRecords(ctx context.Context, workload Workload, id string,
 	if err == nil {
 		filesWritten.Inc()
 		fileBytes.Add(float64(written.bytes))
+		j.addStored(workload, written.bytes)
 	}
 	return err
 }

@@ -38,6 +38,15 @@ func timedKey(prefix, namespace, workload string, first int64, id string) string
 	return prefix + path.Join(namespace, workload, fmt.Sprintf("%013d-%s", milliseconds, id))
 }
 
+// WorkloadOf returns whose file a key with one of the prefixes is.
+func WorkloadOf(prefix, key string) (namespace, workload string, ok bool) {
+	parts := strings.Split(strings.TrimPrefix(key, prefix), "/")
+	if len(parts) != 3 {
+		return "", "", false
+	}
+	return parts[0], parts[1], true
+}
+
 // SnapshotPrefix is what the keys of a snapshot begin with.
 func SnapshotPrefix(namespace, uid string) string {
 	return path.Join("snapshots", namespace, uid) + "/"

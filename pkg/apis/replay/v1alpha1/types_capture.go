@@ -117,6 +117,16 @@ type TrafficCaptureStatus struct {
 	// +k8s:listType=map
 	// +k8s:listMapKey=name
 	Redacted []ReasonCount `json:"redacted,omitempty"`
+	// rate is how many records a second were taken over the last minute.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	Rate int64 `json:"rate,omitempty"`
+	// sizeBytes is the size, in blob storage, of the workload's recorded traffic that is kept.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	SizeBytes int64 `json:"sizeBytes,omitempty"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

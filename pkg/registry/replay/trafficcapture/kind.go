@@ -17,6 +17,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 	"github.com/restage-dev/restage/pkg/registry/resource"
+	"github.com/restage-dev/restage/pkg/units"
 )
 
 // Kind describes TrafficCapture.
@@ -46,6 +47,8 @@ func Kind() *resource.Kind[*replay.TrafficCapture] {
 			resource.Column("Last", "Time since the newest record was taken."),
 			resource.Wide(resource.Column("Reason", "Why the capture is ready or not.")),
 			resource.Wide(resource.Column("Dropped", "Calls known to have been lost.")),
+			resource.Wide(resource.Column("Rate", "Calls taken a second, over the last minute.")),
+			resource.Wide(resource.Column("Size", "Size, in blob storage, of the recorded traffic that is kept.")),
 		},
 		Cells: cells,
 	}
@@ -65,5 +68,6 @@ func cells(c *replay.TrafficCapture) []any {
 		resource.ConditionStatus(c.Status.Conditions, replay.ConditionReady),
 		fmt.Sprintf("%d/%d", c.Status.RecordingPods, c.Status.Pods),
 		records, complete, last, resource.ConditionReason(c.Status.Conditions, replay.ConditionReady), dropped,
+		fmt.Sprintf("%d/s", c.Status.Rate), units.Bytes(c.Status.SizeBytes),
 	}
 }

@@ -5,7 +5,6 @@
 package trafficsnapshot
 
 import (
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 	"github.com/restage-dev/restage/pkg/registry/resource"
+	"github.com/restage-dev/restage/pkg/units"
 )
 
 // Kind describes TrafficSnapshot.
@@ -60,7 +60,7 @@ func cells(s *replay.TrafficSnapshot) []any {
 	return []any{
 		s.Spec.WorkloadRef.Name,
 		resource.ConditionStatus(s.Status.Conditions, replay.ConditionReady),
-		s.Status.Inbound, s.Status.Outbound, complete, size(s.Status.SizeBytes),
+		s.Status.Inbound, s.Status.Outbound, complete, units.Bytes(s.Status.SizeBytes),
 		resource.ConditionReason(s.Status.Conditions, replay.ConditionReady), instant(s.Status.StartTime), instant(s.Status.EndTime),
 	}
 }
@@ -71,17 +71,4 @@ func instant(t *metav1.MicroTime) string {
 		return resource.None
 	}
 	return t.UTC().Format(time.RFC3339)
-}
-
-// size writes a number of bytes with a binary prefix.
-func size(bytes int64) string {
-	if bytes < 1<<10 {
-		return fmt.Sprintf("%dB", bytes)
-	}
-	value, prefix := float64(bytes)/(1<<10), 0
-	for value >= 1<<10 && prefix < len("KMGTPE")-1 {
-		value /= 1 << 10
-		prefix++
-	}
-	return fmt.Sprintf("%.1f%ciB", value, "KMGTPE"[prefix])
 }
