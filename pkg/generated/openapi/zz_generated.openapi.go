@@ -2416,6 +2416,20 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref common.ReferenceCa
 							},
 						},
 					},
+					"rate": {
+						SchemaProps: spec.SchemaProps{
+							Description: "rate is how many records a second were taken over the last minute.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"sizeBytes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sizeBytes is the size, in blob storage, of the workload's recorded traffic that is kept.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
 				},
 			},
 		},

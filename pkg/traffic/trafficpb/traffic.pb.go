@@ -987,15 +987,17 @@ func (x *StatsRequest) GetWorkload() string {
 }
 
 type StatsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       uint64                 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
-	Incomplete    uint64                 `protobuf:"varint,2,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
-	Dropped       uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
-	LastRecord    int64                  `protobuf:"varint,4,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"` // Unix nanoseconds; 0 when there is none
-	LeftOut       []*Count               `protobuf:"bytes,5,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`           // by reason
-	Redacted      []*Count               `protobuf:"bytes,6,rep,name=redacted,proto3" json:"redacted,omitempty"`                        // by class
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Records          uint64                 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
+	Incomplete       uint64                 `protobuf:"varint,2,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	Dropped          uint64                 `protobuf:"varint,3,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	LastRecord       int64                  `protobuf:"varint,4,opt,name=last_record,json=lastRecord,proto3" json:"last_record,omitempty"`                      // Unix nanoseconds; 0 when there is none
+	LeftOut          []*Count               `protobuf:"bytes,5,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`                                // by reason
+	Redacted         []*Count               `protobuf:"bytes,6,rep,name=redacted,proto3" json:"redacted,omitempty"`                                             // by class
+	RecordsPerSecond float64                `protobuf:"fixed64,7,opt,name=records_per_second,json=recordsPerSecond,proto3" json:"records_per_second,omitempty"` // over the last minute
+	StoredBytes      int64                  `protobuf:"varint,8,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`                   // of the workload's files of traffic in the storage
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *StatsResponse) Reset() {
@@ -1068,6 +1070,20 @@ func (x *StatsResponse) GetRedacted() []*Count {
 		return x.Redacted
 	}
 	return nil
+}
+
+func (x *StatsResponse) GetRecordsPerSecond() float64 {
+	if x != nil {
+		return x.RecordsPerSecond
+	}
+	return 0
+}
+
+func (x *StatsResponse) GetStoredBytes() int64 {
+	if x != nil {
+		return x.StoredBytes
+	}
+	return 0
 }
 
 type BuildRequest struct {
@@ -2632,7 +2648,7 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\"H\n" +
 	"\fStatsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
-	"\bworkload\x18\x02 \x01(\tR\bworkload\"\xf1\x01\n" +
+	"\bworkload\x18\x02 \x01(\tR\bworkload\"\xc2\x02\n" +
 	"\rStatsResponse\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x04R\arecords\x12\x1e\n" +
 	"\n" +
@@ -2642,7 +2658,9 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\vlast_record\x18\x04 \x01(\x03R\n" +
 	"lastRecord\x124\n" +
 	"\bleft_out\x18\x05 \x03(\v2\x19.restage.traffic.v1.CountR\aleftOut\x125\n" +
-	"\bredacted\x18\x06 \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\"\xa7\x01\n" +
+	"\bredacted\x18\x06 \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\x12,\n" +
+	"\x12records_per_second\x18\a \x01(\x01R\x10recordsPerSecond\x12!\n" +
+	"\fstored_bytes\x18\b \x01(\x03R\vstoredBytes\"\xa7\x01\n" +
 	"\fBuildRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12\x12\n" +

@@ -3760,6 +3760,68 @@ func Validate_TrafficCaptureStatus(
 		errs = append(errs, fn(fldPath.Child("redacted"), obj.Redacted, oldVal, oldObj != nil)...)
 	}
 
+	{ // field TrafficCaptureStatus.Rate
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TrafficCaptureStatus) *int64 {
+				return &oldObj.Rate
+			})
+		errs = append(errs, fn(fldPath.Child("rate"), &obj.Rate, oldVal, oldObj != nil)...)
+	}
+
+	{ // field TrafficCaptureStatus.SizeBytes
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TrafficCaptureStatus) *int64 {
+				return &oldObj.SizeBytes
+			})
+		errs = append(errs, fn(fldPath.Child("sizeBytes"), &obj.SizeBytes, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 

@@ -667,6 +667,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: pods
       type:
         scalar: numeric
+    - name: rate
+      type:
+        scalar: numeric
     - name: recordingPods
       type:
         scalar: numeric
@@ -678,6 +681,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: sizeBytes
+      type:
+        scalar: numeric
 - name: dev.restage.replay.v1alpha1.TrafficReplay
   map:
     fields:

@@ -32,6 +32,10 @@ type TrafficCaptureStatusApplyConfiguration struct {
 	LeftOut []ReasonCountApplyConfiguration `json:"leftOut,omitempty"`
 	// redacted counts the values that were replaced by tokens, by class.
 	Redacted []ReasonCountApplyConfiguration `json:"redacted,omitempty"`
+	// rate is how many records a second were taken over the last minute.
+	Rate *int64 `json:"rate,omitempty"`
+	// sizeBytes is the size, in blob storage, of the workload's recorded traffic that is kept.
+	SizeBytes *int64 `json:"sizeBytes,omitempty"`
 }
 
 // TrafficCaptureStatusApplyConfiguration constructs a declarative configuration of the TrafficCaptureStatus type for use with
@@ -116,5 +120,21 @@ func (b *TrafficCaptureStatusApplyConfiguration) WithRedacted(values ...*ReasonC
 		}
 		b.Redacted = append(b.Redacted, *values[i])
 	}
+	return b
+}
+
+// WithRate sets the Rate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rate field is set to the value of the last call.
+func (b *TrafficCaptureStatusApplyConfiguration) WithRate(value int64) *TrafficCaptureStatusApplyConfiguration {
+	b.Rate = &value
+	return b
+}
+
+// WithSizeBytes sets the SizeBytes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SizeBytes field is set to the value of the last call.
+func (b *TrafficCaptureStatusApplyConfiguration) WithSizeBytes(value int64) *TrafficCaptureStatusApplyConfiguration {
+	b.SizeBytes = &value
 	return b
 }
