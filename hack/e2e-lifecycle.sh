@@ -12,9 +12,18 @@ export CLUSTER_NAME=${CLUSTER_NAME:-lifecycle}
 # shellcheck source=hack/cluster.sh
 . hack/cluster.sh
 if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1 && ! command -v kind >/dev/null; then
-  trap 'hack/localcluster/down.sh' EXIT
+  throwaway=yes
 fi
+made=$(mktemp -d)
+trap 'rm -rf "$made"; [ -z "${throwaway:-}" ] || hack/localcluster/down.sh' EXIT
 choose_cluster
 hack/images.sh
 PATH=$root/bin:$PATH
+# Helm, and the kinds of the Prometheus operator, made of its types as it makes them itself.
+export MONITORING_CRDS=$made/crds
+(cd test/helm && go build -o "$made/helm" helm.sh/helm/v3/cmd/helm)
+(cd test/monitoring && go tool controller-gen crd output:crd:dir="$MONITORING_CRDS" \
+  paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1)
+find "$MONITORING_CRDS" -type f ! -name '*_servicemonitors.yaml' ! -name '*_podmonitors.yaml' ! -name '*_prometheusrules.yaml' -delete
+PATH=$made:$PATH
 go test -count=1 -timeout 30m -v -tags e2e ./test/lifecycle "$@"

@@ -11,9 +11,10 @@ unformatted=$(git ls-files '*.go' | grep -v '^pkg/generated/' | xargs gofmt -l)
 mapfile -t packages < <(go list ./artifacts ./cmd/... ./hack/chart ./pkg/... ./test/... | grep -v /pkg/generated/)
 go vet -tags e2e "${packages[@]}"
 go tool staticcheck -tags e2e "${packages[@]}"
-for module in examples/watch-verdict test/chart; do
+for module in examples/watch-verdict test/chart test/monitoring; do
   (cd "$module" && go mod tidy -diff && go vet ./...)
 done
+(cd test/helm && go mod tidy -diff)
 
 # arrows point one way: the data plane knows neither client-go nor apiserver
 for part in proxy responder generator; do

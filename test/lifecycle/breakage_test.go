@@ -177,3 +177,9 @@ func expired(t *testing.T) {
 		{"op":"add","path":"`+container+`/args/-","value":"--tls-private-key-file=/expired/tls.key"}]`)
 	kube.Kubectl(t, "-n", system, "rollout", "status", "deployment/restage-apiserver", "--timeout=150s")
 }
+
+// monitored leaves of an installation with monitoring what a cluster without the Prometheus operator takes of it.
+func monitored(t *testing.T) {
+	kube.Kubectl(t, "-n", system, "create", "configmap", "restage-dashboard")
+	undo(t, "-n", system, "delete", "configmap", "restage-dashboard")
+}

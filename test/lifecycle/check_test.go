@@ -113,7 +113,7 @@ func TestCheckBeforeInstalling(t *testing.T) {
 	const image = "--probe-image=localhost/restage/proxy:dev"
 	namespace := kube.Namespace(t, "check")
 	kube.Kubectl(t, "create", "namespace", namespace)
-	if d := check(t, "--strict", image, "-n", namespace); d.exit != 0 || len(d.Results) < 8 {
+	if d := check(t, append([]string{"--strict", "-n", namespace}, devImages...)...); d.exit != 0 || len(d.Results) < 8 {
 		t.Errorf("a cluster that is well: exit code %d: %+v", d.exit, d.Results)
 	}
 	if pods := kube.Kubectl(t, "-n", namespace, "get", "pods", "-o", "name"); pods != "" {
@@ -135,6 +135,10 @@ func TestCheckBeforeInstalling(t *testing.T) {
 		{
 			name: "a role of an older installation", breakIt: orphan(clusterRoleManifest, "clusterrole/restage-old"), args: []string{"--no-probe", "--strict"},
 			want: verdict{"leftovers", "Warning", "restage-old", "kubectl delete clusterroles"},
+		},
+		{
+			name: "monitoring without the Prometheus operator", breakIt: func(*testing.T) {}, args: []string{"--no-probe", "--monitoring"},
+			want: verdict{"monitoring", "Failed", "no servicemonitors, podmonitors, prometheusrules", "leave --monitoring out"},
 		},
 		{
 			name: "no NET_ADMIN by Pod Security", breakIt: labelled(namespace, "pod-security.kubernetes.io/enforce", "restricted"), args: []string{image, "-n", namespace},
@@ -168,6 +172,10 @@ func TestCheck(t *testing.T) {
 		{
 			name: "image pull secret missing", breakIt: pullSecret, args: quick,
 			want: verdict{"image pull secrets", "Failed", "image pull secret registry is missing in namespace " + system, "create secret docker-registry registry"},
+		},
+		{
+			name: "monitoring without the Prometheus operator", breakIt: monitored, args: quick,
+			want: verdict{"monitoring", "Warning", "no servicemonitors, podmonitors, prometheusrules", "kubectl restage install --monitoring"},
 		},
 		{
 			name: "RBAC removed", breakIt: withoutRules("restage-controller-workloads"), args: quick,

@@ -61,7 +61,7 @@ Record a workload:
 
   kubectl annotate deployment/NAME capture.restage.dev/enabled=true
 
-Before you remove this release: kubectl restage uninstall
+helm uninstall {{ .Release.Name }} takes recording proxies out of workloads and ends what runs. kubectl restage uninstall does, too, and says what is in the way.
 `
 
 func metadata() ([]byte, error) {
