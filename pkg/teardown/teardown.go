@@ -20,6 +20,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -48,12 +49,12 @@ var made = []schema.GroupVersionResource{
 
 var secrets = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 
-// Undo takes the recording proxies out of workloads and deletes all that was made for environments, replays and namespaces. It
+// Undo gives back workloads that are in environments themselves, takes the recording proxies out of the others and deletes all that was made for environments, replays and namespaces. It
 // goes on after an error and returns all of them.
 func (c Cluster) Undo(ctx context.Context) error {
 	var errs []error
 	for _, namespace := range c.namespaces() {
-		errs = append(errs, capture.RemoveAll(ctx, c.Kube, namespace), c.deleteMade(ctx, namespace))
+		errs = append(errs, inplace.RestoreAll(ctx, c.Kube, namespace), capture.RemoveAll(ctx, c.Kube, namespace), c.deleteMade(ctx, namespace))
 	}
 	return errors.Join(errs...)
 }

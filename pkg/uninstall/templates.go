@@ -20,6 +20,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -77,6 +78,9 @@ func hasProxy(spec corev1.PodSpec) bool {
 // takeOut takes the proxy out of a template: what the controller put in by giving up its fields, anything else by name.
 func takeOut(ctx context.Context, kube kubernetes.Interface, w workload) error {
 	if w.controlled {
+		if _, err := inplace.Restore(ctx, kube, w.Namespace, w.Name, ""); err != nil {
+			return err
+		}
 		if _, err := capture.RemoveSidecar(ctx, kube, w.Namespace, w.Name); err != nil {
 			return err
 		}

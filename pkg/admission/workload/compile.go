@@ -7,15 +7,19 @@ package workload
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/warning"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -46,12 +50,37 @@ func (s Source) Compile(ctx context.Context, place Place, workload *replay.Envir
 	if opts.ImagePullSecrets, err = s.pullSecrets(ctx, place, *live); err != nil {
 		return nil, nil, err
 	}
-	template, err := injection.Isolate(*live, opts)
+	isolate := injection.Isolate
+	if workload.Strategy == replay.StrategyInPlace {
+		isolate = injection.InPlace
+	}
+	template, err := isolate(*live, opts)
 	if err != nil {
 		return nil, field.ErrorList{field.Invalid(path.Child("ref", "name"), workload.Ref.Name,
 			"the Deployment cannot be isolated: "+err.Error())}, nil
 	}
+	if workload.Strategy == replay.StrategyInPlace {
+		return &template, nil, markInPlace(ctx, &template, deployment, path.Child("strategy"))
+	}
 	return &template, nil, nil
+}
+
+// markInPlace notes from which template another was compiled, so that no change of the workload that comes between is overwritten, and warns
+// of what would undo the change.
+func markInPlace(ctx context.Context, template *corev1.PodTemplateSpec, live *appsv1.Deployment, path *field.Path) error {
+	base, err := inplace.Hash(&live.Spec.Template)
+	if err != nil {
+		return err
+	}
+	if template.Annotations == nil {
+		template.Annotations = map[string]string{}
+	}
+	template.Annotations[v1alpha1.AnnotationInPlaceBase] = base
+	if keeper := inplace.Keeper(live); keeper != "" {
+		warning.AddWarning(ctx, "", fmt.Sprintf("%s: Deployment %q is kept by %s, which may undo the change while the replay runs, and the replay then fails; pause it before, or use Clone",
+			path, live.Name, keeper))
+	}
+	return nil
 }
 
 func options(place Place, workload string) injection.IsolateOptions {

@@ -34,6 +34,8 @@ type WorkloadStrategy string
 const (
 	// StrategyClone runs a copy of the workload and leaves the live one alone.
 	StrategyClone WorkloadStrategy = "Clone"
+	// StrategyInPlace puts the live workload itself into the environment and gives it back at the end.
+	StrategyInPlace WorkloadStrategy = "InPlace"
 )
 
 // EnvironmentWorkload is one workload of an environment.

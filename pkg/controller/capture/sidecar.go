@@ -22,6 +22,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -36,6 +37,9 @@ const (
 // addSidecar applies the patch to the template of a Deployment, unless it is there already. It returns whether it was applied. A proxy that stands in
 // the workload's manifest is left to who keeps that: two owners would undo each other's changes.
 func addSidecar(ctx context.Context, kube kubernetes.Interface, deployment *appsv1.Deployment, patch injection.Patch) (bool, error) {
+	if deployment.Annotations[inplace.Annotation] != "" {
+		return false, nil // two of our proxies do not fit into a pod; it is added when the workload is given back
+	}
 	if isInManifest(deployment) {
 		_, err := RemoveSidecar(ctx, kube, deployment.Namespace, deployment.Name)
 		return false, err

@@ -26,9 +26,11 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/finalize"
 	"github.com/restage-dev/restage/pkg/controller/owned"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -49,6 +51,8 @@ const (
 	reasonNotCompiled = "TemplateNotCompiled"
 	reasonMocks       = "UnknownMocks"
 	reasonTaken       = "NameTaken"
+	reasonInUse       = "WorkloadInUse"
+	reasonChanged     = "WorkloadChanged"
 	reasonRefused     = "Refused"
 )
 
@@ -108,8 +112,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if apierrors.IsNotFound(err) {
 		return 0, nil
 	}
-	if err != nil || cached.DeletionTimestamp != nil {
+	if err != nil {
 		return 0, err
+	}
+	if cached.DeletionTimestamp != nil {
+		return 0, r.giveBack(ctx, cached.DeepCopy())
+	}
+	if isInPlace(cached) && !finalize.Has(cached, Finalizer) {
+		return 0, r.hold(ctx, cached)
 	}
 	environment := cached.DeepCopy()
 	var condition metav1.Condition
@@ -127,7 +137,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if err := r.updateStatus(ctx, cached, environment, condition); err != nil {
 		return 0, err
 	}
-	if condition.Reason == reasonRefused || condition.Reason == reasonTaken {
+	switch condition.Reason {
+	case reasonRefused, reasonTaken, reasonInUse:
 		return 0, failure // tried again with a growing delay
 	}
 	return repair, nil
@@ -234,7 +245,10 @@ func ownerOf(environment *v1alpha1.Environment) owned.Owner {
 func explain(err error) metav1.Condition {
 	var refused refusal
 	var taken *owned.TakenError
+	var inUse *inplace.TakenError
 	switch {
+	case errors.As(err, &inUse):
+		return notReady(reasonInUse, inUse.Error())
 	case errors.As(err, &refused):
 		return notReady(refused.reason, refused.Error())
 	case errors.As(err, &taken):
@@ -262,5 +276,5 @@ func (r *Reconciler) updateStatus(ctx context.Context, cached, environment *v1al
 
 // IsFinal tells whether a reason of a Ready condition that is not true will not change by waiting.
 func IsFinal(reason string) bool {
-	return reason == reasonNotCompiled || reason == reasonMocks
+	return reason == reasonNotCompiled || reason == reasonMocks || reason == reasonChanged
 }

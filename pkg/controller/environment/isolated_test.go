@@ -115,8 +115,8 @@ func TestWallHoldsTheCopiesToTheirEnvironment(t *testing.T) {
 // labelled are labels as selectors want them.
 type labelled map[string]string
 
-func (l labelled) Has(name string) bool             { _, ok := l[name]; return ok }
-func (l labelled) Get(name string) string           { return l[name] }
+func (l labelled) Has(name string) bool              { _, ok := l[name]; return ok }
+func (l labelled) Get(name string) string            { return l[name] }
 func (l labelled) Lookup(name string) (string, bool) { value, ok := l[name]; return value, ok }
 
 // TestCountersOfTheProxiesAreInTheStatus reads them from the API of a real responder.

@@ -25,7 +25,11 @@ func (r *Reconciler) observe(_ context.Context, environment *v1alpha1.Environmen
 		return notReady(reasonResponder, "responder: "+why), err
 	}
 	for _, workload := range environment.Spec.Workloads {
-		why, err := r.notAvailable(environment.Namespace, WorkloadName(environment.Name, workload.Name), injection.WorkloadLabels(environment.Name, workload.Name))
+		name := WorkloadName(environment.Name, workload.Name)
+		if workload.Strategy == v1alpha1.StrategyInPlace {
+			name = workload.Ref.Name
+		}
+		why, err := r.notAvailable(environment.Namespace, name, injection.WorkloadLabels(environment.Name, workload.Name))
 		if err != nil || why != "" {
 			return notReady(reasonWorkload, fmt.Sprintf("workload %s: %s", workload.Name, why)), err
 		}
@@ -45,7 +49,10 @@ func (r *Reconciler) notAvailable(namespace, name string, selector map[string]st
 	if err != nil {
 		return "", err
 	}
-	if deployment.Status.ObservedGeneration >= deployment.Generation && deployment.Status.UpdatedReplicas >= 1 && deployment.Status.AvailableReplicas >= 1 {
+	if status := deployment.Status; status.ObservedGeneration >= deployment.Generation && status.UpdatedReplicas >= 1 && status.AvailableReplicas >= 1 {
+		if old := status.Replicas - status.UpdatedReplicas; old > 0 {
+			return fmt.Sprintf("waits for %d pods of before to end", old), nil
+		}
 		return "", nil
 	}
 	pods, err := r.Pods.Pods(namespace).List(labels.SelectorFromSet(selector))

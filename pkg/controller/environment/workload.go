@@ -49,6 +49,9 @@ func (r *Reconciler) applyWorkload(ctx context.Context, m *making, workload *v1a
 			return endpoint, err
 		}
 	}
+	if workload.Strategy == v1alpha1.StrategyInPlace {
+		return endpoint, r.putInPlace(ctx, m, workload)
+	}
 	return endpoint, r.applyDeployment(ctx, m, deployment)
 }
 

@@ -1233,10 +1233,10 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentWorkload(ref common.ReferenceCal
 					},
 					"strategy": {
 						SchemaProps: spec.SchemaProps{
-							Description: "strategy says how the workload gets into the environment. Clone, the default and in this version the only one, runs a copy of the workload and leaves the live one alone.\n\nPossible enum values:\n - `\"Clone\"` runs a copy of the workload and leaves the live one alone.",
+							Description: "strategy says how the workload gets into the environment. Clone, the default, runs a copy of the workload and leaves the live one alone. InPlace changes the live Deployment itself, so that its pods are isolated and serve nobody but the replay, and gives it back exactly as it was at the end.\n\nPossible enum values:\n - `\"Clone\"` runs a copy of the workload and leaves the live one alone.\n - `\"InPlace\"` puts the live workload itself into the environment and gives it back at the end.",
 							Type:        []string{"string"},
 							Format:      "",
-							Enum:        []interface{}{"Clone"},
+							Enum:        []interface{}{"Clone", "InPlace"},
 						},
 					},
 					"containers": {

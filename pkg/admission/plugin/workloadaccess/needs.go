@@ -62,7 +62,11 @@ func statedByReplay(of rights, spec *replay.TrafficReplaySpec) []need {
 func running(of rights, workloads []replay.EnvironmentWorkload) []need {
 	needs := []need{of.pods(specPath.Child("workloads"))}
 	for i, workload := range workloads {
-		needs = append(needs, of.deployment("get", workload.Ref.Name, specPath.Child("workloads").Index(i).Child("ref", "name")))
+		verb := "get"
+		if workload.Strategy == replay.StrategyInPlace {
+			verb = "patch" // the live Deployment itself is changed
+		}
+		needs = append(needs, of.deployment(verb, workload.Ref.Name, specPath.Child("workloads").Index(i).Child("ref", "name")))
 	}
 	return needs
 }

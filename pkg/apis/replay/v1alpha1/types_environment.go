@@ -61,6 +61,8 @@ type WorkloadStrategy string
 const (
 	// StrategyClone runs a copy of the workload and leaves the live one alone.
 	StrategyClone WorkloadStrategy = "Clone"
+	// StrategyInPlace puts the live workload itself into the environment and gives it back at the end.
+	StrategyInPlace WorkloadStrategy = "InPlace"
 )
 
 // EnvironmentWorkload is one workload of an environment.
@@ -72,8 +74,9 @@ type EnvironmentWorkload struct {
 	Name string `json:"name,omitempty"`
 	// ref names the live workload, in the namespace of the environment.
 	Ref WorkloadReference `json:"ref"`
-	// strategy says how the workload gets into the environment. Clone, the default and in this version the
-	// only one, runs a copy of the workload and leaves the live one alone.
+	// strategy says how the workload gets into the environment. Clone, the default, runs a copy of the workload and leaves the
+	// live one alone. InPlace changes the live Deployment itself, so that its pods are isolated and serve nobody but
+	// the replay, and gives it back exactly as it was at the end.
 	// +optional
 	// +k8s:optional
 	Strategy WorkloadStrategy `json:"strategy,omitempty"`

@@ -81,6 +81,8 @@ const (
 	// AnnotationCaptureInjected on a workload says that the recording proxy stands in its manifest, so that the operator leaves it alone. It lists what kubectl
 	// restage inject made besides the proxy, so that uninject gives back exactly what was there.
 	AnnotationCaptureInjected = "capture.restage.dev/injected"
+	// AnnotationInPlaceBase on a compiled pod template tells which template of the live workload it was compiled from.
+	AnnotationInPlaceBase = "replay.restage.dev/in-place-base"
 	// AnnotationDefaultClass on an EnvironmentClass, with the value "true", makes it the default one.
 	AnnotationDefaultClass = "environmentclass.replay.restage.dev/is-default-class"
 	// LabelEnvironment carries the name of the Environment on everything made for it.

@@ -5042,7 +5042,7 @@ func Validate_WorkloadReference(
 	return errs
 }
 
-var symbolsForWorkloadStrategy = sets.New(StrategyClone)
+var symbolsForWorkloadStrategy = sets.New(StrategyClone, StrategyInPlace)
 
 // Validate_WorkloadStrategy validates an instance of WorkloadStrategy according
 // to declarative validation rules in the API schema.

@@ -19,8 +19,9 @@ type EnvironmentWorkloadApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// ref names the live workload, in the namespace of the environment.
 	Ref *WorkloadReferenceApplyConfiguration `json:"ref,omitempty"`
-	// strategy says how the workload gets into the environment. Clone, the default and in this version the
-	// only one, runs a copy of the workload and leaves the live one alone.
+	// strategy says how the workload gets into the environment. Clone, the default, runs a copy of the workload and leaves the
+	// live one alone. InPlace changes the live Deployment itself, so that its pods are isolated and serve nobody but
+	// the replay, and gives it back exactly as it was at the end.
 	Strategy *replayv1alpha1.WorkloadStrategy `json:"strategy,omitempty"`
 	// containers overrides settings of the copied containers.
 	Containers []ContainerOverrideApplyConfiguration `json:"containers,omitempty"`
