@@ -107,6 +107,8 @@ func TestStory(t *testing.T) {
 			t.Errorf("the capture left a trace:\n%s", deployment)
 		}
 	})
+
+	t.Run("in place", func(t *testing.T) { s.inPlace(t) })
 }
 
 // responderDeleted deletes the responder in the middle of a replay and watches, on the node, every connection that

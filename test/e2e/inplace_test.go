@@ -1,0 +1,35 @@
+//go:build e2e
+
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/restage-dev/restage/test/kube"
+)
+
+// inPlace replays against the front itself, has the controller killed meanwhile, and wants the front back as it was.
+func (s *shop) inPlace(t *testing.T) {
+	template := func() string {
+		return s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec.template} {.metadata.annotations.replay\\.restage\\.dev/in-place}")
+	}
+	before := template()
+	manifest := strings.Replace(kube.DemoManifest(t, "replay-same.yaml", s.namespace), "name: same-image\n", "name: inplace\n", 1)
+	kube.MustApply(t, strings.TrimRight(manifest, "\n")+"\n  workloads: [{ref: {name: front}, strategy: InPlace}]\n")
+	s.underway(t, "inplace")
+	if during := template(); !strings.Contains(during, "restage-init") || s.kubectl(t, "get", "deployment", "inplace-front", "--ignore-not-found") != "" {
+		t.Errorf("the front is not in place: %s", during)
+	}
+	kube.Kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
+	s.finished(t, "inplace").passed(t)
+	kube.Eventually(t, time.Minute, "the front is as before", func() (bool, string) {
+		after := strings.TrimSpace(template())
+		return after == strings.TrimSpace(before), after
+	})
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+}
