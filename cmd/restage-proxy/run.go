@@ -24,8 +24,8 @@ const mebibyte = 1 << 20
 
 // runFlags are the flags of both modes.
 type runFlags struct {
-	workload, settings, forwarder, caFile, redactionKey, responder, control, tokenFile string
-	teeMemory, bufferMemory                                                            int64
+	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile string
+	teeMemory, bufferMemory                                                                              int64
 }
 
 func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
@@ -39,12 +39,14 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 	flags.StringVar(&f.forwarder, "forwarder", "", "Capture: host:port of the forwarder")
 	flags.StringVar(&f.caFile, "ca-file", wiring.ForwarderCA, "Capture: file with the CA of the forwarder's certificate")
 	flags.StringVar(&f.redactionKey, "redaction-key", wiring.RedactionKey, "Capture: file with the key of redaction tokens")
+	flags.StringVar(&f.tlsDir, "tls-dir", wiring.TLSDir, "Capture: directory with the CA and the certificates for TLS that is read")
+	flags.StringVar(&f.trustDir, "trust-dir", wiring.TrustDir, "directory that gets whom the workload is to trust, where TLS is read")
 	flags.Int64Var(&f.teeMemory, "tee-memory", 16*mebibyte, "Capture: bytes of traffic that may wait for their parser")
 	flags.Int64Var(&f.bufferMemory, "buffer-memory", 32*mebibyte, "Capture: bytes of records that may wait for the forwarder")
 	flags.StringVar(&f.responder, "responder", "", "Isolate: ip:port of the responder's tunnel")
 	flags.StringVar(&f.control, "control", "", "Isolate: ip:port of the responder's control API")
 	mode, err := parse(flags, args, map[string][]string{
-		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tee-memory", "buffer-memory"},
+		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tls-dir", "tee-memory", "buffer-memory"},
 		modeIsolate: {"workload", "responder", "control"},
 	})
 	if err != nil {
@@ -74,6 +76,8 @@ func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
 		Settings:     settings,
 		Forwarder:    recorder.Forwarder{Address: f.forwarder, TokenFile: withDefault(f.tokenFile, wiring.ForwarderToken), CAFile: f.caFile},
 		RedactionKey: f.redactionKey,
+		TLSDir:       f.tlsDir,
+		TrustDir:     f.trustDir,
 		TeeMemory:    f.teeMemory,
 		BufferMemory: f.bufferMemory,
 	}, log)
@@ -103,6 +107,7 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 		Settings: isolate.Settings{
 			Pod: pod, PodIP: os.Getenv("POD_IP"), Workload: f.workload, Responder: responder, Control: control,
 			TokenFile: withDefault(f.tokenFile, wiring.EnvironmentToken), SearchDomains: search,
+			TrustDir: f.trustDir,
 		},
 		DNS: proxy.DNSAddresses(log),
 	}, log)

@@ -55,6 +55,26 @@ func Annotations() []Annotation {
 				ignore(spec).Hosts, err = parseHosts(value)
 				return err
 			}},
+		{prefix + "tls-outbound", "spec.tls.outbound", "Intercept and PassThrough", "Intercept",
+			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
+				tls(spec).Outbound, err = parseTLSOutbound(value)
+				return err
+			}},
+		{prefix + "tls-trusted-cas", "spec.tls.trustedCAsConfigMapName", "the name of a ConfigMap", "company-cas",
+			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
+				tls(spec).TrustedCAsConfigMapName, err = parseObjectName(value)
+				return err
+			}},
+		{prefix + "tls-client-certificate", "spec.tls.clientCertificateSecretName", "the name of a Secret", "checkout-client",
+			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
+				tls(spec).ClientCertificateSecretName, err = parseObjectName(value)
+				return err
+			}},
+		{prefix + "tls-inbound", "spec.tls.inboundSecretName", "the name of a Secret", "checkout-tls",
+			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
+				tls(spec).InboundSecretName, err = parseObjectName(value)
+				return err
+			}},
 		{prefix + "sample-percent", "spec.samplePercent", "a whole number from 1 to 100", "25",
 			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
 				spec.SamplePercent, err = parsePercent(value)
@@ -115,6 +135,13 @@ func ignore(spec *v1alpha1.TrafficCaptureSpec) *v1alpha1.CaptureIgnore {
 		spec.Ignore = &v1alpha1.CaptureIgnore{}
 	}
 	return spec.Ignore
+}
+
+func tls(spec *v1alpha1.TrafficCaptureSpec) *v1alpha1.CaptureTLS {
+	if spec.TLS == nil {
+		spec.TLS = &v1alpha1.CaptureTLS{Outbound: v1alpha1.TLSPassThrough}
+	}
+	return spec.TLS
 }
 
 func redaction(spec *v1alpha1.TrafficCaptureSpec) *v1alpha1.CaptureRedaction {

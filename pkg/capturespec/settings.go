@@ -29,6 +29,7 @@ func Settings(workload string, spec v1alpha1.TrafficCaptureSpec, declared []int3
 		settings.Ports = slices.DeleteFunc(settings.Ports, func(port uint16) bool { return slices.Contains(settings.Ignore.InboundPorts, port) })
 	}
 	settings.Redaction = Redaction(spec.Redaction)
+	settings.TLS = TLS(spec.TLS).Settings()
 	return settings
 }
 

@@ -59,6 +59,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Captures:          group.TrafficCaptures().Lister(),
 		Stats:             trafficpb.NewCapturesClient(c.forwarder),
 		EnsureCredentials: secrets.Ensure,
+		EnsureTLS:         secrets.EnsureTLS,
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,

@@ -21,6 +21,9 @@ const tokenSeconds = 3600
 type CaptureOptions struct {
 	// Settings are what the capture wants of the proxy. Without ports only outbound traffic is recorded.
 	Settings wiring.CaptureSettings
+	// TLS names what the proxy needs to read TLS as Settings say, and Template whose containers are to trust it then.
+	TLS      TLS
+	Template corev1.PodTemplateSpec
 	// Forwarder is the host:port that takes the records.
 	Forwarder string
 	// Image of the proxy.
@@ -50,7 +53,7 @@ func Capture(opts CaptureOptions) Patch {
 		MountPath: wiring.ForwarderDir,
 		ReadOnly:  true,
 	}}
-	return Patch{
+	patch := Patch{
 		InitContainers: []corev1.Container{
 			proxy,
 			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + portList(opts.Settings.Ports)}, nil),
@@ -58,6 +61,8 @@ func Capture(opts CaptureOptions) Patch {
 		Volumes:          []corev1.Volume{ForwarderVolume(true)},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}
+	patch.addTLS(opts.TLS, opts.Template)
+	return patch
 }
 
 // ForwarderVolume holds what a pod needs to speak to the forwarder: its token and the CA, and with redaction the key of

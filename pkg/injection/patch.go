@@ -6,11 +6,14 @@
 package injection
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -20,6 +23,8 @@ import (
 type Patch struct {
 	// InitContainers in the order in which they must stand, the proxy among them as a native sidecar.
 	InitContainers []corev1.Container
+	// OfInitContainers and OfContainers are what containers of the workload get, by their names: variables and mounts, and nothing else.
+	OfInitContainers, OfContainers []corev1.Container
 	// Volumes that the containers mount.
 	Volumes []corev1.Volume
 	// ImagePullSecrets are the names that are added to those of the template; see PullSecrets.
@@ -34,12 +39,37 @@ func (p Patch) Annotations() map[string]string {
 	return map[string]string{addedPullSecrets: strings.Join(p.ImagePullSecrets, ",")}
 }
 
+// PodSpec is the patch as a part of a pod spec that can be applied server-side. Of the workload's containers it has what they get.
+func (p Patch) PodSpec() (*coreapply.PodSpecApplyConfiguration, error) {
+	data, err := json.Marshal(corev1.PodSpec{
+		InitContainers: slices.Concat(p.InitContainers, p.OfInitContainers), Containers: p.OfContainers,
+		Volumes: p.Volumes, ImagePullSecrets: References(p.ImagePullSecrets),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding what is added to a pod template: %w", err)
+	}
+	spec := &coreapply.PodSpecApplyConfiguration{}
+	if err := json.Unmarshal(data, spec); err != nil {
+		return nil, fmt.Errorf("decoding what is added to a pod template: %w", err)
+	}
+	for _, containers := range [][]coreapply.ContainerApplyConfiguration{spec.Containers, spec.InitContainers[len(p.InitContainers):]} {
+		for i := range containers {
+			containers[i].Resources = nil // the encoding has it even when it is empty, and then it would be ours
+		}
+	}
+	if len(spec.Containers) == 0 {
+		spec.Containers = nil // likewise
+	}
+	return spec, nil
+}
+
 // AddTo puts the patch in front of the init containers of the template, so that nothing of the pod runs before it.
 // What an earlier patch added is replaced.
 func (p Patch) AddTo(template *corev1.PodTemplateSpec) {
 	Remove(template)
 	spec := &template.Spec
-	spec.InitContainers = slices.Concat(p.InitContainers, spec.InitContainers)
+	spec.InitContainers = slices.Concat(p.InitContainers, addParts(spec.InitContainers, p.OfInitContainers))
+	spec.Containers = addParts(spec.Containers, p.OfContainers)
 	spec.Volumes = slices.Concat(spec.Volumes, p.Volumes)
 	spec.ImagePullSecrets = slices.Concat(spec.ImagePullSecrets, References(p.ImagePullSecrets))
 	template.Annotations = merged(template.Annotations, p.Annotations())
@@ -60,12 +90,9 @@ func Remove(template *corev1.PodTemplateSpec) {
 		}
 	}
 	spec.ImagePullSecrets = own
-	spec.InitContainers = slices.DeleteFunc(slices.Clone(spec.InitContainers), func(c corev1.Container) bool {
-		return isOurContainer(c.Name)
-	})
-	spec.Volumes = slices.DeleteFunc(slices.Clone(spec.Volumes), func(v corev1.Volume) bool {
-		return isOurVolume(v.Name)
-	})
+	spec.InitContainers = without(spec.InitContainers, func(c corev1.Container) bool { return isOurContainer(c.Name) })
+	spec.InitContainers, spec.Containers = removeParts(spec.InitContainers), removeParts(spec.Containers)
+	spec.Volumes = without(spec.Volumes, func(v corev1.Volume) bool { return isOurVolume(v.Name) })
 }
 
 func isOurContainer(name string) bool {
@@ -73,5 +100,5 @@ func isOurContainer(name string) bool {
 }
 
 func isOurVolume(name string) bool {
-	return name == wiring.ForwarderVolume || name == wiring.EnvironmentVolume
+	return slices.Contains([]string{wiring.ForwarderVolume, wiring.EnvironmentVolume, wiring.TLSVolume, wiring.TrustVolume}, name)
 }

@@ -6,6 +6,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,13 @@ func (o Options) Patch(deployment *appsv1.Deployment) (injection.Patch, error) {
 	if err != nil {
 		return injection.Patch{}, err
 	}
+	tls := capturespec.TLS(spec.TLS)
+	if tls.Outbound {
+		return injection.Patch{}, errors.New("annotation capture.restage.dev/tls-outbound: \"Intercept\" needs variables and mounts in every container of the workload, " +
+			"which only the operator adds; let it inject this workload, or use PassThrough")
+	}
 	return injection.Capture(injection.CaptureOptions{
+		TLS: tls, Template: deployment.Spec.Template,
 		Settings:  capturespec.Settings(deployment.Name, spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
 		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy, ImagePullSecrets: o.ImagePullSecrets,
 	}), nil

@@ -36,7 +36,8 @@ type CaptureConfig struct {
 	RedactionKey string
 	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
 	BufferMemory int64 // bytes of records that wait for the forwarder
-	TLS          TLSConfig
+	// TLSDir has what is read for TLS, and TrustDir gets whom the workload is to trust; see package wiring.
+	TLSDir, TrustDir string
 	// Outbound, Inbound and Admin are listened on and closed; nil: the ports of package wiring.
 	Outbound, Inbound, Admin *net.TCPListener
 	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
@@ -55,14 +56,15 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 		return fmt.Errorf("settings: %w", err)
 	}
 	log = log.With("workload", config.Settings.Workload, "instance", records.Instance())
-	tlsOut, err := config.TLS.outbound(log)
+	tls := tlsConfig{config.Settings.TLS, config.TLSDir, config.TrustDir}
+	tlsOut, err := tls.outbound(log)
 	if err != nil {
 		return err
 	}
 	tap := &capture.Capture{
 		Workload: config.Settings.Workload, Selection: selected, BodyLimit: config.Settings.BodyLimit,
 		Budget: tee.NewBudget(config.TeeMemory), Recorder: records, Redactor: redactor,
-		TLSOut: tlsOut, TLSIn: config.TLS.inbound(log), Log: log,
+		TLSOut: tlsOut, TLSIn: tls.inbound(log), Log: log,
 	}
 	if err := errors.Join(
 		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),

@@ -17,30 +17,27 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// TLSConfig says which TLS connections are read. The zero value reads none.
-type TLSConfig struct {
-	Outbound          bool // connections that the workload makes
-	Inbound           bool // connections that are made to the workload, with its own certificate
-	ClientCertificate bool // there is a certificate for servers that ask for one
-	// Dir has what the proxy reads, and Trust gets whom the workload is to trust; see package wiring.
-	Dir, Trust string
+// tlsConfig says which TLS connections are read. The zero value reads none.
+type tlsConfig struct {
+	wiring.TLSSettings
+	dir, trust string
 }
 
 // outbound returns what reads the connections that the workload makes, nil when nothing does. Whom the workload is to trust is
 // written in any case, since its environment names those files.
-func (c TLSConfig) outbound(log *slog.Logger) (*intercept.Interceptor, error) {
+func (c tlsConfig) outbound(log *slog.Logger) (*intercept.Interceptor, error) {
 	if !c.Outbound {
 		return nil, nil
 	}
-	added, err := trust.ReadCertificates(filepath.Join(c.Dir, wiring.TLSAddedDir, wiring.TLSCACertificate))
+	added, err := trust.ReadCertificates(filepath.Join(c.dir, wiring.TLSAddedDir, wiring.TLSCACertificate))
 	if err != nil {
 		log.Error("The added CAs cannot be read; servers that they certify are passed through", "err", err)
 	}
-	known, err := trust.ReadCA(filepath.Join(c.Dir, wiring.TLSCADir))
+	known, err := trust.ReadCA(filepath.Join(c.dir, wiring.TLSCADir))
 	if err != nil {
 		log.Error("The CA of the namespace cannot be read; TLS is passed through", "err", err)
 	}
-	issuer, err := trust.Prepare(c.Trust, known, added, time.Now())
+	issuer, err := trust.Prepare(c.trust, known, added, time.Now())
 	if errors.Is(err, trust.ErrNoCA) {
 		return nil, nil
 	}
@@ -63,7 +60,7 @@ func (c TLSConfig) outbound(log *slog.Logger) (*intercept.Interceptor, error) {
 }
 
 // inbound returns what reads the connections that are made to the workload, nil when nothing does.
-func (c TLSConfig) inbound(log *slog.Logger) *intercept.Interceptor {
+func (c tlsConfig) inbound(log *slog.Logger) *intercept.Interceptor {
 	if !c.Inbound {
 		return nil
 	}
@@ -71,19 +68,19 @@ func (c TLSConfig) inbound(log *slog.Logger) *intercept.Interceptor {
 }
 
 // keyPair reads a certificate and its key each time, since they are renewed while the proxy runs.
-func (c TLSConfig) keyPair(dir string) func() (*tls.Certificate, error) {
+func (c tlsConfig) keyPair(dir string) func() (*tls.Certificate, error) {
 	return func() (*tls.Certificate, error) {
-		certificate, err := trust.ReadFile(filepath.Join(c.Dir, dir, wiring.TLSCertificate))
+		certificate, err := trust.ReadFile(filepath.Join(c.dir, dir, wiring.TLSCertificate))
 		if err != nil {
 			return nil, err
 		}
-		key, err := trust.ReadFile(filepath.Join(c.Dir, dir, wiring.TLSKey))
+		key, err := trust.ReadFile(filepath.Join(c.dir, dir, wiring.TLSKey))
 		if err != nil {
 			return nil, err
 		}
 		pair, err := tls.X509KeyPair(certificate, key)
 		if err != nil {
-			return nil, fmt.Errorf("reading the certificate in %s: %w", filepath.Join(c.Dir, dir), err)
+			return nil, fmt.Errorf("reading the certificate in %s: %w", filepath.Join(c.dir, dir), err)
 		}
 		return &pair, nil
 	}

@@ -94,13 +94,14 @@ type tlsRig struct {
 	added  pki // certifies servers
 	dir    string
 	trust  string
-	config TLSConfig
+	config wiring.TLSSettings
+	ignore []string // hosts
 }
 
 func newTLSRig(t *testing.T, change func(*tlsRig)) *tlsRig {
 	t.Helper()
 	r := &tlsRig{added: newPKI(t, "company"), dir: t.TempDir(), trust: t.TempDir()}
-	r.config = TLSConfig{Outbound: true, Dir: r.dir, Trust: r.trust}
+	r.config.Outbound = true
 	ours := authority.List{newPKI(t, "restage").Authority}
 	keys, err := ours.Keys()
 	if err != nil {
@@ -112,7 +113,9 @@ func newTLSRig(t *testing.T, change func(*tlsRig)) *tlsRig {
 	if change != nil {
 		change(r)
 	}
-	r.rig = newRig(t, func(c *CaptureConfig) { c.TLS = r.config })
+	r.rig = newRig(t, func(c *CaptureConfig) {
+		c.Settings.TLS, c.TLSDir, c.TrustDir, c.Settings.Ignore.Hosts = r.config, r.dir, r.trust, r.ignore
+	})
 	r.scrape(t) // it serves once the workload's trust is written
 	return r
 }
@@ -285,8 +288,7 @@ func TestInboundTLSIsRead(t *testing.T) {
 	server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	port := netip.MustParseAddrPort(server).Port()
 	in := newRig(t, func(c *CaptureConfig) {
-		c.Settings.Ports = []uint16{port}
-		c.TLS = TLSConfig{Inbound: true, Dir: r.dir}
+		c.Settings.Ports, c.Settings.TLS, c.TLSDir = []uint16{port}, wiring.TLSSettings{Inbound: true}, r.dir
 		writePair(t, certificate, filepath.Join(r.dir, wiring.TLSInboundDir))
 	})
 	to := netip.MustParseAddrPort(server)
@@ -362,6 +364,14 @@ func TestEndsOfTLS(t *testing.T) {
 	relay.Reset(server.NetConn().(*net.TCPConn))
 	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client saw %v, want a reset", err)
+	}
+}
+
+func TestIgnoredHostIsNotIntercepted(t *testing.T) {
+	r := newTLSRig(t, func(r *tlsRig) { r.ignore = []string{serverName} })
+	server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{r.added.issue(serverName)}})
+	if response := get(t, r.client(server, r.added.pool(), true), "/get"); issuer(response) != "company" {
+		t.Errorf("the client spoke to a server of %s", issuer(response))
 	}
 }
 

@@ -35,6 +35,7 @@ type CaptureSettings struct {
 	// BodyLimit is the number of bytes of each body that are kept, 0 to MaxBody.
 	BodyLimit int64             `json:"bodyLimit"`
 	Redaction RedactionSettings `json:"redaction,omitzero"`
+	TLS       TLSSettings       `json:"tls,omitzero"`
 }
 
 // IgnoreSettings say what is relayed without being recorded.

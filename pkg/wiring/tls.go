@@ -16,6 +16,9 @@ const (
 	TLSCertificate = "tls.crt"
 	TLSKey         = "tls.key"
 
+	// ResponderTLSDir has the CA of an environment, as TLSCADir has that of a namespace.
+	ResponderTLSDir = "/var/run/restage/responder-tls"
+
 	TLSCACertificate = "ca.crt"
 	TLSCAKey         = "ca.key"
 )
@@ -29,3 +32,10 @@ const (
 	// TrustStorePassword is Java's own default: what it guards is public.
 	TrustStorePassword = "changeit"
 )
+
+// TLSSettings say which TLS connections a proxy reads.
+type TLSSettings struct {
+	Outbound          bool `json:"outbound,omitempty"`          // those that the workload makes
+	Inbound           bool `json:"inbound,omitempty"`           // those made to it, with its own certificate
+	ClientCertificate bool `json:"clientCertificate,omitempty"` // there is one for servers that ask for it
+}

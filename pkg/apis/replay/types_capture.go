@@ -28,6 +28,7 @@ type TrafficCaptureSpec struct {
 	SamplePercent  *int32
 	BodyLimitBytes *int64
 	Redaction      *CaptureRedaction
+	TLS            *CaptureTLS
 }
 
 // TrafficCaptureStatus says what is being recorded.

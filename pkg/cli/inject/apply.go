@@ -5,13 +5,11 @@ package inject
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
@@ -109,15 +107,10 @@ func addition(deployment *appsv1.Deployment, o manifest.Options) (*coreapply.Pod
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(corev1.PodSpec{InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets)})
+	spec, err := patch.PodSpec()
 	if err != nil {
 		return nil, err
 	}
-	spec := &coreapply.PodSpecApplyConfiguration{}
-	if err := json.Unmarshal(data, spec); err != nil {
-		return nil, err
-	}
-	spec.Containers = nil
 	return coreapply.PodTemplateSpec().WithAnnotations(patch.Annotations()).WithSpec(spec), nil
 }
 

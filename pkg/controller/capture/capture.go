@@ -70,8 +70,10 @@ type Reconciler struct {
 	Stats       trafficpb.CapturesClient
 	// EnsureCredentials makes what the proxy needs in a namespace.
 	EnsureCredentials func(ctx context.Context, namespace string) error
-	Events            record.EventRecorder
-	Options           Options
+	// EnsureTLS makes the CA of a namespace where TLS is read.
+	EnsureTLS func(ctx context.Context, namespace string) error
+	Events    record.EventRecorder
+	Options   Options
 }
 
 // Reconcile brings the workload's template and the capture's status up to date.
@@ -134,6 +136,11 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if err := r.EnsureCredentials(ctx, capture.Namespace); err != nil {
 		return metav1.Condition{}, err
 	}
+	if capturespec.TLS(capture.Spec.TLS).Outbound {
+		if err := r.EnsureTLS(ctx, capture.Namespace); err != nil {
+			return metav1.Condition{}, err
+		}
+	}
 	if r.Options.Manual && !hasSidecar(deployment.Spec.Template.Spec) {
 		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
 		return notReady(reasonNotInjected, fmt.Sprintf("the template of Deployment %s has no recording proxy, and this installation of Restage "+
@@ -142,7 +149,9 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if err := r.add(ctx, capture, deployment); err != nil {
 		return metav1.Condition{}, err
 	}
-	r.readStats(ctx, capture)
+	if err := r.observeTLS(ctx, capture, deployment, r.readStats(ctx, capture)); err != nil {
+		return metav1.Condition{}, err
+	}
 	return r.countPods(ctx, capture, deployment)
 }
 
@@ -180,8 +189,14 @@ func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture
 	if err != nil {
 		return injection.Patch{}, err
 	}
+	template, err := r.withAllVariables(ctx, deployment)
+	if err != nil {
+		return injection.Patch{}, err
+	}
 	return injection.Capture(injection.CaptureOptions{
 		Settings:         capturespec.Settings(deployment.Name, capture.Spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
+		TLS:              capturespec.TLS(capture.Spec.TLS),
+		Template:         template,
 		Forwarder:        r.Options.Forwarder,
 		Image:            r.Options.Image,
 		ImagePullPolicy:  r.Options.ImagePullPolicy,

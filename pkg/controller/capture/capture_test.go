@@ -22,6 +22,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/controller/credentials"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -67,8 +68,9 @@ func (w *world) reconcile(name string) {
 				w.credentials++
 				return nil
 			},
-			Events:  record.NewFakeRecorder(100),
-			Options: Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Manual: w.manual},
+			EnsureTLS: (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
+			Events:    record.NewFakeRecorder(100),
+			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Manual: w.manual},
 		}
 		w.cluster.Acting(w.T, func() {
 			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {

@@ -94,14 +94,15 @@ func isRecording(pod *corev1.Pod) bool {
 	return false
 }
 
-// readStats takes over what the forwarder holds of the workload. When it does not answer, the former numbers stay.
-func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCapture) {
+// readStats takes over what the forwarder holds of the workload, and returns it. When it does not answer, the former numbers stay and it
+// returns nil.
+func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCapture) *trafficpb.StatsResponse {
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 	stats, err := r.Stats.Stats(ctx, &trafficpb.StatsRequest{Namespace: capture.Namespace, Workload: capture.Spec.WorkloadRef.Name})
 	if err != nil {
 		klog.FromContext(ctx).Info("The forwarder does not tell what was recorded; keeping the former numbers", "reason", err.Error())
-		return
+		return nil
 	}
 	capture.Status.Completeness = &v1alpha1.Completeness{
 		Records:    int64(stats.GetRecords()),
@@ -114,6 +115,7 @@ func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCap
 	if last := stats.GetLastRecord(); last != 0 {
 		capture.Status.LastRecordTime = &metav1.Time{Time: time.Unix(0, last).Truncate(time.Second)}
 	}
+	return stats
 }
 
 // Percent is the part of all calls seen that is held complete; empty when none was seen.

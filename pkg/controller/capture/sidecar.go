@@ -44,17 +44,14 @@ func addSidecar(ctx context.Context, kube kubernetes.Interface, deployment *apps
 		_, err := RemoveSidecar(ctx, kube, deployment.Namespace, deployment.Name)
 		return false, err
 	}
-	spec := &coreapply.PodSpecApplyConfiguration{}
-	data, err := json.Marshal(corev1.PodSpec{
-		InitContainers: patch.InitContainers, Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets),
-	})
+	spec, err := patch.PodSpec()
 	if err != nil {
 		return false, err
 	}
-	if err := json.Unmarshal(data, spec); err != nil {
+	data, err := json.Marshal(spec)
+	if err != nil {
 		return false, err
 	}
-	spec.Containers = nil
 	sum := sha256.Sum256(data)
 	hash := hex.EncodeToString(sum[:hashBytes])
 	if deployment.Spec.Template.Annotations[appliedAnnotation] == hash && hasSidecar(deployment.Spec.Template.Spec) {

@@ -36,9 +36,13 @@ func (c *Captures) Stats(ctx context.Context, request *trafficpb.StatsRequest) (
 	}
 	workload := journal.Workload{Namespace: request.GetNamespace(), Name: request.GetWorkload()}
 	totals := c.journal.Totals(workload)
-	return &trafficpb.StatsResponse{
+	response := &trafficpb.StatsResponse{
 		Records: totals.Records, Incomplete: totals.Incomplete, Dropped: totals.Dropped, LastRecord: totals.LastRecord,
 		LeftOut: totals.LeftOut.Counts(), Redacted: totals.Redacted.Counts(),
 		RecordsPerSecond: c.journal.Rate(workload), StoredBytes: c.journal.Stored(workload),
-	}, nil
+	}
+	for _, u := range totals.Untouched {
+		response.Untouched = append(response.Untouched, &trafficpb.Untouched{Key: u.Key, Reason: u.Reason, Count: u.Count, Last: u.Last})
+	}
+	return response, nil
 }

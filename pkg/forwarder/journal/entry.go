@@ -57,12 +57,15 @@ type Totals struct {
 	LastRecord int64  // Unix nanoseconds; 0 when there is none
 	LeftOut    Tally  `json:",omitempty"` // by reason: not recorded, as the capture asks for
 	Redacted   Tally  `json:",omitempty"` // values, by class
+	// Untouched are the TLS connections that were to be read and were not, newest first.
+	Untouched []Untouched `json:",omitempty"`
 }
 
 func (t Totals) plus(o Totals) Totals {
 	return Totals{
 		Records: t.Records + o.Records, Incomplete: t.Incomplete + o.Incomplete, Dropped: t.Dropped + o.Dropped,
 		LastRecord: max(t.LastRecord, o.LastRecord), LeftOut: t.LeftOut.plus(o.LeftOut), Redacted: t.Redacted.plus(o.Redacted),
+		Untouched: mergeUntouched(t.Untouched, o.Untouched),
 	}
 }
 

@@ -89,7 +89,9 @@ func lossTotals(l store.Loss) Totals {
 }
 
 func totalsOf(r *trafficpb.Record) Totals {
-	t := Totals{Records: 1, LastRecord: max(traffic.Start(r), traffic.End(r)), Redacted: tallyOf(r.GetRedactions())}
+	t := Totals{
+		Records: 1, LastRecord: max(traffic.Start(r), traffic.End(r)), Redacted: tallyOf(r.GetRedactions()), Untouched: untouchedOf(r),
+	}
 	if len(r.GetDefects()) > 0 {
 		t.Incomplete = 1
 	}

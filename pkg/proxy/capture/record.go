@@ -56,7 +56,7 @@ func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Recor
 		Scheme: c.scheme, TlsUntouched: c.untouched,
 	}
 	if c.serverName != "" && c.direction == trafficpb.Direction_DIRECTION_OUTBOUND {
-		r.Host = strings.ToLower(c.serverName)
+		r.Host = c.serverName
 	}
 	return r
 }

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/restage-dev/restage/pkg/proxy/intercept"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 // schemeTLS is the scheme of records of what TLS carried.
@@ -27,7 +29,11 @@ func (c *Capture) serve(ctx context.Context, i *intercept.Interceptor, client, s
 		c.relay(ctx, client, server, conn)
 		return
 	}
-	conn.serverName = hello.ServerName
+	conn.serverName = strings.ToLower(hello.ServerName)
+	if conn.direction == trafficpb.Direction_DIRECTION_OUTBOUND && c.Selection.Host(conn.serverName) != "" {
+		c.relay(ctx, client, server, conn) // its record is left out, and so it is not read either
+		return
+	}
 	inner, err := i.Open(ctx, hello, server)
 	if err != nil {
 		c.untouched(ctx, client, server, conn, err)
@@ -38,7 +44,7 @@ func (c *Capture) serve(ctx context.Context, i *intercept.Interceptor, client, s
 		c.Log.Debug("A client broke off its handshake with the proxy", "connection", conn.id, "err", err)
 		now := time.Now().UnixNano()
 		conn.lose("TLS refused by the client", now, now)
-		relay.Reset(client)
+		client.Close() // what it was told last may still be on its way
 		server.Close()
 		return
 	}
@@ -69,9 +75,9 @@ func (c *Capture) untouched(ctx context.Context, client, server *net.TCPConn, co
 	c.relay(ctx, client, server, conn)
 }
 
-// TLS returns the TLS connections of both directions by what became of them; nothing where TLS is not read.
+// TLS returns the TLS connections of both directions by what became of them.
 func (c *Capture) TLS() map[string]uint64 {
-	total := map[string]uint64{}
+	total := map[string]uint64{intercept.Intercepted: 0}
 	for _, i := range []*intercept.Interceptor{c.TLSOut, c.TLSIn} {
 		if i == nil {
 			continue

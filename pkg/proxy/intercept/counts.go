@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 )
 
+// Intercepted is what became of a connection that is read.
+const Intercepted = "intercepted"
+
 // counters count connections since the start of the process.
 type counters struct {
 	intercepted atomic.Uint64
@@ -26,7 +29,7 @@ func (c *counters) count(reason Reason) {
 
 // Counts returns the TLS connections since the start of the process by what became of them: intercepted, or the reason why not.
 func (i *Interceptor) Counts() map[string]uint64 {
-	counts := map[string]uint64{"intercepted": i.intercepted.Load()}
+	counts := map[string]uint64{Intercepted: i.intercepted.Load()}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, reason := range reasons {

@@ -121,10 +121,13 @@ func (i *Interceptor) refused(hello *clienthello.Hello, to string) Reason {
 	}
 	certificate, err := i.downstream.GetCertificate(hello.ClientHelloInfo)
 	if err != nil {
+		i.memory.fail(failure{hello.ServerName, to}, NoCertificate)
 		i.log.Warn("TLS is passed through, since there is no certificate for it", "name", hello.ServerName, "err", err)
 		return NoCertificate
 	}
-	if hello.SupportsCertificate(certificate) != nil {
+	anyName := *hello.ClientHelloInfo
+	anyName.ServerName = "" // whether the workload's own certificate is for the name is between it and its clients
+	if anyName.SupportsCertificate(certificate) != nil {
 		return OldClient
 	}
 	return ""

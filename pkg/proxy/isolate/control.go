@@ -50,19 +50,20 @@ type report struct {
 	RefusedNames []string `json:"refusedNames"`
 }
 
-// names asks for the hosts in the recording.
-func (c *control) names(ctx context.Context) ([]string, error) {
+// names asks for the hosts in the recording, and for who certifies them, as PEM.
+func (c *control) names(ctx context.Context) (names []string, ca string, err error) {
 	data, err := c.call(ctx, http.MethodGet, "/v1/names", nil, http.StatusOK)
 	if err != nil {
-		return nil, fmt.Errorf("asking the responder for names: %w", err)
+		return nil, "", fmt.Errorf("asking the responder for names: %w", err)
 	}
 	var answer struct {
 		Names []string `json:"names"`
+		CA    string   `json:"ca"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, fmt.Errorf("reading the responder's names: %w", err)
+		return nil, "", fmt.Errorf("reading the responder's names: %w", err)
 	}
-	return answer.Names, nil
+	return answer.Names, answer.CA, nil
 }
 
 // put hands over the counters of a pod.

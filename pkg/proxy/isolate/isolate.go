@@ -7,6 +7,7 @@ package isolate
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/proxy/trust"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -38,6 +40,7 @@ type Settings struct {
 	Responder, Control   netip.AddrPort
 	TokenFile            string
 	SearchDomains        []string // of the pod
+	TrustDir             string   // gets whom the workload is to trust; "": nothing is written
 }
 
 // Isolate is the proxy of one pod.
@@ -153,12 +156,30 @@ func (i *Isolate) ServeDNS(ctx context.Context, address string) error {
 }
 
 func (i *Isolate) loadNames(ctx context.Context) error {
-	names, err := i.control.names(ctx)
+	names, ca, err := i.control.names(ctx)
 	if err != nil {
+		return err
+	}
+	if err := i.tell(ca); err != nil {
 		return err
 	}
 	i.log.Info("Loaded the recorded names", "count", len(names))
 	return i.names.Load(names)
+}
+
+// tell writes whom the workload is to trust: it starts once the proxy is ready, and so after that.
+func (i *Isolate) tell(ca string) error {
+	if i.settings.TrustDir == "" {
+		return nil
+	}
+	var ours []*x509.Certificate
+	if ca != "" {
+		var err error
+		if ours, err = trust.ParseCertificates([]byte(ca)); err != nil {
+			return fmt.Errorf("reading the responder's CA: %w", err)
+		}
+	}
+	return trust.Write(i.settings.TrustDir, ours, nil)
 }
 
 func (i *Isolate) report(ctx context.Context) error {

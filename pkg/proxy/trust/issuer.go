@@ -43,8 +43,8 @@ func ReadCA(dir string) (authority.List, error) {
 // that starts anew beside a running workload signs with the newest CA that it was told of, and a new one is for pods to come.
 func Prepare(dir string, known authority.List, added []*x509.Certificate, now time.Time) (authority.Authority, error) {
 	told, err := ReadCertificates(filepath.Join(dir, wiring.TrustCA))
-	if err != nil {
-		told = nil // what is there is no use; it is written anew
+	if _, last := os.Stat(filepath.Join(dir, wiring.TrustBundle)); err != nil || last != nil {
+		told = nil // what is there is not whole; it is written anew
 	}
 	for _, a := range known {
 		if now.Before(a.Certificate.NotAfter) && slices.ContainsFunc(told, a.Certificate.Equal) {

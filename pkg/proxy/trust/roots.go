@@ -8,6 +8,7 @@ package trust
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,19 +62,28 @@ func ReadCertificates(path string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	certificates, err := ParseCertificates(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return certificates, nil
+}
+
+// ParseCertificates reads PEM certificates, at least one and nothing else.
+func ParseCertificates(data []byte) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("%s: a block %q, allowed is CERTIFICATE", path, block.Type)
+			return nil, fmt.Errorf("a block %q, allowed is CERTIFICATE", block.Type)
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: certificate %d: %w", path, len(certificates)+1, err)
+			return nil, fmt.Errorf("certificate %d: %w", len(certificates)+1, err)
 		}
 		certificates = append(certificates, certificate)
 	}
 	if len(certificates) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", path)
+		return nil, errors.New("there is no certificate")
 	}
 	return certificates, nil
 }

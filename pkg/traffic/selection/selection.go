@@ -110,7 +110,7 @@ func (s *Selection) Record(r *trafficpb.Record) Reason {
 		if isProbe(r.GetRequest().GetHead()) {
 			return Probe
 		}
-	} else if reason := s.host(r.GetHost()); reason != "" {
+	} else if reason := s.Host(r.GetHost()); reason != "" {
 		return reason
 	}
 	if !s.samples(r.GetSession()) {
@@ -119,8 +119,8 @@ func (s *Selection) Record(r *trafficpb.Record) Reason {
 	return ""
 }
 
-// host decides by the name of a dependency, in lower case.
-func (s *Selection) host(name string) Reason {
+// Host decides by the name of a dependency, in lower case.
+func (s *Selection) Host(name string) Reason {
 	switch {
 	case isAPIServerName(name):
 		return APIServer

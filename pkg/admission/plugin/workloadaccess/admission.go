@@ -14,6 +14,7 @@ import (
 	"errors"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -132,5 +133,6 @@ func concerns(a admission.Attributes) bool {
 		return false
 	}
 	old, ok := a.GetOldObject().(*replay.TrafficCapture)
-	return !ok || updated.Spec.WorkloadRef != old.Spec.WorkloadRef || !slices.Equal(updated.Spec.Ports, old.Spec.Ports)
+	return !ok || updated.Spec.WorkloadRef != old.Spec.WorkloadRef || !slices.Equal(updated.Spec.Ports, old.Spec.Ports) ||
+		!equality.Semantic.DeepEqual(updated.Spec.TLS, old.Spec.TLS)
 }

@@ -21,7 +21,8 @@ func (p *Plugin) stated(object runtime.Object, namespace string) []need {
 	of := rights{namespace}
 	switch o := object.(type) {
 	case *replay.TrafficCapture:
-		return []need{of.deployment(p.recording(), o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+		needs := []need{of.deployment(p.recording(), o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+		return append(needs, certificates(of, o.Spec.TLS)...)
 	case *replay.TrafficSnapshot:
 		// Its traffic is read through trafficsnapshots/records, which is a right of its own.
 		return []need{of.deployment("get", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
@@ -41,6 +42,21 @@ func (p *Plugin) recording() string {
 		return "get"
 	}
 	return "patch"
+}
+
+// certificates asks for the Secrets that the proxy of a capture reads, as for those that a copy mounts.
+func certificates(of rights, tls *replay.CaptureTLS) (needs []need) {
+	if tls == nil {
+		return nil
+	}
+	path := specPath.Child("tls")
+	if name := tls.ClientCertificateSecretName; name != "" {
+		needs = append(needs, of.secret(name, path.Child("clientCertificateSecretName")))
+	}
+	if name := tls.InboundSecretName; name != "" {
+		needs = append(needs, of.secret(name, path.Child("inboundSecretName")))
+	}
+	return needs
 }
 
 func statedByReplay(of rights, spec *replay.TrafficReplaySpec) []need {

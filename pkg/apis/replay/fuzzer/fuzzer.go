@@ -23,6 +23,10 @@ func Funcs(serializer.CodecFactory) []any {
 			orElse(&ref.APIVersion, "apps/v1")
 			orElse(&ref.Kind, "Deployment")
 		},
+		func(tls *replay.CaptureTLS, c randfill.Continue) {
+			c.FillNoCustom(tls)
+			orElse(&tls.Outbound, replay.TLSPassThrough)
+		},
 		func(workload *replay.EnvironmentWorkload, c randfill.Continue) {
 			c.FillNoCustom(workload)
 			orElse(&workload.Name, workload.Ref.Name)

@@ -33,6 +33,11 @@ func SetDefaults_WorkloadReference(ref *WorkloadReference) {
 	setDefault(&ref.Kind, DefaultWorkloadKind)
 }
 
+// SetDefaults_CaptureTLS leaves outbound connections as they are.
+func SetDefaults_CaptureTLS(tls *CaptureTLS) {
+	setDefault(&tls.Outbound, TLSPassThrough)
+}
+
 // SetDefaults_EnvironmentWorkload names the workload after the live one and clones it.
 func SetDefaults_EnvironmentWorkload(workload *EnvironmentWorkload) {
 	setDefault(&workload.Name, workload.Ref.Name)

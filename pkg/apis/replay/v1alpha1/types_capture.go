@@ -65,6 +65,10 @@ type TrafficCaptureSpec struct {
 	// +optional
 	// +k8s:optional
 	Redaction *CaptureRedaction `json:"redaction,omitempty"`
+	// tls says which TLS connections are read. When absent, none is: they are passed on as they are and kept as bytes.
+	// +optional
+	// +k8s:optional
+	TLS *CaptureTLS `json:"tls,omitempty"`
 }
 
 // TrafficCaptureStatus says what is being recorded.
@@ -74,7 +78,8 @@ type TrafficCaptureStatus struct {
 	// +k8s:optional
 	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Ready is true when every pod of the workload runs the recording proxy.
+	// conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections
+	// that spec.tls asks for are read, and false when some are passed through, with the reason.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -72,6 +72,9 @@ type Completeness struct {
 const (
 	// ConditionReady is true when the object does what its spec asks for.
 	ConditionReady = "Ready"
+	// ConditionTLSRead is true when the TLS connections of a workload are read as its capture asks for. It is false when some are
+	// passed through, and absent when the capture asks for none.
+	ConditionTLSRead = "TLSRead"
 )
 
 // Keys of annotations and labels that Restage reads and writes.

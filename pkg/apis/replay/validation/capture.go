@@ -18,7 +18,8 @@ func ValidateTrafficCapture(capture *replay.TrafficCapture) field.ErrorList {
 	errs := validateName(capture.Name, apivalidation.NameIsDNSSubdomain)
 	errs = append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
 	errs = append(errs, validateIgnore(capture.Spec.Ignore, specPath.Child("ignore"))...)
-	return append(errs, validateRedaction(capture.Spec.Redaction, specPath.Child("redaction"))...)
+	errs = append(errs, validateRedaction(capture.Spec.Redaction, specPath.Child("redaction"))...)
+	return append(errs, validateCaptureTLS(capture.Spec.TLS, specPath.Child("tls"))...)
 }
 
 // ValidateTrafficCaptureUpdate checks a changed capture.

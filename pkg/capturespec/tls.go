@@ -1,0 +1,41 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capturespec
+
+import (
+	"errors"
+	"strings"
+
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+)
+
+// TLS is what a pod is given so that its proxy reads TLS; nil asks for nothing.
+func TLS(spec *v1alpha1.CaptureTLS) injection.TLS {
+	if spec == nil {
+		return injection.TLS{}
+	}
+	return injection.TLS{
+		Outbound: spec.Outbound == v1alpha1.TLSIntercept, TrustedCAs: spec.TrustedCAsConfigMapName,
+		ClientCertificate: spec.ClientCertificateSecretName, Inbound: spec.InboundSecretName,
+	}
+}
+
+func parseTLSOutbound(value string) (v1alpha1.TLSOutbound, error) {
+	outbound := v1alpha1.TLSOutbound(strings.TrimSpace(value))
+	if outbound != v1alpha1.TLSIntercept && outbound != v1alpha1.TLSPassThrough {
+		return "", errors.New("unknown")
+	}
+	return outbound, nil
+}
+
+func parseObjectName(value string) (string, error) {
+	name := strings.TrimSpace(value)
+	if problems := apivalidation.NameIsDNSSubdomain(name, false); len(problems) > 0 {
+		return "", errors.New(strings.Join(problems, "; "))
+	}
+	return name, nil
+}
