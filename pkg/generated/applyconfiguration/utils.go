@@ -23,6 +23,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &replayv1alpha1.CaptureIgnoreApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CaptureRedaction"):
 		return &replayv1alpha1.CaptureRedactionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CaptureTLS"):
+		return &replayv1alpha1.CaptureTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ComparisonProfile"):
 		return &replayv1alpha1.ComparisonProfileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Completeness"):

@@ -24,6 +24,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.CaptureIgnore{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_CaptureIgnore(ref),
 		v1alpha1.CaptureRedaction{}.OpenAPIModelName():             schema_pkg_apis_replay_v1alpha1_CaptureRedaction(ref),
+		v1alpha1.CaptureTLS{}.OpenAPIModelName():                   schema_pkg_apis_replay_v1alpha1_CaptureTLS(ref),
 		v1alpha1.ComparisonProfile{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ComparisonProfile(ref),
 		v1alpha1.Completeness{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_Completeness(ref),
 		v1alpha1.ContainerOverride{}.OpenAPIModelName():            schema_pkg_apis_replay_v1alpha1_ContainerOverride(ref),
@@ -519,6 +520,48 @@ func schema_pkg_apis_replay_v1alpha1_CaptureRedaction(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			v1alpha1.RedactionRule{}.OpenAPIModelName()},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_CaptureTLS(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "CaptureTLS says which TLS connections of a workload are read. What is not read is passed on as it is and kept as bytes.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"outbound": {
+						SchemaProps: spec.SchemaProps{
+							Description: "outbound says what is done with the TLS connections that the workload makes. With Intercept they end at the proxy in the pod, which verifies the server and shows the workload a certificate that the CA of the namespace signs; the containers of the workload are told to trust that CA. Connections of which the proxy cannot do that, and those of clients that take no other certificate than the server's own, are passed through. PassThrough, the default, leaves all as they are.\n\nPossible enum values:\n - `\"Intercept\"` : they are read.\n - `\"PassThrough\"` : they are passed on as they are.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Intercept", "PassThrough"},
+						},
+					},
+					"trustedCAsConfigMapName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "trustedCAsConfigMapName names a ConfigMap in the namespace of the capture whose key ca.crt holds, as PEM, the CAs that certify servers besides the public ones, such as that of the company. Without outbound interception it is not used.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"clientCertificateSecretName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "clientCertificateSecretName names a Secret of type kubernetes.io/tls in the namespace of the capture, with the certificate that the proxy shows to servers that ask for one. Without it connections to such servers are passed through.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"inboundSecretName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "inboundSecretName names a Secret of type kubernetes.io/tls in the namespace of the capture, with the certificate that the workload itself serves with. TLS connections to its recorded ports then end at the proxy, which speaks TLS to the workload in turn. Without it they are passed on as they are.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
 	}
 }
 
@@ -2304,12 +2347,18 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureSpec(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.CaptureRedaction{}.OpenAPIModelName()),
 						},
 					},
+					"tls": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tls says which TLS connections are read. When absent, none is: they are passed on as they are and kept as bytes.",
+							Ref:         ref(v1alpha1.CaptureTLS{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"workloadRef"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.CaptureIgnore{}.OpenAPIModelName(), v1alpha1.CaptureRedaction{}.OpenAPIModelName(), v1alpha1.WorkloadReference{}.OpenAPIModelName()},
+			v1alpha1.CaptureIgnore{}.OpenAPIModelName(), v1alpha1.CaptureRedaction{}.OpenAPIModelName(), v1alpha1.CaptureTLS{}.OpenAPIModelName(), v1alpha1.WorkloadReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -2337,7 +2386,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready is true when every pod of the workload runs the recording proxy.",
+							Description: "conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections that spec.tls asks for are read, and false when some are passed through, with the reason.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -996,6 +996,7 @@ type StatsResponse struct {
 	Redacted         []*Count               `protobuf:"bytes,6,rep,name=redacted,proto3" json:"redacted,omitempty"`                                             // by class
 	RecordsPerSecond float64                `protobuf:"fixed64,7,opt,name=records_per_second,json=recordsPerSecond,proto3" json:"records_per_second,omitempty"` // over the last minute
 	StoredBytes      int64                  `protobuf:"varint,8,opt,name=stored_bytes,json=storedBytes,proto3" json:"stored_bytes,omitempty"`                   // of the workload's files of traffic in the storage
+	Untouched        []*Untouched           `protobuf:"bytes,9,rep,name=untouched,proto3" json:"untouched,omitempty"`                                           // newest first, at most 32
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1086,6 +1087,82 @@ func (x *StatsResponse) GetStoredBytes() int64 {
 	return 0
 }
 
+func (x *StatsResponse) GetUntouched() []*Untouched {
+	if x != nil {
+		return x.Untouched
+	}
+	return nil
+}
+
+// Untouched counts TLS connections to one place that were to be read and were passed through, for one reason.
+type Untouched struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`       // host:port, or workload:port of inbound connections
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"` // as in Record.tls_untouched
+	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	Last          int64                  `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"` // Unix nanoseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Untouched) Reset() {
+	*x = Untouched{}
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Untouched) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Untouched) ProtoMessage() {}
+
+func (x *Untouched) ProtoReflect() protoreflect.Message {
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Untouched.ProtoReflect.Descriptor instead.
+func (*Untouched) Descriptor() ([]byte, []int) {
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Untouched) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Untouched) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Untouched) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Untouched) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
 type BuildRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
@@ -1099,7 +1176,7 @@ type BuildRequest struct {
 
 func (x *BuildRequest) Reset() {
 	*x = BuildRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1188,7 @@ func (x *BuildRequest) String() string {
 func (*BuildRequest) ProtoMessage() {}
 
 func (x *BuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[10]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1201,7 @@ func (x *BuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildRequest.ProtoReflect.Descriptor instead.
 func (*BuildRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{10}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BuildRequest) GetSnapshot() *ObjectRef {
@@ -1170,7 +1247,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1259,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[11]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1272,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{11}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
 }
 
 type SliceInfo struct {
@@ -1210,7 +1287,7 @@ type SliceInfo struct {
 
 func (x *SliceInfo) Reset() {
 	*x = SliceInfo{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1299,7 @@ func (x *SliceInfo) String() string {
 func (*SliceInfo) ProtoMessage() {}
 
 func (x *SliceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[12]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1312,7 @@ func (x *SliceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SliceInfo.ProtoReflect.Descriptor instead.
 func (*SliceInfo) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{12}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SliceInfo) GetKey() string {
@@ -1294,7 +1371,7 @@ type Manifest struct {
 
 func (x *Manifest) Reset() {
 	*x = Manifest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1383,7 @@ func (x *Manifest) String() string {
 func (*Manifest) ProtoMessage() {}
 
 func (x *Manifest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[13]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1396,7 @@ func (x *Manifest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Manifest.ProtoReflect.Descriptor instead.
 func (*Manifest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{13}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Manifest) GetSnapshot() *ObjectRef {
@@ -1472,7 +1549,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1561,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[14]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1574,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{14}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReadRequest) GetSnapshot() *ObjectRef {
@@ -1572,7 +1649,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1661,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[15]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1674,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{15}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Filter) GetKey() string {
@@ -1659,7 +1736,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +1748,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[16]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +1761,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{16}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReadResponse) GetRecords() []*Record {
@@ -1718,7 +1795,7 @@ type UploadChunk struct {
 
 func (x *UploadChunk) Reset() {
 	*x = UploadChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1807,7 @@ func (x *UploadChunk) String() string {
 func (*UploadChunk) ProtoMessage() {}
 
 func (x *UploadChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[17]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1820,7 @@ func (x *UploadChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadChunk.ProtoReflect.Descriptor instead.
 func (*UploadChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{17}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UploadChunk) GetSnapshot() *ObjectRef {
@@ -1814,7 +1891,7 @@ type UploadState struct {
 
 func (x *UploadState) Reset() {
 	*x = UploadState{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +1903,7 @@ func (x *UploadState) String() string {
 func (*UploadState) ProtoMessage() {}
 
 func (x *UploadState) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[18]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +1916,7 @@ func (x *UploadState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadState.ProtoReflect.Descriptor instead.
 func (*UploadState) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{18}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UploadState) GetOffset() uint64 {
@@ -1883,7 +1960,7 @@ type BuildUploadRequest struct {
 
 func (x *BuildUploadRequest) Reset() {
 	*x = BuildUploadRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +1972,7 @@ func (x *BuildUploadRequest) String() string {
 func (*BuildUploadRequest) ProtoMessage() {}
 
 func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[19]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +1985,7 @@ func (x *BuildUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildUploadRequest.ProtoReflect.Descriptor instead.
 func (*BuildUploadRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{19}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BuildUploadRequest) GetSnapshot() *ObjectRef {
@@ -1959,7 +2036,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2048,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[20]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2061,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{20}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Progress) GetSent() uint64 {
@@ -2032,7 +2109,7 @@ type PutProgressRequest struct {
 
 func (x *PutProgressRequest) Reset() {
 	*x = PutProgressRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2121,7 @@ func (x *PutProgressRequest) String() string {
 func (*PutProgressRequest) ProtoMessage() {}
 
 func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[21]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2134,7 @@ func (x *PutProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressRequest.ProtoReflect.Descriptor instead.
 func (*PutProgressRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{21}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PutProgressRequest) GetReplay() *ObjectRef {
@@ -2082,7 +2159,7 @@ type PutProgressResponse struct {
 
 func (x *PutProgressResponse) Reset() {
 	*x = PutProgressResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2171,7 @@ func (x *PutProgressResponse) String() string {
 func (*PutProgressResponse) ProtoMessage() {}
 
 func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[22]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2184,7 @@ func (x *PutProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutProgressResponse.ProtoReflect.Descriptor instead.
 func (*PutProgressResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{22}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
 }
 
 type ReportChunk struct {
@@ -2120,7 +2197,7 @@ type ReportChunk struct {
 
 func (x *ReportChunk) Reset() {
 	*x = ReportChunk{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2132,7 +2209,7 @@ func (x *ReportChunk) String() string {
 func (*ReportChunk) ProtoMessage() {}
 
 func (x *ReportChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[23]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2145,7 +2222,7 @@ func (x *ReportChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportChunk.ProtoReflect.Descriptor instead.
 func (*ReportChunk) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{23}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReportChunk) GetReplay() *ObjectRef {
@@ -2170,7 +2247,7 @@ type PutReportResponse struct {
 
 func (x *PutReportResponse) Reset() {
 	*x = PutReportResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +2259,7 @@ func (x *PutReportResponse) String() string {
 func (*PutReportResponse) ProtoMessage() {}
 
 func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[24]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +2272,7 @@ func (x *PutReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutReportResponse.ProtoReflect.Descriptor instead.
 func (*PutReportResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{24}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
 }
 
 // LogLine is one line of the log of a replay.
@@ -2210,7 +2287,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2222,7 +2299,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[25]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2235,7 +2312,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{25}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LogLine) GetTime() int64 {
@@ -2270,7 +2347,7 @@ type AppendLogRequest struct {
 
 func (x *AppendLogRequest) Reset() {
 	*x = AppendLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2282,7 +2359,7 @@ func (x *AppendLogRequest) String() string {
 func (*AppendLogRequest) ProtoMessage() {}
 
 func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[26]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2295,7 +2372,7 @@ func (x *AppendLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogRequest.ProtoReflect.Descriptor instead.
 func (*AppendLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{26}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AppendLogRequest) GetReplay() *ObjectRef {
@@ -2327,7 +2404,7 @@ type AppendLogResponse struct {
 
 func (x *AppendLogResponse) Reset() {
 	*x = AppendLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2416,7 @@ func (x *AppendLogResponse) String() string {
 func (*AppendLogResponse) ProtoMessage() {}
 
 func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[27]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2429,7 @@ func (x *AppendLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendLogResponse.ProtoReflect.Descriptor instead.
 func (*AppendLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{27}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
 }
 
 type GetLogRequest struct {
@@ -2367,7 +2444,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2456,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[28]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2469,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{28}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetLogRequest) GetReplay() *ObjectRef {
@@ -2432,7 +2509,7 @@ type GetLogResponse struct {
 
 func (x *GetLogResponse) Reset() {
 	*x = GetLogResponse{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2444,7 +2521,7 @@ func (x *GetLogResponse) String() string {
 func (*GetLogResponse) ProtoMessage() {}
 
 func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[29]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2457,7 +2534,7 @@ func (x *GetLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogResponse.ProtoReflect.Descriptor instead.
 func (*GetLogResponse) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{29}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetLogResponse) GetLines() []*LogLine {
@@ -2484,7 +2561,7 @@ type TunnelHello struct {
 
 func (x *TunnelHello) Reset() {
 	*x = TunnelHello{}
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2496,7 +2573,7 @@ func (x *TunnelHello) String() string {
 func (*TunnelHello) ProtoMessage() {}
 
 func (x *TunnelHello) ProtoReflect() protoreflect.Message {
-	mi := &file_pkg_traffic_traffic_proto_msgTypes[30]
+	mi := &file_pkg_traffic_traffic_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2509,7 +2586,7 @@ func (x *TunnelHello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelHello.ProtoReflect.Descriptor instead.
 func (*TunnelHello) Descriptor() ([]byte, []int) {
-	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{30}
+	return file_pkg_traffic_traffic_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *TunnelHello) GetToken() string {
@@ -2648,7 +2725,7 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x03uid\x18\x03 \x01(\tR\x03uid\"H\n" +
 	"\fStatsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1a\n" +
-	"\bworkload\x18\x02 \x01(\tR\bworkload\"\xc2\x02\n" +
+	"\bworkload\x18\x02 \x01(\tR\bworkload\"\xff\x02\n" +
 	"\rStatsResponse\x12\x18\n" +
 	"\arecords\x18\x01 \x01(\x04R\arecords\x12\x1e\n" +
 	"\n" +
@@ -2660,7 +2737,13 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\bleft_out\x18\x05 \x03(\v2\x19.restage.traffic.v1.CountR\aleftOut\x125\n" +
 	"\bredacted\x18\x06 \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\x12,\n" +
 	"\x12records_per_second\x18\a \x01(\x01R\x10recordsPerSecond\x12!\n" +
-	"\fstored_bytes\x18\b \x01(\x03R\vstoredBytes\"\xa7\x01\n" +
+	"\fstored_bytes\x18\b \x01(\x03R\vstoredBytes\x12;\n" +
+	"\tuntouched\x18\t \x03(\v2\x1d.restage.traffic.v1.UntouchedR\tuntouched\"_\n" +
+	"\tUntouched\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\x03R\x04last\"\xa7\x01\n" +
 	"\fBuildRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12\x12\n" +
@@ -2825,7 +2908,7 @@ func file_pkg_traffic_traffic_proto_rawDescGZIP() []byte {
 }
 
 var file_pkg_traffic_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_pkg_traffic_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(Direction)(0),              // 0: restage.traffic.v1.Direction
 	(Defect)(0),                 // 1: restage.traffic.v1.Defect
@@ -2839,27 +2922,28 @@ var file_pkg_traffic_traffic_proto_goTypes = []any{
 	(*ObjectRef)(nil),           // 9: restage.traffic.v1.ObjectRef
 	(*StatsRequest)(nil),        // 10: restage.traffic.v1.StatsRequest
 	(*StatsResponse)(nil),       // 11: restage.traffic.v1.StatsResponse
-	(*BuildRequest)(nil),        // 12: restage.traffic.v1.BuildRequest
-	(*DeleteResponse)(nil),      // 13: restage.traffic.v1.DeleteResponse
-	(*SliceInfo)(nil),           // 14: restage.traffic.v1.SliceInfo
-	(*Manifest)(nil),            // 15: restage.traffic.v1.Manifest
-	(*ReadRequest)(nil),         // 16: restage.traffic.v1.ReadRequest
-	(*Filter)(nil),              // 17: restage.traffic.v1.Filter
-	(*ReadResponse)(nil),        // 18: restage.traffic.v1.ReadResponse
-	(*UploadChunk)(nil),         // 19: restage.traffic.v1.UploadChunk
-	(*UploadState)(nil),         // 20: restage.traffic.v1.UploadState
-	(*BuildUploadRequest)(nil),  // 21: restage.traffic.v1.BuildUploadRequest
-	(*Progress)(nil),            // 22: restage.traffic.v1.Progress
-	(*PutProgressRequest)(nil),  // 23: restage.traffic.v1.PutProgressRequest
-	(*PutProgressResponse)(nil), // 24: restage.traffic.v1.PutProgressResponse
-	(*ReportChunk)(nil),         // 25: restage.traffic.v1.ReportChunk
-	(*PutReportResponse)(nil),   // 26: restage.traffic.v1.PutReportResponse
-	(*LogLine)(nil),             // 27: restage.traffic.v1.LogLine
-	(*AppendLogRequest)(nil),    // 28: restage.traffic.v1.AppendLogRequest
-	(*AppendLogResponse)(nil),   // 29: restage.traffic.v1.AppendLogResponse
-	(*GetLogRequest)(nil),       // 30: restage.traffic.v1.GetLogRequest
-	(*GetLogResponse)(nil),      // 31: restage.traffic.v1.GetLogResponse
-	(*TunnelHello)(nil),         // 32: restage.traffic.v1.TunnelHello
+	(*Untouched)(nil),           // 12: restage.traffic.v1.Untouched
+	(*BuildRequest)(nil),        // 13: restage.traffic.v1.BuildRequest
+	(*DeleteResponse)(nil),      // 14: restage.traffic.v1.DeleteResponse
+	(*SliceInfo)(nil),           // 15: restage.traffic.v1.SliceInfo
+	(*Manifest)(nil),            // 16: restage.traffic.v1.Manifest
+	(*ReadRequest)(nil),         // 17: restage.traffic.v1.ReadRequest
+	(*Filter)(nil),              // 18: restage.traffic.v1.Filter
+	(*ReadResponse)(nil),        // 19: restage.traffic.v1.ReadResponse
+	(*UploadChunk)(nil),         // 20: restage.traffic.v1.UploadChunk
+	(*UploadState)(nil),         // 21: restage.traffic.v1.UploadState
+	(*BuildUploadRequest)(nil),  // 22: restage.traffic.v1.BuildUploadRequest
+	(*Progress)(nil),            // 23: restage.traffic.v1.Progress
+	(*PutProgressRequest)(nil),  // 24: restage.traffic.v1.PutProgressRequest
+	(*PutProgressResponse)(nil), // 25: restage.traffic.v1.PutProgressResponse
+	(*ReportChunk)(nil),         // 26: restage.traffic.v1.ReportChunk
+	(*PutReportResponse)(nil),   // 27: restage.traffic.v1.PutReportResponse
+	(*LogLine)(nil),             // 28: restage.traffic.v1.LogLine
+	(*AppendLogRequest)(nil),    // 29: restage.traffic.v1.AppendLogRequest
+	(*AppendLogResponse)(nil),   // 30: restage.traffic.v1.AppendLogResponse
+	(*GetLogRequest)(nil),       // 31: restage.traffic.v1.GetLogRequest
+	(*GetLogResponse)(nil),      // 32: restage.traffic.v1.GetLogResponse
+	(*TunnelHello)(nil),         // 33: restage.traffic.v1.TunnelHello
 }
 var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	0,  // 0: restage.traffic.v1.Record.direction:type_name -> restage.traffic.v1.Direction
@@ -2873,61 +2957,62 @@ var file_pkg_traffic_traffic_proto_depIdxs = []int32{
 	6,  // 8: restage.traffic.v1.PushRequest.losses:type_name -> restage.traffic.v1.Loss
 	3,  // 9: restage.traffic.v1.StatsResponse.left_out:type_name -> restage.traffic.v1.Count
 	3,  // 10: restage.traffic.v1.StatsResponse.redacted:type_name -> restage.traffic.v1.Count
-	9,  // 11: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 12: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
-	9,  // 13: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	14, // 14: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
-	3,  // 15: restage.traffic.v1.Manifest.redacted:type_name -> restage.traffic.v1.Count
-	9,  // 16: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	0,  // 17: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
-	17, // 18: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
-	2,  // 19: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
-	9,  // 20: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	9,  // 21: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
-	9,  // 22: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	22, // 23: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
-	9,  // 24: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
-	9,  // 25: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	27, // 26: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
-	9,  // 27: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
-	27, // 28: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
-	7,  // 29: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
-	10, // 30: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
-	12, // 31: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
-	9,  // 32: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
-	9,  // 33: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
-	19, // 34: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
-	21, // 35: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
-	9,  // 36: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
-	16, // 37: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
-	23, // 38: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
-	9,  // 39: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
-	25, // 40: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
-	9,  // 41: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
-	9,  // 42: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
-	28, // 43: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
-	30, // 44: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
-	8,  // 45: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
-	11, // 46: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
-	15, // 47: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
-	13, // 48: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
-	20, // 49: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
-	20, // 50: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
-	15, // 51: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
-	15, // 52: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
-	18, // 53: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
-	24, // 54: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
-	22, // 55: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
-	26, // 56: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
-	25, // 57: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
-	13, // 58: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
-	29, // 59: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
-	31, // 60: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
-	45, // [45:61] is the sub-list for method output_type
-	29, // [29:45] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	12, // 11: restage.traffic.v1.StatsResponse.untouched:type_name -> restage.traffic.v1.Untouched
+	9,  // 12: restage.traffic.v1.BuildRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 13: restage.traffic.v1.SliceInfo.direction:type_name -> restage.traffic.v1.Direction
+	9,  // 14: restage.traffic.v1.Manifest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	15, // 15: restage.traffic.v1.Manifest.slices:type_name -> restage.traffic.v1.SliceInfo
+	3,  // 16: restage.traffic.v1.Manifest.redacted:type_name -> restage.traffic.v1.Count
+	9,  // 17: restage.traffic.v1.ReadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	0,  // 18: restage.traffic.v1.ReadRequest.direction:type_name -> restage.traffic.v1.Direction
+	18, // 19: restage.traffic.v1.ReadRequest.filter:type_name -> restage.traffic.v1.Filter
+	2,  // 20: restage.traffic.v1.ReadResponse.records:type_name -> restage.traffic.v1.Record
+	9,  // 21: restage.traffic.v1.UploadChunk.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 22: restage.traffic.v1.BuildUploadRequest.snapshot:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 23: restage.traffic.v1.PutProgressRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	23, // 24: restage.traffic.v1.PutProgressRequest.progress:type_name -> restage.traffic.v1.Progress
+	9,  // 25: restage.traffic.v1.ReportChunk.replay:type_name -> restage.traffic.v1.ObjectRef
+	9,  // 26: restage.traffic.v1.AppendLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	28, // 27: restage.traffic.v1.AppendLogRequest.lines:type_name -> restage.traffic.v1.LogLine
+	9,  // 28: restage.traffic.v1.GetLogRequest.replay:type_name -> restage.traffic.v1.ObjectRef
+	28, // 29: restage.traffic.v1.GetLogResponse.lines:type_name -> restage.traffic.v1.LogLine
+	7,  // 30: restage.traffic.v1.Ingest.Push:input_type -> restage.traffic.v1.PushRequest
+	10, // 31: restage.traffic.v1.Captures.Stats:input_type -> restage.traffic.v1.StatsRequest
+	13, // 32: restage.traffic.v1.Snapshots.Build:input_type -> restage.traffic.v1.BuildRequest
+	9,  // 33: restage.traffic.v1.Snapshots.Delete:input_type -> restage.traffic.v1.ObjectRef
+	9,  // 34: restage.traffic.v1.Snapshots.GetUpload:input_type -> restage.traffic.v1.ObjectRef
+	20, // 35: restage.traffic.v1.Snapshots.AppendUpload:input_type -> restage.traffic.v1.UploadChunk
+	22, // 36: restage.traffic.v1.Snapshots.BuildUpload:input_type -> restage.traffic.v1.BuildUploadRequest
+	9,  // 37: restage.traffic.v1.Snapshots.GetManifest:input_type -> restage.traffic.v1.ObjectRef
+	17, // 38: restage.traffic.v1.Snapshots.Read:input_type -> restage.traffic.v1.ReadRequest
+	24, // 39: restage.traffic.v1.Replays.PutProgress:input_type -> restage.traffic.v1.PutProgressRequest
+	9,  // 40: restage.traffic.v1.Replays.GetProgress:input_type -> restage.traffic.v1.ObjectRef
+	26, // 41: restage.traffic.v1.Replays.PutReport:input_type -> restage.traffic.v1.ReportChunk
+	9,  // 42: restage.traffic.v1.Replays.GetReport:input_type -> restage.traffic.v1.ObjectRef
+	9,  // 43: restage.traffic.v1.Replays.DeleteReport:input_type -> restage.traffic.v1.ObjectRef
+	29, // 44: restage.traffic.v1.Replays.AppendLog:input_type -> restage.traffic.v1.AppendLogRequest
+	31, // 45: restage.traffic.v1.Replays.GetLog:input_type -> restage.traffic.v1.GetLogRequest
+	8,  // 46: restage.traffic.v1.Ingest.Push:output_type -> restage.traffic.v1.PushResponse
+	11, // 47: restage.traffic.v1.Captures.Stats:output_type -> restage.traffic.v1.StatsResponse
+	16, // 48: restage.traffic.v1.Snapshots.Build:output_type -> restage.traffic.v1.Manifest
+	14, // 49: restage.traffic.v1.Snapshots.Delete:output_type -> restage.traffic.v1.DeleteResponse
+	21, // 50: restage.traffic.v1.Snapshots.GetUpload:output_type -> restage.traffic.v1.UploadState
+	21, // 51: restage.traffic.v1.Snapshots.AppendUpload:output_type -> restage.traffic.v1.UploadState
+	16, // 52: restage.traffic.v1.Snapshots.BuildUpload:output_type -> restage.traffic.v1.Manifest
+	16, // 53: restage.traffic.v1.Snapshots.GetManifest:output_type -> restage.traffic.v1.Manifest
+	19, // 54: restage.traffic.v1.Snapshots.Read:output_type -> restage.traffic.v1.ReadResponse
+	25, // 55: restage.traffic.v1.Replays.PutProgress:output_type -> restage.traffic.v1.PutProgressResponse
+	23, // 56: restage.traffic.v1.Replays.GetProgress:output_type -> restage.traffic.v1.Progress
+	27, // 57: restage.traffic.v1.Replays.PutReport:output_type -> restage.traffic.v1.PutReportResponse
+	26, // 58: restage.traffic.v1.Replays.GetReport:output_type -> restage.traffic.v1.ReportChunk
+	14, // 59: restage.traffic.v1.Replays.DeleteReport:output_type -> restage.traffic.v1.DeleteResponse
+	30, // 60: restage.traffic.v1.Replays.AppendLog:output_type -> restage.traffic.v1.AppendLogResponse
+	32, // 61: restage.traffic.v1.Replays.GetLog:output_type -> restage.traffic.v1.GetLogResponse
+	46, // [46:62] is the sub-list for method output_type
+	30, // [30:46] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_pkg_traffic_traffic_proto_init() }
@@ -2941,7 +3026,7 @@ func file_pkg_traffic_traffic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pkg_traffic_traffic_proto_rawDesc), len(file_pkg_traffic_traffic_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

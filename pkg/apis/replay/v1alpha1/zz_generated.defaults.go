@@ -265,6 +265,9 @@ func SetObjectDefaults_ReplayProfileList(in *ReplayProfileList) {
 
 func SetObjectDefaults_TrafficCapture(in *TrafficCapture) {
 	SetDefaults_WorkloadReference(&in.Spec.WorkloadRef)
+	if in.Spec.TLS != nil {
+		SetDefaults_CaptureTLS(in.Spec.TLS)
+	}
 }
 
 func SetObjectDefaults_TrafficCaptureList(in *TrafficCaptureList) {

@@ -19,6 +19,11 @@ func (in CaptureRedaction) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in CaptureTLS) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.CaptureTLS"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ComparisonProfile) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.ComparisonProfile"
 }

@@ -395,6 +395,138 @@ func Validate_CaptureRedaction(
 	return errs
 }
 
+// Validate_CaptureTLS validates an instance of CaptureTLS according
+// to declarative validation rules in the API schema.
+func Validate_CaptureTLS(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *CaptureTLS) (errs field.ErrorList) {
+
+	{ // field CaptureTLS.Outbound
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *TLSOutbound,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_TLSOutbound(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *CaptureTLS) *TLSOutbound {
+				return &oldObj.Outbound
+			})
+		errs = append(errs, fn(fldPath.Child("outbound"), &obj.Outbound, oldVal, oldObj != nil)...)
+	}
+
+	{ // field CaptureTLS.TrustedCAsConfigMapName
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.LongName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *CaptureTLS) *string {
+				return &oldObj.TrustedCAsConfigMapName
+			})
+		errs = append(errs, fn(fldPath.Child("trustedCAsConfigMapName"), &obj.TrustedCAsConfigMapName, oldVal, oldObj != nil)...)
+	}
+
+	{ // field CaptureTLS.ClientCertificateSecretName
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.LongName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *CaptureTLS) *string {
+				return &oldObj.ClientCertificateSecretName
+			})
+		errs = append(errs, fn(fldPath.Child("clientCertificateSecretName"), &obj.ClientCertificateSecretName, oldVal, oldObj != nil)...)
+	}
+
+	{ // field CaptureTLS.InboundSecretName
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.LongName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *CaptureTLS) *string {
+				return &oldObj.InboundSecretName
+			})
+		errs = append(errs, fn(fldPath.Child("inboundSecretName"), &obj.InboundSecretName, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 var symbolsForCleanupPolicy = sets.New(CleanupKeep, CleanupRestore)
 
 // Validate_CleanupPolicy validates an instance of CleanupPolicy according
@@ -3236,6 +3368,21 @@ func Validate_SnapshotUpload(
 	return errs
 }
 
+var symbolsForTLSOutbound = sets.New(TLSIntercept, TLSPassThrough)
+
+// Validate_TLSOutbound validates an instance of TLSOutbound according
+// to declarative validation rules in the API schema.
+func Validate_TLSOutbound(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *TLSOutbound) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForTLSOutbound, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
 // Validate_TrafficCapture validates an instance of TrafficCapture according
 // to declarative validation rules in the API schema.
 func Validate_TrafficCapture(
@@ -3494,6 +3641,36 @@ func Validate_TrafficCaptureSpec(
 				return oldObj.Redaction
 			})
 		errs = append(errs, fn(fldPath.Child("redaction"), obj.Redaction, oldVal, oldObj != nil)...)
+	}
+
+	{ // field TrafficCaptureSpec.TLS
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *CaptureTLS,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_CaptureTLS(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TrafficCaptureSpec) *CaptureTLS {
+				return oldObj.TLS
+			})
+		errs = append(errs, fn(fldPath.Child("tls"), obj.TLS, oldVal, oldObj != nil)...)
 	}
 
 	return errs

@@ -70,6 +70,21 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: dev.restage.replay.v1alpha1.CaptureTLS
+  map:
+    fields:
+    - name: clientCertificateSecretName
+      type:
+        scalar: string
+    - name: inboundSecretName
+      type:
+        scalar: string
+    - name: outbound
+      type:
+        scalar: string
+    - name: trustedCAsConfigMapName
+      type:
+        scalar: string
 - name: dev.restage.replay.v1alpha1.ComparisonProfile
   map:
     fields:
@@ -632,6 +647,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: samplePercent
       type:
         scalar: numeric
+    - name: tls
+      type:
+        namedType: dev.restage.replay.v1alpha1.CaptureTLS
     - name: workloadRef
       type:
         namedType: dev.restage.replay.v1alpha1.WorkloadReference

@@ -26,6 +26,8 @@ type TrafficCaptureSpecApplyConfiguration struct {
 	BodyLimitBytes *int64 `json:"bodyLimitBytes,omitempty"`
 	// redaction changes what is replaced by tokens before anything leaves the pod. Without it all detectors are at work.
 	Redaction *CaptureRedactionApplyConfiguration `json:"redaction,omitempty"`
+	// tls says which TLS connections are read. When absent, none is: they are passed on as they are and kept as bytes.
+	TLS *CaptureTLSApplyConfiguration `json:"tls,omitempty"`
 }
 
 // TrafficCaptureSpecApplyConfiguration constructs a declarative configuration of the TrafficCaptureSpec type for use with
@@ -81,5 +83,13 @@ func (b *TrafficCaptureSpecApplyConfiguration) WithBodyLimitBytes(value int64) *
 // If called multiple times, the Redaction field is set to the value of the last call.
 func (b *TrafficCaptureSpecApplyConfiguration) WithRedaction(value *CaptureRedactionApplyConfiguration) *TrafficCaptureSpecApplyConfiguration {
 	b.Redaction = value
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithTLS(value *CaptureTLSApplyConfiguration) *TrafficCaptureSpecApplyConfiguration {
+	b.TLS = value
 	return b
 }
