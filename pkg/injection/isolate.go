@@ -73,7 +73,9 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool {
 		return strings.HasPrefix(key, captureAnnotations)
 	})
-	isolatePatch(opts).AddTo(&template)
+	patch := isolatePatch(opts)
+	patch.addTrust(template)
+	patch.AddTo(&template)
 	template.Spec.NodeSelector = merged(template.Spec.NodeSelector, opts.NodeSelector)
 	template.Spec.PriorityClassName = ""
 	template.Spec.Priority = nil

@@ -37,6 +37,10 @@ func TestIsolateInNamespace(t *testing.T) {
 	if err := os.WriteFile(token, []byte("secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	trust := t.TempDir()
+	if err := os.Chmod(trust, 0o777); err != nil { // the proxy's user writes there
+		t.Fatal(err)
+	}
 	forbidden := outside.listen("[::]:80")
 	go http.Serve(forbidden, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the real one") }))
 	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
@@ -66,7 +70,7 @@ func TestIsolateInNamespace(t *testing.T) {
 
 	// No proxy yet: nothing answers.
 	expectNothing(t, pod)
-	pod.start(binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--mode=Isolate", "--workload=front", "--token-file=" + token}, addresses...)...)
+	pod.start(binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--mode=Isolate", "--workload=front", "--token-file=" + token, "--trust-dir=" + trust}, addresses...)...)
 	pod.initialize(binary, append([]string{"--mode=Isolate"}, addresses...)...) // again, beside a running proxy
 
 	for url, want := range map[string]string{

@@ -124,6 +124,7 @@ func start(t testing.TB, s *snapshots, settings wiring.PlaySettings) *environmen
 	o := Options{
 		Settings: writeFile(t, "settings.json", data), Forwarder: s.address, ForwarderCAFile: s.ca,
 		ForwarderTokenFile: writeFile(t, "forwarder", []byte(forwarderToken+"\n")), TokenFile: writeFile(t, "token", []byte(environmentToken+"\n")),
+		TLSDir:       writeCA(t),
 		TunnelListen: "127.0.0.1:0", ControlListen: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Listening: func(tunnel, control net.Addr) {
 			e.tunnel, e.control = tunnel.String(), control.String()

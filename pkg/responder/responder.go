@@ -16,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/restage-dev/restage/pkg/authority"
 	"github.com/restage-dev/restage/pkg/responder/control"
 	"github.com/restage-dev/restage/pkg/responder/match"
 	"github.com/restage-dev/restage/pkg/responder/outcome"
@@ -31,6 +32,7 @@ type Options struct {
 	ForwarderCAFile    string
 	ForwarderTokenFile string
 	TokenFile          string // the environment's token
+	TLSDir             string // the environment's CA with its key; may be empty
 	TunnelListen       string // host:port
 	ControlListen      string // host:port
 	Log                *slog.Logger
@@ -110,9 +112,18 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	outcomes := outcome.NewLog()
 	reporter := outcome.NewReporter(outcomes, index)
 	server := play.NewServer(index, reporter, policy(r.settings), []byte(r.token), o.Log)
+	ca, err := readCA(o.TLSDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ca != nil {
+		if server.Leaves, err = authority.NewLeaves(ca[0]); err != nil {
+			return nil, nil, err
+		}
+	}
 	o.Log.Info("Loaded the recording", "records", len(records), "unplayable", index.Unplayable(), "took", time.Since(start))
 	r.api.Loaded(&control.Play{
-		Names: index.Names(), Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected,
+		Names: index.Names(), CA: string(ca.Bundle()), Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected,
 		Unplayable: index.Unplayable(),
 	})
 	return server, reporter, nil

@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/restage-dev/restage/pkg/authority"
 	"github.com/restage-dev/restage/pkg/responder/play"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -79,6 +81,26 @@ func readToken(path string) (string, error) {
 		return "", fmt.Errorf("environment's token in %s: %d bytes, allowed are %d to %d", path, len(token), shortestToken, longestToken)
 	}
 	return token, nil
+}
+
+// readCA reads the CA of the environment. Without one TLS is played as bytes.
+func readCA(dir string) (authority.List, error) {
+	certificates, err := readFile(filepath.Join(dir, wiring.TLSCACertificate), longestSettings)
+	if dir == "" || os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the environment's CA: %w", err)
+	}
+	keys, err := readFile(filepath.Join(dir, wiring.TLSCAKey), longestSettings)
+	if err != nil {
+		return nil, fmt.Errorf("reading the key of the environment's CA: %w", err)
+	}
+	list, err := authority.Parse(certificates, keys)
+	if err != nil {
+		return nil, fmt.Errorf("environment's CA in %s: %w", dir, err)
+	}
+	return list, nil
 }
 
 func readFile(path string, longest int64) ([]byte, error) {

@@ -40,6 +40,8 @@ type Pod struct {
 	SettingsPath string
 	// LinkSecret holds the token of the environment; empty when there is none.
 	LinkSecret string
+	// TLSSecret holds the CA of the environment with its key; empty when there is none.
+	TLSSecret string
 }
 
 // Spec returns the spec of the pod, which keeps the restricted pod security standard.
@@ -83,6 +85,13 @@ func (p Pod) Spec() corev1.PodSpec {
 		spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts,
 			corev1.VolumeMount{Name: wiring.EnvironmentVolume, MountPath: wiring.EnvironmentDir, ReadOnly: true})
 		spec.Volumes = append(spec.Volumes, injection.EnvironmentVolume(p.LinkSecret))
+	}
+	if p.TLSSecret != "" {
+		spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts,
+			corev1.VolumeMount{Name: wiring.TLSVolume, MountPath: wiring.ResponderTLSDir, ReadOnly: true})
+		spec.Volumes = append(spec.Volumes, corev1.Volume{
+			Name: wiring.TLSVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: p.TLSSecret}},
+		})
 	}
 	return spec
 }

@@ -55,6 +55,9 @@ func (r *Reconciler) applyResponder(ctx context.Context, m *making) (string, err
 	if err := r.applyLink(ctx, m, service.Spec.ClusterIP); err != nil {
 		return "", err
 	}
+	if err := r.applyCA(ctx, m); err != nil {
+		return "", err
+	}
 	pod := r.responderPod(m)
 	settings, err := json.Marshal(wiring.PlaySettings{
 		Snapshot:   wiring.Object{Namespace: m.snapshot.Namespace, Name: m.snapshot.Name, UID: string(m.snapshot.UID)},
@@ -138,6 +141,7 @@ func (r *Reconciler) responderPod(m *making) dataplane.Pod {
 		ConfigMap:        name,
 		SettingsPath:     wiring.ResponderSettings,
 		LinkSecret:       injection.LinkName(m.environment.Name),
+		TLSSecret:        name,
 	}
 }
 

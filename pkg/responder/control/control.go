@@ -30,6 +30,7 @@ const (
 // Play is what the API tells of a loaded recording.
 type Play struct {
 	Names    []string
+	CA       string // certifies the names over TLS, as PEM; "" when TLS is played as bytes
 	Outcomes *outcome.Log
 	Reporter *outcome.Reporter
 	Unused   func() int
@@ -105,7 +106,10 @@ func (a *API) loaded(next func(http.ResponseWriter, *http.Request, *Play)) http.
 }
 
 func (a *API) names(w http.ResponseWriter, _ *http.Request, p *Play) {
-	a.write(w, map[string][]string{"names": p.Names})
+	a.write(w, struct {
+		Names []string `json:"names"`
+		CA    string   `json:"ca,omitempty"`
+	}{p.Names, p.CA})
 }
 
 func (a *API) stats(w http.ResponseWriter, _ *http.Request, p *Play) {

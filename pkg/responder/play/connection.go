@@ -20,21 +20,30 @@ const (
 	lingering = time.Second
 )
 
+// link is a connection that carries bytes both ways: TCP's, or TLS over it.
+type link interface {
+	net.Conn
+	// CloseWrite ends what is written.
+	CloseWrite() error
+	// SetLinger says how long closing waits, in seconds; with 0 the peer sees a reset.
+	SetLinger(seconds int) error
+}
+
 // connection is one connection of a workload, from the end of the hello on.
 type connection struct {
-	*net.TCPConn
+	link
 	server *Server
 	hello  *trafficpb.TunnelHello
 	host   string // by which connections are known whose protocol names no host
 	r      *bufio.Reader
 }
 
-func newConnection(s *Server, tunnel *net.TCPConn, hello *trafficpb.TunnelHello) *connection {
+func newConnection(s *Server, tunnel link, hello *trafficpb.TunnelHello) *connection {
 	host := match.HostName(hello.GetHost())
 	if host == "" || !s.index.Knows(host, hello.GetPort()) {
 		host = match.HostName(hello.GetAddress())
 	}
-	return &connection{TCPConn: tunnel, server: s, hello: hello, host: host, r: bufio.NewReaderSize(tunnel, readBuffer)}
+	return &connection{link: tunnel, server: s, hello: hello, host: host, r: bufio.NewReaderSize(tunnel, readBuffer)}
 }
 
 func (c *connection) run(ctx context.Context) {

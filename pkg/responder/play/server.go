@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/restage-dev/restage/pkg/authority"
 	"github.com/restage-dev/restage/pkg/responder/match"
 	"github.com/restage-dev/restage/pkg/responder/outcome"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -39,6 +40,9 @@ type Policy struct {
 
 // Server plays an index. Serve may be called once.
 type Server struct {
+	// Leaves certify the names that are played over TLS; nil: TLS is played as bytes. It is set before Serve.
+	Leaves *authority.Leaves
+
 	index    *match.Index
 	players  []player
 	reporter *outcome.Reporter
