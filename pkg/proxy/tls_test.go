@@ -191,6 +191,9 @@ func TestOutboundTLSIsRead(t *testing.T) {
 	if h2 := get(t, r.client(server, r.workload(t), true), "/get"); h2.ProtoMajor != 2 || issuer(h2) != "restage" {
 		t.Errorf("HTTP/%d with a server of %s, want HTTP/2 as the server chose it", h2.ProtoMajor, issuer(h2))
 	}
+	if record := r.operation(t, "GET /get"); record.GetProtocol() != "http/2" || record.GetScheme() != "https" || record.GetHost() != serverName {
+		t.Errorf("record %v", record)
+	}
 	if counts := r.scrape(t); !strings.Contains(counts, `restage_proxy_tls_connections_total{result="intercepted"} 2`) {
 		t.Errorf("metrics are %s", counts)
 	}
