@@ -25,6 +25,7 @@ func main() {
 	pflag.StringVar(&o.ForwarderCAFile, "forwarder-ca-file", wiring.ForwarderCA, "file with the CA of the forwarder's certificate")
 	pflag.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
 	pflag.StringVar(&o.EnvironmentTokenFile, "environment-token-file", wiring.EnvironmentToken, "file with the token of the environment, read when the settings name its responder")
+	pflag.StringVar(&o.RedactionKey, "redaction-key", wiring.RedactionKey, "file with the key of redaction tokens")
 	pflag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

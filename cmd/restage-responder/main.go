@@ -27,6 +27,7 @@ func main() {
 	pflag.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
 	pflag.StringVar(&o.TokenFile, "token-file", wiring.EnvironmentToken, "file with the token of the environment, which proxies and the generator show")
 	pflag.StringVar(&o.TLSDir, "tls-dir", wiring.ResponderTLSDir, "directory with the CA that certifies recorded names over TLS, and its key")
+	pflag.StringVar(&o.RedactionKey, "redaction-key", wiring.RedactionKey, "file with the key of redaction tokens")
 	pflag.StringVar(&o.TunnelListen, "tunnel-listen", fmt.Sprintf(":%d", wiring.ResponderTunnelPort), "host:port to take the connections of workloads at")
 	pflag.StringVar(&o.ControlListen, "control-listen", fmt.Sprintf(":%d", wiring.ResponderControlPort), "host:port of the control API")
 	pflag.Parse()

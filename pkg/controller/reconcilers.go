@@ -69,6 +69,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
 		Client:       c.replay,
 		Snapshots:    group.TrafficSnapshots().Lister(),
+		Captures:     group.TrafficCaptures().Lister(),
 		Forwarder:    trafficpb.NewSnapshotsClient(c.forwarder),
 		RedactionKey: secrets.RedactionKey,
 		Events:       events,

@@ -30,7 +30,9 @@ type Options struct {
 	Forwarder, ForwarderCAFile, ForwarderTokenFile string
 	// EnvironmentTokenFile holds the token of the environment; it is read only when there is one.
 	EnvironmentTokenFile string
-	Log                  *slog.Logger
+	// RedactionKey is the file with the key of redaction tokens.
+	RedactionKey string
+	Log          *slog.Logger
 }
 
 // Run replays once and hands over the report, whatever the verdict. When the context ends, or the timeout of the
@@ -145,7 +147,14 @@ func (r *replay) send(ctx context.Context, p *plan) error {
 	if r.env != nil {
 		watchers.Go(func() { r.env.watch(watch) })
 	}
+	redactor, err := dial.Redactor(ctx, r.conn, r.settings.Snapshot, r.RedactionKey, r.Log)
+	if err != nil {
+		stop()
+		watchers.Wait()
+		return err
+	}
 	j := judge{
+		redactor: redactor,
 		comparer: compare.Comparer{Headers: r.settings.Headers, Ignore: p.ignore, Noise: p.noise},
 		builder:  r.builder,
 		env:      r.env,

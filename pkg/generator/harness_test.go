@@ -52,7 +52,8 @@ const (
 type forwarder struct {
 	trafficpb.UnimplementedSnapshotsServer
 	trafficpb.UnimplementedReplaysServer
-	records []*trafficpb.Record
+	records  []*trafficpb.Record
+	manifest trafficpb.Manifest
 
 	mu          sync.Mutex
 	readErrors  []error // of the next reads
@@ -78,6 +79,10 @@ func startForwarder(t testing.TB, records []*trafficpb.Record) *forwarder {
 	t.Cleanup(server.Stop)
 	f.address = listener.Addr().String()
 	return f
+}
+
+func (f *forwarder) GetManifest(context.Context, *trafficpb.ObjectRef) (*trafficpb.Manifest, error) {
+	return &f.manifest, nil
 }
 
 func newCertificate(t testing.TB) (tls.Certificate, string) {

@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/report"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 // judge compares results with the recording and adds them to the report.
 type judge struct {
 	comparer compare.Comparer
+	redactor *redact.Redactor // nil redacts nothing
 	builder  *report.Builder
 	env      *environment // nil without one
 }
@@ -38,7 +42,24 @@ func (j *judge) add(r result) {
 		if j.env != nil {
 			id.Replayed = j.env.pods()
 		}
-		x.Result = j.comparer.Compare(r.operation, recordedResponse(record), r.response, id)
+		x.Result = j.comparer.Compare(r.operation, j.redacted(recordedResponse(record)), j.redacted(r.response), id)
 	}
 	j.builder.Add(x)
+}
+
+// redacted returns a response without its secrets, which the recording has tokens for.
+func (j *judge) redacted(m *http1.Message) *http1.Message {
+	if j.redactor == nil {
+		return m
+	}
+	message := &trafficpb.Message{Head: m.Head, Body: m.Body, BodyLength: m.BodyLength, BodySha256: m.BodySHA256}
+	if !j.redactor.Message(message, m.Truncated) {
+		return m
+	}
+	out, err := http1.ParseHead(message.GetHead())
+	if err != nil {
+		return m // cannot be: it was a head before
+	}
+	out.Body, out.BodyLength, out.BodySHA256, out.Truncated = message.GetBody(), message.GetBodyLength(), message.GetBodySha256(), m.Truncated
+	return out
 }

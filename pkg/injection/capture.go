@@ -58,16 +58,16 @@ func Capture(opts CaptureOptions) Patch {
 			proxy,
 			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + portList(opts.Settings.Ports)}, nil),
 		},
-		Volumes:          []corev1.Volume{ForwarderVolume(true)},
+		Volumes:          []corev1.Volume{ForwarderVolume()},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}
 	patch.addTLS(opts.TLS, opts.Template)
 	return patch
 }
 
-// ForwarderVolume holds what a pod needs to speak to the forwarder: its token and the CA, and with redaction the key of
-// redaction tokens. All but the token is optional.
-func ForwarderVolume(redaction bool) corev1.Volume {
+// ForwarderVolume holds what a pod needs to speak to the forwarder and to redact: its token, the CA and the key of redaction
+// tokens. All but the token is optional.
+func ForwarderVolume() corev1.Volume {
 	sources := []corev1.VolumeProjection{
 		{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
 			Audience:          wiring.ForwarderAudience,
@@ -79,13 +79,11 @@ func ForwarderVolume(redaction bool) corev1.Volume {
 			Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
 			Optional:             ptr.To(true),
 		}},
-	}
-	if redaction {
-		sources = append(sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+		{Secret: &corev1.SecretProjection{
 			LocalObjectReference: corev1.LocalObjectReference{Name: wiring.RedactionSecret},
 			Items:                []corev1.KeyToPath{{Key: "redaction.key", Path: "redaction.key"}},
 			Optional:             ptr.To(true),
-		}})
+		}},
 	}
 	return corev1.Volume{
 		Name:         wiring.ForwarderVolume,

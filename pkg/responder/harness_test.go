@@ -52,6 +52,7 @@ const (
 type snapshots struct {
 	trafficpb.UnimplementedSnapshotsServer
 	records  []*trafficpb.Record
+	manifest trafficpb.Manifest
 	failures atomic.Int32 // of the next reads, in their middle
 	address  string
 	ca       string
@@ -76,6 +77,10 @@ func serveSnapshot(t testing.TB, records []*trafficpb.Record) *snapshots {
 	t.Cleanup(server.Stop)
 	s.address = listener.Addr().String()
 	return s
+}
+
+func (s *snapshots) GetManifest(context.Context, *trafficpb.ObjectRef) (*trafficpb.Manifest, error) {
+	return &s.manifest, nil
 }
 
 func (s *snapshots) Read(q *trafficpb.ReadRequest, stream trafficpb.Snapshots_ReadServer) error {

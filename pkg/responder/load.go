@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/restage-dev/restage/pkg/traffic/dial"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -23,21 +24,24 @@ const (
 	lastRetry   = 10 * time.Second
 )
 
-// load reads the outbound records of the snapshot, again and again until it succeeds or the context ends.
-func load(ctx context.Context, forwarder *grpc.ClientConn, s *wiring.PlaySettings, log *slog.Logger) ([]*trafficpb.Record, error) {
+// load reads the outbound records of the snapshot and how it was redacted, again and again until it succeeds or the context ends.
+func load(ctx context.Context, forwarder *grpc.ClientConn, s *wiring.PlaySettings, redactionKey string, log *slog.Logger) ([]*trafficpb.Record, *redact.Redactor, error) {
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		records, err := read(ctx, forwarder, s)
+		redactor, err := dial.Redactor(ctx, forwarder, s.Snapshot, redactionKey, log)
 		if err == nil {
-			return records, nil
+			var records []*trafficpb.Record
+			if records, err = read(ctx, forwarder, s); err == nil {
+				return records, redactor, nil
+			}
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 		log.Warn("Reading the snapshot failed, will try again", "err", err, "pause", pause)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Options struct {
 	ForwarderTokenFile string
 	TokenFile          string // the environment's token
 	TLSDir             string // the environment's CA with its key; may be empty
+	RedactionKey       string // file with the key of redaction tokens
 	TunnelListen       string // host:port
 	ControlListen      string // host:port
 	Log                *slog.Logger
@@ -104,11 +105,11 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	}
 	defer conn.Close()
 	start := time.Now()
-	records, err := load(ctx, conn, r.settings, o.Log)
+	records, redactor, err := load(ctx, conn, r.settings, o.RedactionKey, o.Log)
 	if err != nil {
 		return nil, nil, err
 	}
-	index := match.Build(records)
+	index := match.BuildRedacted(records, redactor)
 	outcomes := outcome.NewLog()
 	reporter := outcome.NewReporter(outcomes, index)
 	server := play.NewServer(index, reporter, policy(r.settings), []byte(r.token), o.Log)

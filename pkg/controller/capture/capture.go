@@ -103,6 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 	if !finalize.Has(capture, Finalizer) {
 		return 0, r.hold(ctx, capture) // goes on with the event of the update
 	}
+	judgeAnnotations(capture, deployment)
 	condition, err := r.record(ctx, capture, deployment, active)
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ package capture
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,23 +240,73 @@ func TestOneCaptureAWorkload(t *testing.T) {
 // annotation runs a new annotation reconciler on new caches once.
 func (w *world) annotation(value string) {
 	w.Helper()
+	w.annotations(map[string]string{v1alpha1.AnnotationCaptureEnabled: value})
+}
+
+// annotations does so with any annotations, and returns the last event.
+func (w *world) annotations(annotations map[string]string) (event string) {
+	w.Helper()
 	deployment := getDeployment(w.T, w.cluster, "front")
-	deployment.Annotations = map[string]string{v1alpha1.AnnotationCaptureEnabled: value}
+	deployment.Annotations = annotations
 	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(w.Context(), deployment, metav1.UpdateOptions{}); err != nil {
 		w.Fatal(err)
 	}
 	caches := w.cluster.Caches(w.T)
+	events := record.NewFakeRecorder(100)
 	r := &AnnotationReconciler{
 		Client:      w.cluster.Replay,
 		Deployments: caches.Kube.Apps().V1().Deployments().Lister(),
 		Captures:    caches.Replay.TrafficCaptures().Lister(),
-		Events:      record.NewFakeRecorder(100),
+		Events:      events,
 	}
 	w.cluster.Acting(w.T, func() {
 		if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "front"}); err != nil {
 			w.Fatal(err)
 		}
 	})
+	for len(events.Events) > 0 {
+		event = <-events.Events
+	}
+	return event
+}
+
+// A capture follows the annotations that it was made from, as long as all of them can be understood.
+func TestCaptureFollowsAnnotations(t *testing.T) {
+	w := newWorld(t, nil)
+	enabled, sample := v1alpha1.AnnotationCaptureEnabled, "capture.restage.dev/sample-percent"
+	if event := w.annotations(map[string]string{enabled: "true", sample: "half"}); !strings.Contains(event, `annotation `+sample+`: "half"`) {
+		t.Errorf("event %q", event)
+	}
+	if _, err := w.cluster.Replay.ReplayV1alpha1().TrafficCaptures(shop).Get(t.Context(), "front", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Fatalf("a capture was made of annotations that cannot be followed: %v", err)
+	}
+	w.annotations(map[string]string{enabled: "true", sample: "50"})
+	w.reconcile("front")
+	if got := ptr.Deref(w.get("front").Spec.SamplePercent, 0); got != 50 {
+		t.Errorf("%d percent", got)
+	}
+	if event := w.annotations(map[string]string{enabled: "true", sample: "25"}); !strings.Contains(event, "CaptureChanged") {
+		t.Errorf("event %q", event)
+	}
+	w.reconcile("front")
+	proxy := getDeployment(t, w.cluster, "front").Spec.Template.Spec.InitContainers
+	if got := w.get("front"); *got.Spec.SamplePercent != 25 || !meta.IsStatusConditionTrue(got.Status.Conditions, v1alpha1.ConditionAnnotationsAccepted) {
+		t.Errorf("%v, conditions %v", *got.Spec.SamplePercent, got.Status.Conditions)
+	}
+	if !slices.ContainsFunc(proxy, func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.Args, func(arg string) bool { return strings.Contains(arg, `"samplePercent":25`) })
+	}) {
+		t.Error("the proxy is not told")
+	}
+	w.annotations(map[string]string{enabled: "true", "capture.restage.dev/ignore-host": "a"})
+	w.reconcile("front")
+	condition := meta.FindStatusCondition(w.get("front").Status.Conditions, v1alpha1.ConditionAnnotationsAccepted)
+	if condition == nil || condition.Status != metav1.ConditionFalse || !strings.Contains(condition.Message, "ignore-host is not known") {
+		t.Errorf("condition %+v", condition)
+	}
+	if got := w.get("front"); *got.Spec.SamplePercent != 25 {
+		t.Error("the capture was changed by annotations that cannot be followed")
+	}
 }
 
 func TestAnnotationMakesACapture(t *testing.T) {

@@ -112,10 +112,19 @@ func (r *Reconciler) readStats(ctx context.Context, capture *v1alpha1.TrafficCap
 	}
 	capture.Status.Rate = int64(math.Round(stats.GetRecordsPerSecond()))
 	capture.Status.SizeBytes = stats.GetStoredBytes()
+	capture.Status.LeftOut, capture.Status.Redacted = ReasonCounts(stats.GetLeftOut()), ReasonCounts(stats.GetRedacted())
 	if last := stats.GetLastRecord(); last != 0 {
 		capture.Status.LastRecordTime = &metav1.Time{Time: time.Unix(0, last).Truncate(time.Second)}
 	}
 	return stats
+}
+
+// ReasonCounts puts counts into the form in which a status has them.
+func ReasonCounts(counts []*trafficpb.Count) (list []v1alpha1.ReasonCount) {
+	for _, c := range counts {
+		list = append(list, v1alpha1.ReasonCount{Name: c.GetName(), Count: int64(c.GetCount())})
+	}
+	return list
 }
 
 // Percent is the part of all calls seen that is held complete; empty when none was seen.

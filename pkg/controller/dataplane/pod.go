@@ -78,7 +78,7 @@ func (p Pod) Spec() corev1.PodSpec {
 			{Name: settingsVolume, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
 				LocalObjectReference: corev1.LocalObjectReference{Name: p.ConfigMap},
 			}}},
-			injection.ForwarderVolume(false),
+			injection.ForwarderVolume(),
 		},
 	}
 	if p.LinkSecret != "" {

@@ -55,6 +55,7 @@ const (
 type Reconciler struct {
 	Client    clientset.Interface
 	Snapshots listers.TrafficSnapshotLister
+	Captures  listers.TrafficCaptureLister
 	Forwarder trafficpb.SnapshotsClient
 	// RedactionKey returns the key of a namespace, with which secrets of uploads are replaced.
 	RedactionKey func(ctx context.Context, namespace string) ([]byte, error)
@@ -116,6 +117,10 @@ func Window(snapshot *v1alpha1.TrafficSnapshot) (from, to time.Time) {
 }
 
 func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.TrafficSnapshot, from, to time.Time) error {
+	redaction, err := r.redaction(snapshot)
+	if err != nil {
+		return err
+	}
 	call, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	manifest, err := r.Forwarder.Build(call, &trafficpb.BuildRequest{
@@ -123,6 +128,8 @@ func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.Traff
 		Workload: snapshot.Spec.WorkloadRef.Name,
 		From:     from.UnixNano(),
 		To:       to.UnixNano(),
+
+		Redaction: redaction,
 	})
 	if err != nil {
 		return r.fail(ctx, cached, snapshot, "cutting the snapshot", err)

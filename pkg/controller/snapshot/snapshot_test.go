@@ -58,6 +58,7 @@ func (w *world) step() (again time.Duration, err error) {
 	r := &Reconciler{
 		Client:       w.cluster.Replay,
 		Snapshots:    caches.Replay.TrafficSnapshots().Lister(),
+		Captures:     caches.Replay.TrafficCaptures().Lister(),
 		Forwarder:    trafficpb.NewSnapshotsClient(w.conn),
 		RedactionKey: keys.RedactionKey,
 		Events:       record.NewFakeRecorder(100),

@@ -27,6 +27,7 @@ func fillStatus(s *v1alpha1.TrafficSnapshotStatus, manifest *trafficpb.Manifest)
 		NotReplayable: int64(manifest.GetNotReplayable()),
 		Percent:       capture.Percent(records, manifest.GetIncomplete(), manifest.GetDropped()),
 	}
+	s.Redacted = capture.ReasonCounts(manifest.GetRedacted())
 	s.Slices = slicesOf(manifest)
 	s.SizeBytes = manifest.GetSizeBytes()
 	s.ContentHash = manifest.GetContentHash()

@@ -6,6 +6,7 @@ package snapshot
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -19,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/forwarder/auth"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // BuildUpload makes the snapshot of a complete upload, or returns the one that was made for the uid before. Secrets are replaced
@@ -34,11 +36,30 @@ func (s *Snapshots) BuildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	if err := redact.CheckKey(request.GetRedactionKey()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redactionKey: %v", err)
 	}
-	j := s.join(ref, timed(sourceUpload, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request) }))
+	redactor, err := redactorOf(request)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "redaction: %v", err)
+	}
+	j := s.join(ref, timed(sourceUpload, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request, redactor) }))
 	return j.wait(ctx, "taking in the upload of", ref)
 }
 
-func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUploadRequest) (*trafficpb.Manifest, error) {
+// redactorOf redacts an upload as the workload's own traffic is, and leaves what is redacted already.
+func redactorOf(request *trafficpb.BuildUploadRequest) (*redact.Redactor, error) {
+	var settings wiring.RedactionSettings
+	if text := request.GetRedaction(); text != "" {
+		if err := json.Unmarshal([]byte(text), &settings); err != nil {
+			return nil, err
+		}
+	}
+	redactor, err := redact.New(request.GetRedactionKey()).With(settings)
+	if err != nil {
+		return nil, err
+	}
+	return redactor.KeepingTokens(), nil
+}
+
+func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUploadRequest, redactor *redact.Redactor) (*trafficpb.Manifest, error) {
 	ref := request.GetSnapshot()
 	if manifest, err := s.built(ctx, ref); manifest != nil || err != nil {
 		return manifest, err
@@ -66,7 +87,8 @@ func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	})
 	summary := newSummary(ref, request.GetWorkload(), window{places[0].start, places[len(places)-1].start + 1})
 	linker := newLinker(window{math.MinInt64, math.MaxInt64}, nil)
-	records := u.records(places, ref, redact.New(request.GetRedactionKey()).KeepingTokens())
+	records := u.records(places, ref, redactor)
+	summary.manifest.Redaction = request.GetRedaction()
 	manifest, err := write(ctx, s.bucket, summary, linker.link(records), fileBytes)
 	if err != nil {
 		return nil, err

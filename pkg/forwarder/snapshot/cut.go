@@ -21,6 +21,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/traffic"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/store"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -42,6 +43,7 @@ func cut(ctx context.Context, bucket *blob.Bucket, request *trafficpb.BuildReque
 		return nil, err
 	}
 	s := newSummary(ref, request.GetWorkload(), w)
+	s.manifest.Redaction = request.GetRedaction()
 	for _, loss := range losses {
 		if loss.From < w.to && loss.To >= w.from {
 			s.manifest.Dropped += loss.Count
@@ -118,7 +120,8 @@ type summary struct {
 	manifest *trafficpb.Manifest
 	slices   map[sliceKey]*trafficpb.SliceInfo
 	pods     map[string]bool
-	content  hash.Hash // of a line for each file: its hash and its name
+	redacted map[string]uint64 // by class
+	content  hash.Hash         // of a line for each file: its hash and its name
 }
 
 type sliceKey struct {
@@ -132,7 +135,7 @@ func newSummary(ref *trafficpb.ObjectRef, workload string, w window) *summary {
 		manifest: &trafficpb.Manifest{
 			Snapshot: ref, SchemaVersion: store.SchemaVersion, Workload: workload, From: w.from, To: w.to,
 		},
-		slices: make(map[sliceKey]*trafficpb.SliceInfo), pods: make(map[string]bool), content: sha256.New(),
+		slices: make(map[sliceKey]*trafficpb.SliceInfo), pods: make(map[string]bool), redacted: make(map[string]uint64), content: sha256.New(),
 	}
 }
 
@@ -155,6 +158,9 @@ func (s *summary) add(record *trafficpb.Record) {
 		m.NotReplayable++
 	}
 	s.pods[record.GetPod()] = true
+	for _, redaction := range record.GetRedactions() {
+		s.redacted[redaction.GetName()] += redaction.GetCount()
+	}
 	key := sliceKey{traffic.SliceKey(record), record.GetDirection(), record.GetProtocol()}
 	info, ok := s.slices[key]
 	if !ok {
@@ -174,6 +180,7 @@ func (s *summary) done() *trafficpb.Manifest {
 		return cmp.Or(cmp.Compare(a.GetDirection(), b.GetDirection()), strings.Compare(a.GetKey(), b.GetKey()),
 			strings.Compare(a.GetProtocol(), b.GetProtocol()))
 	})
+	s.manifest.Redacted = redact.Counts(s.redacted)
 	s.manifest.Pods = slices.Sorted(maps.Keys(s.pods))
 	s.manifest.ContentHash = "sha256:" + hex.EncodeToString(s.content.Sum(nil))
 	return s.manifest

@@ -100,7 +100,7 @@ func (e *Explainer) remember() {
 }
 
 func (e *Explainer) rememberHTTP(number uint32, r *trafficpb.Record, places map[string]int) {
-	q, err := FromRecord(r)
+	q, err := e.index.request(r)
 	if err != nil {
 		return
 	}
@@ -138,7 +138,7 @@ func (e *Explainer) explainDifference(examples []uint32) string {
 	var least []string
 	var record *trafficpb.Record
 	for _, number := range examples {
-		q, err := FromRecord(e.index.records[number])
+		q, err := e.index.request(e.index.records[number])
 		if err != nil {
 			continue
 		}

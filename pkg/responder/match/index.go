@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -40,6 +41,7 @@ type Index struct {
 	unplayable   map[Key]uint32 // signatures of records that cannot be played, to one of them
 	reasons      map[uint32]string
 	playable     int
+	redactor     *redact.Redactor // nil redacts nothing
 	// digestFrom is the least length of a recorded body that is known by its digest.
 	digestFrom int64
 
@@ -50,8 +52,13 @@ type Index struct {
 
 // Build makes the index of outbound records, which are in the order of the start of their requests. The records are
 // kept, not copied.
-func Build(records []*trafficpb.Record) *Index {
+func Build(records []*trafficpb.Record) *Index { return BuildRedacted(records, nil) }
+
+// BuildRedacted makes an index whose requests, recorded or not, are redacted before they are compared. The redactor must keep
+// tokens: what was redacted when it was recorded stays as it is, and a call that has the secret itself is found as well.
+func BuildRedacted(records []*trafficpb.Record, redactor *redact.Redactor) *Index {
 	b := newBuilder(records)
+	b.index.redactor = redactor
 	// Which fields are volatile is known only when all records were seen, so that they are read twice.
 	for i := range records {
 		b.learn(i)
@@ -64,8 +71,9 @@ func Build(records []*trafficpb.Record) *Index {
 	return b.finish()
 }
 
-// Claim takes the record that answers a request; false is a miss.
+// Claim takes the record that answers a request, which it redacts; false is a miss.
 func (x *Index) Claim(q *Request) (Match, bool) {
+	x.redact(q)
 	c := x.requests.Get().(*canonical)
 	defer x.release(c)
 	c.read(q)
@@ -81,10 +89,39 @@ func (x *Index) Claim(q *Request) (Match, bool) {
 	}
 	// The recorder may have kept less of the body than there is of it here.
 	c.body = bodyDigest
-	if m, ok := x.claim(c.exact(), q.Trace, Exact); ok {
+	if m, ok := x.claimDigest(c, volatile); ok || x.redactor == nil {
+		return m, ok
+	}
+	q.BodySHA256 = x.redactor.KeyedHash(q.BodySHA256) // as it is recorded when there were secrets in what was kept
+	return x.claimDigest(c, volatile)
+}
+
+func (x *Index) claimDigest(c *canonical, volatile fieldSet) (Match, bool) {
+	if m, ok := x.claim(c.exact(), c.q.Trace, Exact); ok {
 		return m, true
 	}
 	return x.claimDenoised(c, volatile)
+}
+
+// redact takes the secrets out of a request, live or recorded.
+func (x *Index) redact(q *Request) {
+	if x.redactor == nil {
+		return
+	}
+	part := redact.Request{
+		Path: q.Path, Query: q.Query, ContentType: q.ContentType, ContentEncoding: q.ContentEncoding, Body: q.Body, Truncated: q.Truncated,
+	}
+	x.redactor.Request(&part)
+	q.Path, q.Query, q.ContentEncoding, q.Body = part.Path, part.Query, part.ContentEncoding, part.Body
+}
+
+// request takes the request of a record as Claim takes one.
+func (x *Index) request(r *trafficpb.Record) (*Request, error) {
+	q, err := FromRecord(r)
+	if err == nil {
+		x.redact(q)
+	}
+	return q, err
 }
 
 func (x *Index) claimDenoised(c *canonical, volatile fieldSet) (Match, bool) {
@@ -171,7 +208,7 @@ func (b *builder) learn(i int) {
 	if r.GetProtocol() != protocolHTTP {
 		return
 	}
-	if q, err := FromRecord(r); err == nil {
+	if q, err := b.index.request(r); err == nil {
 		b.c.read(q)
 		b.learner.add(&b.c, time.Unix(0, r.GetRequest().GetFirstByte()))
 	}
@@ -194,7 +231,7 @@ func (b *builder) add(number uint32) {
 }
 
 func (b *builder) addHTTP(number uint32, r *trafficpb.Record, reason string) string {
-	q, err := FromRecord(r)
+	q, err := b.index.request(r)
 	if err != nil {
 		return "its request was not understood"
 	}

@@ -5,7 +5,7 @@ package redact
 
 import (
 	"bytes"
-	"strings"
+	"encoding/binary"
 	"unicode/utf8"
 
 	"github.com/restage-dev/restage/pkg/protocol/coding"
@@ -19,17 +19,18 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	if len(body) == 0 {
 		return body, true
 	}
-	encoding := string(headerOf(head, "content-encoding"))
+	encoding := string(p.headerOf(head, "content-encoding"))
 	if len(coding.List(encoding)) == 0 {
-		return p.content(headerOf(head, "content-type"), body, truncated)
+		return p.content(p.headerOf(head, "content-type"), body, truncated)
 	}
-	p.decoding <- struct{}{} // few at a time, since each takes memory
-	defer func() { <-p.decoding }()
-	plain, err := coding.Decode(encoding, body, maxDecoded)
-	if err != nil && (!truncated || len(plain) == 0 || len(plain) == maxDecoded) {
+	if p.fixed {
+		return body, false // offsets into it are written down
+	}
+	plain, err := p.decode(encoding, body, truncated)
+	if err != nil {
 		return body, false
 	}
-	redacted, searched := p.content(headerOf(head, "content-type"), plain, truncated)
+	redacted, searched := p.content(p.headerOf(head, "content-type"), plain, truncated)
 	if !searched || bytes.Equal(redacted, plain) {
 		return body, searched
 	}
@@ -39,26 +40,34 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	return out, true
 }
 
+// decode decodes a body, or what there is of one that was cut.
+func (p *pass) decode(encoding string, body []byte, truncated bool) ([]byte, error) {
+	p.decoding <- struct{}{} // few at a time, since each takes memory
+	defer func() { <-p.decoding }()
+	plain, err := coding.Decode(encoding, body, maxDecoded)
+	if err != nil && truncated && len(plain) > 0 && len(plain) < maxDecoded {
+		return plain, nil
+	}
+	return plain, err
+}
+
 // content redacts a body without content coding.
 func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) {
-	kind := mediaType(contentType)
+	kind := p.mediaType(contentType)
 	switch {
-	case strings.HasPrefix(kind, "application/grpc"), strings.HasSuffix(kind, "protobuf"):
-		// Lengths are written before strings, so those must stay. What is compressed within cannot be searched.
-		if strings.HasPrefix(kind, "application/grpc") && len(body) > 0 && body[0]&1 == 1 {
-			return body, false
-		}
-		return p.withFixedLength(body), true
+	case hasPrefix(kind, "application/grpc"), bytes.HasSuffix(kind, []byte("protobuf")):
+		// Lengths are written before strings, so those must stay.
+		return p.withFixedLength(body), !hasPrefix(kind, "application/grpc") || !hasCompressed(body)
 	case !isText(body, truncated):
-		if strings.HasPrefix(kind, "multipart/") {
+		if hasPrefix(kind, "multipart/") {
 			return p.multipart(contentType, body)
 		}
 		return body, false
-	case strings.HasPrefix(kind, "multipart/"):
+	case hasPrefix(kind, "multipart/"):
 		return p.multipart(contentType, body)
-	case kind == "text/event-stream":
+	case string(kind) == "text/event-stream":
 		return p.events(body), true
-	case kind == "application/x-www-form-urlencoded" && !looksLikeJSON(body):
+	case string(kind) == "application/x-www-form-urlencoded" && !looksLikeJSON(body):
 		out, _ := p.parameters(body)
 		return out, true
 	}
@@ -72,6 +81,18 @@ func (p *pass) document(body []byte) ([]byte, bool) {
 		return p.json(body)
 	}
 	return p.text(body)
+}
+
+// hasCompressed tells whether a message of a gRPC body is compressed, so that it cannot be searched.
+func hasCompressed(body []byte) bool {
+	const prefix = 5 // a flag and the length
+	for len(body) >= prefix {
+		if body[0]&1 == 1 {
+			return true
+		}
+		body = body[min(len(body), prefix+int(binary.BigEndian.Uint32(body[1:]))):]
+	}
+	return false
 }
 
 func (p *pass) withFixedLength(body []byte) []byte {
@@ -119,8 +140,13 @@ func isText(body []byte, truncated bool) bool {
 	return utf8.Valid(body) && bytes.IndexByte(body, 0) < 0
 }
 
-// mediaType returns the type of a Content-Type without parameters, in lower case.
-func mediaType(contentType []byte) string {
+// mediaType returns the type of a Content-Type without parameters, in lower case. It is valid until the next one.
+func (p *pass) mediaType(contentType []byte) []byte {
 	kind, _, _ := bytes.Cut(contentType, []byte(";"))
-	return strings.ToLower(string(bytes.TrimSpace(kind)))
+	kind = bytes.TrimSpace(kind)
+	return lower(p.kind[:0], kind[:min(len(kind), longestName)])
+}
+
+func hasPrefix(text []byte, prefix string) bool {
+	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
 }

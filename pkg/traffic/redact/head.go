@@ -15,9 +15,8 @@ type line struct {
 	from  int // of the value, in the head
 }
 
-// lines goes through the headers of a raw head. The names are valid until the next one.
-func lines(head []byte, yield func(line)) {
-	var buffer [longestName]byte
+// lines goes through the headers of a raw head. The names are in the buffer, which is longestName long, and valid until the next one.
+func lines(buffer, head []byte, yield func(line)) {
 	for at := 0; at < len(head); {
 		end := len(head)
 		if i := bytes.IndexByte(head[at:], '\n'); i >= 0 {
@@ -57,7 +56,7 @@ func (p *pass) head(head []byte, names []string) ([]byte, []string) {
 	}
 	e := edit{src: head}
 	names = p.firstLine(&e, head[:first], names)
-	lines(head[first:], func(l line) {
+	lines(p.name[:], head[first:], func(l line) {
 		from := first + l.from
 		if out, changed := p.header(l.name, l.value); changed {
 			e.put(append(e.until(from, from+len(l.value)), out...))
@@ -71,7 +70,7 @@ func (p *pass) head(head []byte, names []string) ([]byte, []string) {
 // trailers redacts lines that have no first line before them.
 func (p *pass) trailers(text []byte, names []string) ([]byte, []string) {
 	e := edit{src: text}
-	lines(text, func(l line) {
+	lines(p.name[:], text, func(l line) {
 		if out, changed := p.header(l.name, l.value); changed {
 			e.put(append(e.until(l.from, l.from+len(l.value)), out...))
 			names = add(names, "trailer."+string(l.name))
@@ -175,8 +174,8 @@ func (p *pass) firstLine(e *edit, first []byte, names []string) []string {
 }
 
 // headerOf returns the value of the first header of a lower-case name; nil when there is none.
-func headerOf(head []byte, name string) (value []byte) {
-	lines(head, func(l line) {
+func (p *pass) headerOf(head []byte, name string) (value []byte) {
+	lines(p.name[:], head, func(l line) {
 		if value == nil && string(l.name) == name {
 			value = l.value
 		}

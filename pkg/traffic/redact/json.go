@@ -107,7 +107,7 @@ func (p *pass) jsonString(e *edit, from, to int) {
 		return
 	}
 	plain, escaped := content, bytes.IndexByte(content, '\\') >= 0
-	if escaped {
+	if escaped = escaped && !p.fixed; escaped {
 		plain, escaped = unquote(content)
 	}
 	out, changed := p.value(plain)

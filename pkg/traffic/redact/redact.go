@@ -116,7 +116,7 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 			record.Operation = operation(half.message.GetHead())
 		}
 	}
-	record.Redactions = counts(p.found)
+	record.Redactions = Counts(p.found)
 }
 
 // Message redacts one message, such as one that is compared with a recorded one, and tells whether there was a secret.
@@ -143,12 +143,15 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	}
 	m.Head, names = p.head(m.GetHead(), names)
 	m.Trailers, names = p.trailers(m.GetTrailers(), names)
+	p.fixed = len(m.GetPieces()) > 0 // they say where in the body they end
+	defer func() { p.fixed = false }()
 	was := m.GetBody()
 	body, searched := p.body(m.GetHead(), was, truncated)
 	switch {
 	case !searched:
 		names = add(names, "body.unsearched")
-	case len(body) != len(was) || !bytes.Equal(body, was):
+	}
+	if !bytes.Equal(body, was) {
 		names = add(names, "body")
 		p.setBody(m, body, truncated)
 	}
@@ -156,13 +159,12 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 }
 
 // setBody puts a redacted body in the place of the other. The length and the hash become those of the new one, or else the hash would
-// allow to test a guess at what was there; of a body that was cut the hash is that of the whole, and is hashed with the key.
+// allow to test a guess at what was there. Of a body that was cut both stay those of the whole, the hash being hashed with the key.
 func (p *pass) setBody(m *trafficpb.Message, body []byte, truncated bool) {
 	length := int64(len(body))
 	hash := sha256.Sum256(body)
 	if truncated {
-		length = m.GetBodyLength() + int64(len(body)-len(m.GetBody()))
-		hash = p.sum(m.GetBodySha256(), 0)
+		length, hash = m.GetBodyLength(), p.sum(m.GetBodySha256(), 0)
 	}
 	if length != m.GetBodyLength() {
 		m.Head = withLength(m.GetHead(), length)
@@ -173,7 +175,7 @@ func (p *pass) setBody(m *trafficpb.Message, body []byte, truncated bool) {
 // withLength writes a length into the Content-Length of a head, if it has one.
 func withLength(head []byte, length int64) []byte {
 	e := edit{src: head}
-	lines(head, func(l line) {
+	lines(make([]byte, longestName), head, func(l line) {
 		if string(l.name) == "content-length" {
 			e.put(strconv.AppendInt(e.until(l.from, l.from+len(l.value)), length, 10))
 		}
@@ -194,8 +196,8 @@ func operation(head []byte) string {
 	return string(method) + " " + string(target[path:query])
 }
 
-// counts lists counts by name, in the order of the names.
-func counts(found map[string]uint64) (list []*trafficpb.Count) {
+// Counts lists counts by name, in the order of the names.
+func Counts(found map[string]uint64) (list []*trafficpb.Count) {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		list = append(list, &trafficpb.Count{Name: name, Count: found[name]})
 	}

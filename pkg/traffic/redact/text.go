@@ -19,7 +19,9 @@ type pass struct {
 	// fixed keeps the length of what is replaced.
 	fixed bool
 	place compare.Place
-	open  []container // of the JSON document
+	open  []container       // of the JSON document
+	name  [longestName]byte // of the header that is looked at
+	kind  [longestName]byte // of the body
 }
 
 func (p *pass) count(class string) {
@@ -136,7 +138,7 @@ func (p *pass) parameters(src []byte) ([]byte, bool) {
 }
 
 func (p *pass) parameter(name, value []byte) ([]byte, bool) {
-	plain, escaped := value, bytes.IndexByte(value, '%') >= 0 || bytes.IndexByte(value, '+') >= 0
+	plain, escaped := value, !p.fixed && (bytes.IndexByte(value, '%') >= 0 || bytes.IndexByte(value, '+') >= 0)
 	if escaped {
 		if text, err := url.QueryUnescape(string(value)); err == nil {
 			plain = []byte(text)

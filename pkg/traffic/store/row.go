@@ -42,36 +42,37 @@ const (
 type row struct {
 	// StartTime is when the exchange began, in microseconds, which every query engine reads. The columns ending
 	// in _ns are the same clock, exact: Unix nanoseconds.
-	StartTime     int64    `parquet:"start_time,timestamp(microsecond),delta"`
-	ID            string   `parquet:"id"`             // ULID
-	Direction     string   `parquet:"direction,dict"` // inbound or outbound
-	Key           string   `parquet:"key,dict"`       // slice key: workload:port or host:port
-	Protocol      string   `parquet:"protocol,dict"`
-	Operation     string   `parquet:"operation,dict"` // "GET /orders/7"
-	Status        int32    `parquet:"status,dict"`    // 0: no response
-	Failure       string   `parquet:"failure,dict"`   // why there was no whole response
-	Namespace     string   `parquet:"namespace,dict"`
-	Workload      string   `parquet:"workload,dict"`
-	Pod           string   `parquet:"pod,dict"`
-	PodUID        string   `parquet:"pod_uid,dict"`
-	Host          string   `parquet:"host,dict"` // outbound: the dependency
-	Port          int32    `parquet:"port,dict"`
-	PeerAddress   string   `parquet:"peer_address,dict"`
-	Session       string   `parquet:"session"`
-	Connection    string   `parquet:"connection,dict"`
-	Ordinal       int64    `parquet:"ordinal,delta"`      // position on the connection
-	Stream        int64    `parquet:"stream,delta"`       // http/2 and grpc: id of the stream
-	Scheme        string   `parquet:"scheme,dict"`        // http or https
-	GRPCStatus    int32    `parquet:"grpc_status,dict"`   // grpc: code of the call
-	EndedBy       string   `parquet:"ended_by,dict"`      // who ended the connection of a stream: client or server
-	TLSUntouched  string   `parquet:"tls_untouched,dict"` // why TLS was not read, where it was to be
-	TraceID       string   `parquet:"trace_id"`
-	Parent        string   `parquet:"parent"` // snapshots only: id of the inbound record that caused this outbound one
-	Defects       []string `parquet:"defects,list"`
-	Redacted      []string `parquet:"redacted,list"`
-	NotReplayable bool     `parquet:"not_replayable"` // snapshots only
-	ProxyInstance string   `parquet:"proxy_instance,dict"`
-	Sequence      int64    `parquet:"sequence,delta"`
+	StartTime     int64      `parquet:"start_time,timestamp(microsecond),delta"`
+	ID            string     `parquet:"id"`             // ULID
+	Direction     string     `parquet:"direction,dict"` // inbound or outbound
+	Key           string     `parquet:"key,dict"`       // slice key: workload:port or host:port
+	Protocol      string     `parquet:"protocol,dict"`
+	Operation     string     `parquet:"operation,dict"` // "GET /orders/7"
+	Status        int32      `parquet:"status,dict"`    // 0: no response
+	Failure       string     `parquet:"failure,dict"`   // why there was no whole response
+	Namespace     string     `parquet:"namespace,dict"`
+	Workload      string     `parquet:"workload,dict"`
+	Pod           string     `parquet:"pod,dict"`
+	PodUID        string     `parquet:"pod_uid,dict"`
+	Host          string     `parquet:"host,dict"` // outbound: the dependency
+	Port          int32      `parquet:"port,dict"`
+	PeerAddress   string     `parquet:"peer_address,dict"`
+	Session       string     `parquet:"session"`
+	Connection    string     `parquet:"connection,dict"`
+	Ordinal       int64      `parquet:"ordinal,delta"`      // position on the connection
+	Stream        int64      `parquet:"stream,delta"`       // http/2 and grpc: id of the stream
+	Scheme        string     `parquet:"scheme,dict"`        // http or https
+	GRPCStatus    int32      `parquet:"grpc_status,dict"`   // grpc: code of the call
+	EndedBy       string     `parquet:"ended_by,dict"`      // who ended the connection of a stream: client or server
+	TLSUntouched  string     `parquet:"tls_untouched,dict"` // why TLS was not read, where it was to be
+	TraceID       string     `parquet:"trace_id"`
+	Parent        string     `parquet:"parent"` // snapshots only: id of the inbound record that caused this outbound one
+	Defects       []string   `parquet:"defects,list"`
+	Redacted      []string   `parquet:"redacted,list"`   // where
+	Redactions    []countRow `parquet:"redactions,list"` // by class
+	NotReplayable bool       `parquet:"not_replayable"`  // snapshots only
+	ProxyInstance string     `parquet:"proxy_instance,dict"`
+	Sequence      int64      `parquet:"sequence,delta"`
 
 	RequestHead        []byte     `parquet:"request_head"` // raw bytes of the first line and the headers
 	RequestBody        []byte     `parquet:"request_body"` // may be cut; see request_body_length
@@ -92,6 +93,11 @@ type row struct {
 }
 
 // pieceRow is one part of the body of a stream.
+type countRow struct {
+	Name  string `parquet:"name,dict"`
+	Count int64  `parquet:"count"`
+}
+
 type pieceRow struct {
 	End  int64 `parquet:"end"`   // offset in the body
 	At   int64 `parquet:"at_ns"` // Unix nanoseconds
@@ -126,6 +132,9 @@ func newRow(r *trafficpb.Record) row {
 		ResponseBodyLength: response.GetBodyLength(), ResponseBodySHA256: response.GetBodySha256(),
 		ResponseFirstByte: response.GetFirstByte(), ResponseLastByte: response.GetLastByte(), ResponsePieces: newPieceRows(response.GetPieces()),
 	}
+	for _, c := range r.GetRedactions() {
+		out.Redactions = append(out.Redactions, countRow{Name: c.GetName(), Count: int64(c.GetCount())})
+	}
 	for _, defect := range r.GetDefects() {
 		out.Defects = append(out.Defects, traffic.DefectName(defect))
 	}
@@ -145,6 +154,9 @@ func (r *row) record() (*trafficpb.Record, error) {
 		Response: newMessage(r.ResponseHead, r.ResponseBody, r.ResponseBodyLength, r.ResponseBodySHA256,
 			r.ResponseFirstByte, r.ResponseLastByte, r.ResponsePieces, r.ResponseTrailers),
 		TraceId: r.TraceID, Parent: r.Parent, Redacted: r.Redacted, NotReplayable: r.NotReplayable,
+	}
+	for _, c := range r.Redactions {
+		out.Redactions = append(out.Redactions, &trafficpb.Count{Name: c.Name, Count: uint64(c.Count)})
 	}
 	switch r.Direction {
 	case inbound:

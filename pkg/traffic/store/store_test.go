@@ -73,6 +73,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	records[10].Response, records[10].Status, records[10].Failure = nil, 0, "connect: connection refused"
 	records[11].Defects = []trafficpb.Defect{trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED, trafficpb.Defect_DEFECT_CUT_OFF}
 	records[12].Redacted = []string{"request.header.authorization", "response.body.token"}
+	records[12].Redactions = []*trafficpb.Count{{Name: "Header", Count: 2}, {Name: "SecretField", Count: 1}}
 	records[13].Request.Head = []byte{0, 0xff, 0xfe}
 	records[14].Response.Body = bytes.Repeat([]byte("restage "), 100_000)
 	records[15].Request.Body, records[15].Request.BodySha256 = nil, nil

@@ -75,6 +75,9 @@ const (
 	// ConditionTLSRead is true when the TLS connections of a workload are read as its capture asks for. It is false when some are
 	// passed through, and absent when the capture asks for none.
 	ConditionTLSRead = "TLSRead"
+	// ConditionAnnotationsAccepted is false when a capture that was made from the annotations of a workload does not follow them,
+	// since one of them cannot be understood.
+	ConditionAnnotationsAccepted = "AnnotationsAccepted"
 )
 
 // Keys of annotations and labels that Restage reads and writes.
