@@ -132,9 +132,12 @@ func looksLikeJSON(body []byte) bool {
 
 // isText tells whether a body is UTF-8 without control characters such as NUL; a last character that was cut is fine.
 func isText(body []byte, truncated bool) bool {
-	if truncated {
-		for i := 0; i < utf8.UTFMax && len(body) > 0 && !utf8.Valid(body[max(0, len(body)-utf8.UTFMax):]); i++ {
-			body = body[:len(body)-1]
+	for i := 1; truncated && i < utf8.UTFMax && i <= len(body); i++ {
+		if last := body[len(body)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				body = body[:len(body)-i]
+			}
+			break
 		}
 	}
 	return utf8.Valid(body) && bytes.IndexByte(body, 0) < 0

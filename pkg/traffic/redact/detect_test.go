@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -222,7 +223,7 @@ func TestLengthsAreKept(t *testing.T) {
 	for name, r := range map[string]*trafficpb.Record{"gRPC": grpc, "WebSocket": socket} {
 		before := r.GetRequest().GetBodyLength()
 		New(key()).Record(r)
-		if body := r.GetRequest().GetBody(); int64(len(body)) != before || bytes.Contains(body, []byte("bob@")) || bytes.Contains(body, []byte("ss")) {
+		if body := r.GetRequest().GetBody(); int64(len(body)) != before || bytes.Contains(body, []byte("bob@")) || bytes.Contains(body, []byte(`pa\"ss`)) {
 			t.Errorf("%s: %d bytes of %d: %q", name, len(body), before, body)
 		}
 	}
@@ -338,5 +339,33 @@ func BenchmarkRecord(b *testing.B) {
 				r.Message(&trafficpb.Message{Head: head, Body: []byte(body), BodyLength: int64(len(body))}, false)
 			}
 		})
+	}
+}
+
+// Text that could begin a secret everywhere is read in time that is in proportion to its length.
+func TestHostileText(t *testing.T) {
+	const size = 1 << 20
+	for _, unit := range []string{"eyJ-", "eyJ.", "eyJhbGci.", "bearer ", "Bearer/", "a@", "a@b.c", "-----BEGIN ", "4111 ", "xoxb-", "SG.", "[{\"token\":", "\"\\u0040"} {
+		body := []byte(strings.Repeat(unit, size/len(unit)))
+		start := time.Now()
+		p := newPass(t, wiring.RedactionSettings{})
+		p.text(body)
+		p.json(body)
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%q: %v", unit, took)
+		}
+	}
+}
+
+func TestTextThatWasCut(t *testing.T) {
+	for _, text := range []string{"漢字漢字", "abc", "é", ""} {
+		for cut := range len(text) + 1 {
+			if !isText([]byte(text[:cut]), true) {
+				t.Errorf("%q is no text", text[:cut])
+			}
+		}
+	}
+	if isText([]byte("a\xff\xfe b"), true) {
+		t.Error("bytes are text")
 	}
 }

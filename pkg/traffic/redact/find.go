@@ -71,7 +71,7 @@ func (f *finder) next(text []byte, from int) (secret, bool) {
 		case onDash:
 			found, ok = findPrivateKey(text, i)
 		case onWord:
-			if i > 0 && isWord[text[i-1]] {
+			if i > 0 && isJoined[text[i-1]] {
 				continue
 			}
 			found, ok = findFormat(f.words[text[i]], text, i)

@@ -28,8 +28,12 @@ func chars(ranges string) *charset {
 	return &set
 }
 
-// isWord are bytes before which no secret begins: it would be the middle of a word.
+// isWord are bytes before and after which there is no secret: it would be the middle of a word.
 var isWord = *chars("azAZ09__")
+
+// isJoined are bytes before which no format begins. Those that may stand in the middle of one are among them, so that a text is not
+// read again and again from each place where one could begin.
+var isJoined = *chars("azAZ09__--..")
 
 // formats are the documented prefixes of tokens and keys. Beside the vendors' own pages the lists of GitHub's secret scanning served as a source.
 func formats() []format {

@@ -9,7 +9,10 @@ import (
 )
 
 // deepest is the level below which the paths of rules are not looked for any more, which bounds the work on a document.
-const deepest = 200
+const deepest = 64
+
+// nearest is how many levels up the name of a list is looked for.
+const nearest = 4
 
 // container is an object or a list that is open.
 type container struct {
@@ -110,7 +113,13 @@ func (p *pass) jsonString(e *edit, from, to int) {
 	if escaped = escaped && !p.fixed; escaped {
 		plain, escaped = unquote(content)
 	}
-	out, changed := p.value(plain)
+	var out []byte
+	changed := false
+	if p.fixed && bytes.IndexByte(content, '\\') >= 0 && p.wholeClass() == "" {
+		out, changed = p.betweenEscapes(content)
+	} else {
+		out, changed = p.value(plain)
+	}
 	if !changed {
 		return
 	}
@@ -118,6 +127,25 @@ func (p *pass) jsonString(e *edit, from, to int) {
 		out = quote(out)
 	}
 	e.put(append(e.until(from+1, from+1+len(content)), out...))
+}
+
+// betweenEscapes redacts what stands between the escapes of a string that must keep its length as it is written.
+func (p *pass) betweenEscapes(content []byte) ([]byte, bool) {
+	e := edit{src: content}
+	for at := 0; at < len(content); {
+		end := len(content)
+		if i := bytes.IndexByte(content[at:], '\\'); i >= 0 {
+			end = at + i
+		}
+		if out, changed := p.text(content[at:end]); changed {
+			e.put(append(e.until(at, end), out...))
+		}
+		at = end + 2 // the backslash and what it escapes
+		if end+1 < len(content) && content[end+1] == 'u' {
+			at += 4
+		}
+	}
+	return e.result()
 }
 
 // value redacts the text of a string, all of it when a rule or its name says so.
@@ -164,7 +192,7 @@ func (p *pass) wholeClass() string {
 		}
 	}
 	if p.fields {
-		for i := n - 1; i >= 0; i-- { // a list of secrets has the name of its member
+		for i := n - 1; i >= max(0, n-nearest); i-- { // a list of secrets has the name of its member
 			if p.open[i].object {
 				if isSecretName(p.open[i].name) {
 					return ClassSecretField
