@@ -12,7 +12,9 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -234,5 +236,54 @@ func TestNamesLeaveAddressesOut(t *testing.T) {
 	})
 	if got := strings.Join(x.Names(), " "); got != "a b" {
 		t.Errorf("names %q", got)
+	}
+}
+
+// A workload may send a secret itself, or the token that it got for it from a played dependency; what was recorded has the token.
+func TestSecretsMatchTheirTokens(t *testing.T) {
+	live := call{line: "POST /users/bob@example.com?token=s3cret", kind: "application/json", body: `{"password":"hunter2","card":4111111111111111}`}
+	recorded := live.record(t, "yes")
+	key := []byte("0123456789abcdef")
+	redact.New(key).Record(recorded)
+	for _, secret := range []string{"bob@", "s3cret", "hunter2", "4111111111111111"} {
+		if strings.Contains(recorded.String(), secret) {
+			t.Fatalf("%s is recorded: %v", secret, recorded)
+		}
+	}
+	redacted, err := FromRecord(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range map[string]*Request{"live": live.request(t), "token": redacted} {
+		index := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens())
+		if m, ok := index.Claim(q); !ok || m.Tier != Exact {
+			t.Errorf("%s: %+v, found %v", name, m, ok)
+		}
+	}
+	other := live
+	other.body = `{"password":"other","card":4111111111111111}`
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(other.request(t)); ok {
+		t.Error("another password is the same call")
+	}
+	packed, err := coding.Encode("gzip", []byte(live.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live.headers, live.body = "Content-Encoding: gzip\r\n", string(packed)
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(live.request(t)); !ok {
+		t.Error("the compressed body is another call")
+	}
+}
+
+// A body that was cut is known by its hash, which is hashed with the key where there were secrets.
+func TestCutBodiesWithSecretsMatch(t *testing.T) {
+	live := call{line: "POST /a", body: "bob@example.com " + strings.Repeat("x", 100)}
+	recorded := live.record(t, "yes")
+	recorded.Request.Body = recorded.Request.Body[:50]
+	recorded.Defects = []trafficpb.Defect{trafficpb.Defect_DEFECT_REQUEST_TRUNCATED}
+	key := []byte("0123456789abcdef")
+	redact.New(key).Record(recorded)
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(live.request(t)); !ok {
+		t.Error("it is not found")
 	}
 }
