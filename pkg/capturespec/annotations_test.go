@@ -39,6 +39,9 @@ func TestFromAnnotations(t *testing.T) {
 			InboundPorts: []int32{9797}, OutboundPorts: []int32{4317, 4318},
 			CIDRs: []string{"10.96.0.0/12", "fd00::/8"}, Hosts: []string{"*.datadoghq.com", "otel-collector"},
 		},
+		TLS: &v1alpha1.CaptureTLS{
+			Outbound: v1alpha1.TLSIntercept, TrustedCAsConfigMapName: "company-cas", ClientCertificateSecretName: "checkout-client", InboundSecretName: "checkout-tls",
+		},
 		SamplePercent: ptr.To[int32](25), BodyLimitBytes: ptr.To[int64](64 << 10),
 		Redaction: &v1alpha1.CaptureRedaction{
 			DisabledDetectors: []v1alpha1.Detector{"Email"},
