@@ -35,7 +35,8 @@ var restless = map[string]bool{
 type Snapshot map[string]string
 
 // TakeSnapshot reads every object of every resource that can be listed, custom and aggregated ones as well. Left out are events, leases,
-// and what only counts changes: resource versions, managed fields, and the status of nodes, which has heartbeats and images.
+// and what only counts changes: resource versions, managed fields, and the status of nodes, which has heartbeats and
+// images, and of pods, which the kubelet completes in its own time.
 func TakeSnapshot(t *testing.T) Snapshot {
 	t.Helper()
 	snapshot, err := takeSnapshot(t.Context(), Config(t))
@@ -137,7 +138,7 @@ func settled(object *unstructured.Unstructured) *unstructured.Unstructured {
 	object.SetResourceVersion("")
 	object.SetManagedFields(nil)
 	switch object.GetKind() {
-	case "Node":
+	case "Node", "Pod":
 		unstructured.RemoveNestedField(object.Object, "status")
 	case "Secret":
 		data, _, _ := unstructured.NestedMap(object.Object, "data")

@@ -7,6 +7,8 @@ package operations
 
 import (
 	"context"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,16 +17,71 @@ import (
 )
 
 const (
-	writers  = 4
-	rollouts = 2
+	etcdNamespace = "e2e-etcd"
+	writers       = 4
+	// The two versions of the images that hack/e2e-operations.sh has loaded.
+	current, next = "dev", "next"
 )
 
-// A rollout of the servers, through kube-apiserver as users see it, loses no request that client-go does not try again by
-// itself, and no event.
+// TestHighAvailability restarts the servers and upgrades the whole installation, under writes and watches through kube-apiserver as users
+// do them: no request is lost that client-go does not try again by itself, and no event. However the installation goes, it leaves nothing.
 func TestHighAvailability(t *testing.T) {
-	makeEtcdSecret(t)
-	install(t, "manifests")
+	cert, key := certificate(t)
+	startEtcd(t, cert, key)
+	before := kube.TakeSnapshot(t)
+	t.Cleanup(func() { kube.CleanUp(t, cleanUpTime, "restage", "uninstall", "--rescue", "--yes") })
+	installHA(t, current, cert, key)
+	t.Cleanup(func() {
+		kube.CleanUp(t, cleanUpTime, "delete", "namespace", namespace, "--ignore-not-found", "--timeout=3m")
+	})
+	kube.Kubectl(t, "create", "namespace", namespace)
+	t.Run("under load", func(t *testing.T) { // watches end with it
+		underLoad(t, func() { kube.Kubectl(t, "-n", system, "rollout", "restart", apiserver) }, func() { apply(t, next) })
+	})
+	awaitVersion(t, next)
+	kube.Kubectl(t, "delete", "namespace", namespace, "--timeout=2m")
+	kube.Kubectl(t, "restage", "uninstall", "--yes")
+	before.SameAs(t, patience)
+
+	installHA(t, next, cert, key)
+	kube.Kubectl(t, "delete", "namespace", system, "--timeout=2m")
+	before.SameAs(t, patience)
+}
+
+// awaitVersion waits until all that runs is of a version, and nothing of another.
+func awaitVersion(t *testing.T, version string) {
+	t.Helper()
+	for _, name := range []string{"restage-apiserver", "restage-controller", "restage-forwarder"} {
+		kube.Eventually(t, patience, name+" is of version "+version, func() (bool, string) {
+			state := kube.Kubectl(t, "-n", system, "get", "deployment", name, "-o",
+				"jsonpath={.spec.template.spec.containers[0].image} {.status.updatedReplicas}/{.status.readyReplicas}/{.spec.replicas}/{.status.replicas}")
+			image, counts, _ := strings.Cut(state, " ")
+			count := strings.Split(counts, "/")
+			return strings.HasSuffix(image, ":"+version) && count[0] == count[1] && count[1] == count[2] && count[2] == count[3], state
+		})
+	}
+}
+
+// installHA installs three servers and two controllers of a version and waits until the API is there.
+func installHA(t *testing.T, version, cert, key string) {
+	t.Helper()
+	kube.Kubectl(t, "create", "namespace", system)
+	makeEtcdSecret(t, system, cert, key)
+	apply(t, version)
+	awaitServer(t)
 	awaitPods(t, 3)
+}
+
+// apply is kubectl restage install --ha | kubectl apply -f -.
+func apply(t *testing.T, version string) {
+	t.Helper()
+	kube.MustApply(t, kube.Kubectl(t, "restage", "install", "--ha", "--etcd-servers", "https://restage-etcd."+etcdNamespace+".svc:2379",
+		"--registry", "localhost", "--tag", version))
+}
+
+// underLoad makes changes to the servers, one after the other, while objects are written and watched.
+func underLoad(t *testing.T, changes ...func()) {
+	t.Helper()
 	objects := &stream.Stream{Namespace: namespace}
 	var watchers []*stream.Watcher
 	for range 3 {
@@ -40,9 +97,9 @@ func TestHighAvailability(t *testing.T) {
 		client := client(t)
 		group.Go(func() { objects.Write(ctx, t, client, i) })
 	}
-	for range rollouts {
+	for _, change := range changes {
 		before := objects.Writes()
-		kube.Kubectl(t, "-n", system, "rollout", "restart", apiserver)
+		change()
 		kube.Kubectl(t, "-n", system, "rollout", "status", apiserver, "--timeout=5m")
 		awaitPods(t, 3)
 		t.Logf("%d writes during a rollout", objects.Writes()-before)
@@ -59,10 +116,22 @@ func TestHighAvailability(t *testing.T) {
 }
 
 // makeEtcdSecret makes what the servers, and in this test etcd as well, prove themselves with.
-func makeEtcdSecret(t *testing.T) {
+func makeEtcdSecret(t *testing.T, namespace, cert, key string) {
 	t.Helper()
-	kube.Kubectl(t, "apply", "-f", "../../artifacts/base/namespace.yaml")
-	cert, key := certificate(t)
-	kube.MustApply(t, kube.Kubectl(t, "-n", system, "create", "secret", "generic", "restage-etcd-client", "--type=kubernetes.io/tls",
-		"--from-file=ca.crt="+cert, "--from-file=tls.crt="+cert, "--from-file=tls.key="+key, "--dry-run=client", "-o", "yaml"))
+	kube.Kubectl(t, "-n", namespace, "create", "secret", "generic", "restage-etcd-client", "--type=kubernetes.io/tls",
+		"--from-file=ca.crt="+cert, "--from-file=tls.crt="+cert, "--from-file=tls.key="+key)
+}
+
+// startEtcd starts the etcd of the user.
+func startEtcd(t *testing.T, cert, key string) {
+	t.Helper()
+	t.Cleanup(func() { kube.CleanUp(t, cleanUpTime, "delete", "namespace", etcdNamespace, "--timeout=3m") })
+	kube.Kubectl(t, "create", "namespace", etcdNamespace)
+	makeEtcdSecret(t, etcdNamespace, cert, key)
+	manifest, err := os.ReadFile("etcd.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kube.MustApply(t, string(manifest))
+	kube.Kubectl(t, "-n", etcdNamespace, "rollout", "status", "statefulset/restage-etcd", "--timeout=3m")
 }
