@@ -80,6 +80,9 @@ func (k *Keeper) copy(r *bufio.Reader, size int64) error {
 		if _, err := r.Discard(int(n)); err != nil {
 			return noMore(err)
 		}
+		if k.limits.Kept != nil {
+			k.limits.Kept(k.m.Body)
+		}
 	}
 	return nil
 }

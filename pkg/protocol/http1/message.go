@@ -30,6 +30,8 @@ type Limits struct {
 	// Reserve, when set, is asked before the buffer of a body grows by n bytes beyond the first few KiB. When it
 	// says no, the rest of the body is not kept and Truncated is set.
 	Reserve func(n int64) bool
+	// Kept, when set, is called after each part of the body that was read, with as much of the body as is kept now.
+	Kept func(body []byte)
 }
 
 // Message is one request or one final response.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/http2"
+	"github.com/restage-dev/restage/pkg/protocol/websocket"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -157,7 +158,7 @@ func lossReason(err error) string {
 	switch {
 	case errors.Is(err, tee.ErrOverflow):
 		return "tee overflow"
-	case errors.Is(err, http1.ErrMalformed), errors.Is(err, http2.ErrMalformed):
+	case errors.Is(err, http1.ErrMalformed), errors.Is(err, http2.ErrMalformed), errors.Is(err, websocket.ErrMalformed):
 		return "malformed message"
 	case errors.Is(err, http1.ErrHeadTooLong), errors.Is(err, http2.ErrHeadTooLong):
 		return "head too long"

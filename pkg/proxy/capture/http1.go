@@ -42,6 +42,7 @@ type exchange struct {
 	responseErr   error
 	responseFirst int64
 	responseLast  int64
+	events        *events // of a response that is a stream of them, else nil
 
 	reserved atomic.Int64
 }
@@ -142,6 +143,9 @@ func (p *http1Parser) finish() parser {
 	case p.switched.response.HasToken("Upgrade", "h2c"):
 		return upgradedParser(p.connection, p.switched)
 	}
+	if opensWebSocket(p.switched.response) {
+		return newWebSocketParser(p.connection, p.switched)
+	}
 	return newOpaqueParser(p.connection)
 }
 
@@ -154,6 +158,7 @@ func (p *http1Parser) readResponse(x *exchange) {
 	limits := p.limits(&x.reserved)
 	x.response, x.responseErr = http1.ReadResponseHead(p.connection.responses.Reader, x.request.Method, limits)
 	if x.responseErr == nil {
+		x.watchEvents(&limits, p.connection.responses)
 		x.responseErr = x.response.ReadBody(p.connection.responses.Reader, limits)
 	}
 	if x.response != nil && x.response.Upgrade && !x.asksUpgrade() {

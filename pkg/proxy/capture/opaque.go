@@ -4,7 +4,7 @@
 package capture
 
 import (
-	"errors"
+	"sync/atomic"
 
 	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
@@ -12,66 +12,62 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// opaqueLimit is what is kept of each direction of a connection of an unknown protocol, in bytes.
-const opaqueLimit = 64 << 10
+// opaqueLimit is what is kept of each direction of a connection of an unknown protocol, in bytes. Many such connections carry
+// what nobody can play, such as TLS; they are not to take the memory of others.
+const opaqueLimit = 256 << 10
 
 const protocolOpaque = "opaque"
 
-// opaqueParser keeps the beginning of both directions, to their end.
+// opaqueParser keeps what passes in both directions, with its times.
 type opaqueParser struct {
 	*connection
 	sent, received opaqueHalf
+	held           atomic.Int64
 }
 
 // opaqueHalf is one direction.
 type opaqueHalf struct {
-	summary *opaque.Summary
-	err     error
-	first   int64
-	last    int64
+	opaque.Half
+	err error // why it ended
 }
 
-func newOpaqueParser(c *connection) parser { return &opaqueParser{connection: c} }
+func newOpaqueParser(c *connection) parser {
+	p := &opaqueParser{connection: c}
+	limits := opaque.Limits{Body: min(opaqueLimit, c.capture.BodyLimit), Reserve: c.limits(&p.held).Reserve}
+	p.sent.Limits, p.received.Limits = limits, limits
+	return p
+}
 
 func (p *opaqueParser) requests() { p.sent.read(p.connection.requests) }
 
 func (p *opaqueParser) responses() { p.received.read(p.connection.responses) }
 
 func (h *opaqueHalf) read(r *tee.Reader) {
-	if _, err := r.Peek(1); err == nil {
-		h.first = r.NextAt()
+	for {
+		piece, at, err := r.NextPiece()
+		if err != nil {
+			h.err = err
+			return
+		}
+		h.Add(piece, at)
+		_, _ = r.Discard(len(piece)) // cannot fail
 	}
-	h.summary, h.err = opaque.Read(r, opaqueLimit)
-	h.last = r.LastAt()
 }
 
 // finish records what passed, if anything did.
 func (p *opaqueParser) finish() parser {
-	sent, received := p.sent, p.received
+	defer p.release(&p.held)
 	r := p.newRecord(protocolOpaque, p.ordinal)
-	r.Request, r.Response = sent.message(), received.message()
-	var f *failure
-	switch {
-	case errors.As(received.err, &f):
-		r.Failure = f.text
-	case errors.Is(received.err, tee.ErrReset):
-		r.Failure = "reset"
-	case errors.Is(sent.err, tee.ErrAborted) && errors.Is(received.err, tee.ErrAborted):
-		addDefect(r, trafficpb.Defect_DEFECT_CUT_OFF)
-	}
-	for _, half := range []opaqueHalf{sent, received} {
-		if errors.Is(half.err, tee.ErrOverflow) {
-			addDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW)
-			p.giveUp(p.connection.requests, lossReason(half.err))
-		}
-	}
-	if sent.summary != nil && sent.summary.Truncated() {
+	ofClient, ofServer := opaque.Turns(&p.sent.Half, &p.received.Half)
+	r.Request, r.Response = p.sent.message(ofClient), p.received.message(ofServer)
+	p.describeEnd(r, p.sent.err, p.received.err)
+	if p.sent.Truncated {
 		addDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
 	}
-	if received.summary != nil && received.summary.Truncated() {
+	if p.received.Truncated {
 		addDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
 	}
-	if r.GetRequest().GetBodyLength() == 0 && r.GetResponse().GetBodyLength() == 0 && r.GetFailure() == "" {
+	if p.sent.Length == 0 && p.received.Length == 0 && r.GetFailure() == "" {
 		p.capture.leaveOut(p.direction, selection.Empty) // as a probe of a port does
 		return nil
 	}
@@ -79,11 +75,10 @@ func (p *opaqueParser) finish() parser {
 	return nil
 }
 
-func (h *opaqueHalf) message() *trafficpb.Message {
-	if h.summary == nil {
-		return &trafficpb.Message{}
+func (h *opaqueHalf) message(pieces []opaque.Piece) *trafficpb.Message {
+	m := &trafficpb.Message{Body: h.Kept, BodyLength: h.Length, BodySha256: h.SHA256(), FirstByte: h.First, LastByte: h.Last}
+	for _, p := range pieces {
+		m.Pieces = append(m.Pieces, &trafficpb.Piece{End: p.End, At: p.At, Kind: p.Turn})
 	}
-	return &trafficpb.Message{
-		Body: h.summary.Kept, BodyLength: h.summary.Length, BodySha256: h.summary.SHA256, FirstByte: h.first, LastByte: h.last,
-	}
+	return m
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -24,6 +25,31 @@ const protocolHTTP1 = "http/1.1"
 func (c *connection) exchangeRecord(protocol string, x *exchange) *trafficpb.Record {
 	r := c.newRecord(protocol, x.ordinal)
 	r.Request = message(x.request, x.requestFirst, x.requestLast)
+	x.describe(r)
+	if x.request.Truncated {
+		r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
+	}
+	if x.response != nil {
+		r.Response = message(x.response, x.responseFirst, x.responseLast)
+		r.Response.Pieces = x.events.pieces()
+		r.Status = uint32(x.response.Status)
+		if x.response.Truncated {
+			r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
+		}
+	}
+	addDefect(r, requestDefect(x.requestErr))
+	if x.events.endedByClient(c) {
+		r.EndedBy = traffic.EndedByClient
+		return r
+	}
+	defect, failure := c.responseDefect(x)
+	addDefect(r, defect)
+	r.Failure = failure
+	return r
+}
+
+// describe takes what the request says of the exchange.
+func (x *exchange) describe(r *trafficpb.Record) {
 	r.Operation = operation(x.request)
 	if host := hostName(x.request.Get("Host")); host != "" {
 		r.Host = host
@@ -32,21 +58,6 @@ func (c *connection) exchangeRecord(protocol string, x *exchange) *trafficpb.Rec
 	if r.TraceId != "" {
 		r.Session = r.TraceId
 	}
-	if x.request.Truncated {
-		r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED)
-	}
-	if x.response != nil {
-		r.Response = message(x.response, x.responseFirst, x.responseLast)
-		r.Status = uint32(x.response.Status)
-		if x.response.Truncated {
-			r.Defects = append(r.Defects, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED)
-		}
-	}
-	addDefect(r, requestDefect(x.requestErr))
-	defect, failure := c.responseDefect(x)
-	addDefect(r, defect)
-	r.Failure = failure
-	return r
 }
 
 func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {

@@ -82,6 +82,23 @@ func (r *Reader) Taken() int64 { return r.read - int64(r.Buffered()) }
 // Came returns the number of bytes that have come, read or not. Any goroutine may ask.
 func (r *Reader) Came() int64 { return r.stream.Written() }
 
+// NextPiece waits for more and returns what is buffered of it that came at one time, and when. It is valid until the next read,
+// and is taken with Discard.
+func (r *Reader) NextPiece() (piece []byte, at int64, err error) {
+	if _, err := r.Peek(1); err != nil {
+		return nil, 0, err
+	}
+	offset, size := r.read-int64(r.Buffered()), r.Buffered()
+	for _, m := range r.marks {
+		if offset < m.end {
+			at, size = m.at, min(size, int(m.end-offset))
+			break
+		}
+	}
+	piece, _ = r.Peek(size) // cannot fail
+	return piece, at, nil
+}
+
 // Close drops what is not read yet. The stream takes nothing any more.
 func (r *Reader) Close() { r.stream.close() }
 
