@@ -64,7 +64,8 @@ func (e *Explainer) Explain(q *Request) string {
 	return e.explainDifference(operations[i].records)
 }
 
-// ExplainOpaque says why a connection was missed whose client sent something that is not HTTP.
+// ExplainOpaque says what was recorded of the destination of a connection that was missed, whose client sent something that is
+// not HTTP.
 func (e *Explainer) ExplainOpaque(host string, port uint32, sent int) string {
 	if e.destinations == nil {
 		e.remember()
@@ -76,7 +77,7 @@ func (e *Explainer) ExplainOpaque(host string, port uint32, sent int) string {
 	case o.reason != "":
 		return fmt.Sprintf("of %d recorded connections to %s some cannot be played: %s", o.connections, key, o.reason)
 	default:
-		return fmt.Sprintf("none of %d recorded connections to %s has the %d bytes that the client sent", o.connections, key, sent)
+		return fmt.Sprintf("none of %d recorded connections to %s goes on like this after %d bytes of the client", o.connections, key, sent)
 	}
 }
 
@@ -88,6 +89,9 @@ func (e *Explainer) remember() {
 		if r.GetProtocol() == protocolHTTP {
 			e.rememberHTTP(uint32(number), r, places)
 			continue
+		}
+		if r.GetOrdinal() > 0 {
+			continue // it followed an exchange of another protocol, and is played with that
 		}
 		key := Destination(HostName(r.GetHost()), r.GetPort())
 		o := e.opaque[key]

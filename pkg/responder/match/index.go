@@ -5,6 +5,7 @@ package match
 
 import (
 	"math"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -40,6 +41,7 @@ type Index struct {
 	destinations map[string]*destination
 	unplayable   map[Key]uint32 // signatures of records that cannot be played, to one of them
 	reasons      map[uint32]string
+	followers    map[uint32]uint32 // records of exchanges that changed the protocol, to those of what followed
 	playable     int
 	redactor     *redact.Redactor // nil redacts nothing
 	// digestFrom is the least length of a recorded body that is known by its digest.
@@ -59,6 +61,7 @@ func Build(records []*trafficpb.Record) *Index { return BuildRedacted(records, n
 func BuildRedacted(records []*trafficpb.Record, redactor *redact.Redactor) *Index {
 	b := newBuilder(records)
 	b.index.redactor = redactor
+	b.rememberFollowers()
 	// Which fields are volatile is known only when all records were seen, so that they are read twice.
 	for i := range records {
 		b.learn(i)
@@ -143,10 +146,25 @@ func (x *Index) claim(key Key, trace string, tier Tier) (Match, bool) {
 	if !ok {
 		return Match{}, false
 	}
-	if used := &x.used[number]; !used.Load() && used.CompareAndSwap(false, true) {
-		x.consumed.Add(1)
-	}
+	x.use(number)
 	return Match{Number: int(number), Record: x.records[number], Tier: tier}, true
+}
+
+// use notes that a record answers a call. It is false when one did before.
+func (x *Index) use(number uint32) bool {
+	used := &x.used[number]
+	if used.Load() || !used.CompareAndSwap(false, true) {
+		return false
+	}
+	x.consumed.Add(1)
+	return true
+}
+
+// unuse takes back a use.
+func (x *Index) unuse(number uint32) {
+	if x.used[number].CompareAndSwap(true, false) {
+		x.consumed.Add(-1)
+	}
 }
 
 // mostKept bounds the buffers that a canonical keeps for its next use, in bytes.
@@ -188,15 +206,16 @@ func (x *Index) Names() []string {
 
 // builder makes an Index.
 type builder struct {
-	index   *Index
-	c       canonical
-	learner *learner
-	entries []entry
+	index     *Index
+	c         canonical
+	learner   *learner
+	entries   []entry
+	followers map[place]uint32
 }
 
 func newBuilder(records []*trafficpb.Record) *builder {
 	x := &Index{
-		records: records, destinations: map[string]*destination{}, unplayable: map[Key]uint32{}, reasons: map[uint32]string{},
+		records: records, destinations: map[string]*destination{}, unplayable: map[Key]uint32{}, reasons: map[uint32]string{}, followers: map[uint32]uint32{},
 		used: make([]atomic.Bool, len(records)), digestFrom: math.MaxInt64,
 	}
 	x.requests.New = func() any { return new(canonical) }
@@ -218,10 +237,15 @@ func (b *builder) learn(i int) {
 func (b *builder) add(number uint32) {
 	r := b.index.records[number]
 	reason := unplayable(r)
-	if r.GetProtocol() != protocolHTTP {
-		b.addOpaque(number, r, reason)
-	} else {
+	switch {
+	case r.GetProtocol() == protocolWebSocket: // played with the exchange that opened it
+	case r.GetProtocol() == protocolHTTP:
+		if reason == "" && r.GetStatus() == http.StatusSwitchingProtocols {
+			reason = b.linkFollower(number, r)
+		}
 		reason = b.addHTTP(number, r, reason)
+	default:
+		b.addOpaque(number, r, reason)
 	}
 	if reason == "" {
 		b.index.playable++
@@ -261,6 +285,6 @@ func (x *Index) keys(c *canonical) []Key {
 
 func (b *builder) finish() *Index {
 	b.index.sequences = newSequences(b.entries, func(number uint32) string { return b.index.records[number].GetTraceId() })
-	b.index.orderRequests()
+	b.index.orderScripts()
 	return b.index
 }

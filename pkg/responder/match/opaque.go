@@ -5,10 +5,10 @@ package match
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
-	"github.com/zeebo/xxh3"
-
+	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -16,14 +16,14 @@ import (
 type destination struct {
 	// clientFirst says that the client spoke first on some connection.
 	clientFirst bool
-	// requests are the distinct requests of playable opaque connections, ordered.
-	requests [][]byte
+	// scripts are those of the playable opaque connections, ordered by what the client sent.
+	scripts []*script
 }
 
-// Progress says how far the first bytes of an opaque connection agree with the recording.
-type Progress struct {
-	Whole  bool // a recorded request is equal to the bytes
-	Longer bool // a recorded request begins with the bytes and has more
+// script is a recorded connection that can be played by its bytes.
+type script struct {
+	*opaque.Script
+	number uint32 // of the record
 }
 
 // Knows tells whether any connection to host:port was recorded.
@@ -39,40 +39,57 @@ func (x *Index) SpeaksFirst(host string, port uint32) bool {
 	return ok && !d.clientFirst
 }
 
-// OpaqueProgress compares what a client has sent so far with the opaque connections to host:port.
-func (x *Index) OpaqueProgress(host string, port uint32, sent []byte) Progress {
-	d, ok := x.destinations[Destination(host, port)]
-	if !ok {
-		return Progress{}
+// BeginsOpaque tells whether exactly these bytes were all that a client of an opaque connection to host:port sent before
+// its server spoke.
+func (x *Index) BeginsOpaque(host string, port uint32, first []byte) bool {
+	c := x.Converse(host, port)
+	if !c.Take(first) {
+		return false
 	}
-	i, whole := slices.BinarySearchFunc(d.requests, sent, bytes.Compare)
-	if whole {
-		i++
+	for i := c.from; i < c.to; i++ {
+		if c.ready(i) {
+			return true
+		}
 	}
-	return Progress{Whole: whole, Longer: i < len(d.requests) && bytes.HasPrefix(d.requests[i], sent)}
+	return false
 }
 
-// ClaimOpaque takes the next recorded connection to host:port whose client sent exactly these bytes.
-func (x *Index) ClaimOpaque(host string, port uint32, sent []byte) (Match, bool) {
-	return x.claim(opaqueKey(Destination(host, port), sent), "", Exact)
-}
-
-func opaqueKey(destination string, sent []byte) Key {
-	key := append([]byte{keyOpaque}, destination...)
-	return xxh3.Hash128(append(append(key, 0), sent...))
-}
-
+// addOpaque takes a connection into the index. One that followed another protocol on its connection is found through the
+// exchange that changed it.
 func (b *builder) addOpaque(number uint32, r *trafficpb.Record, reason string) {
-	key := Destination(HostName(r.GetHost()), r.GetPort())
-	d := b.destination(key)
+	if r.GetOrdinal() > 0 {
+		return
+	}
+	d := b.destination(Destination(HostName(r.GetHost()), r.GetPort()))
 	if len(r.GetRequest().GetBody()) > 0 && !ServerFirst(r) {
 		d.clientFirst = true
 	}
-	if reason != "" {
-		return
+	if reason == "" {
+		d.scripts = append(d.scripts, &script{Script: scriptOf(r), number: number})
 	}
-	d.requests = append(d.requests, r.GetRequest().GetBody())
-	b.entries = append(b.entries, entry{opaqueKey(key, r.GetRequest().GetBody()), number})
+}
+
+// scriptOf returns the script of a record. One that was made before turns were kept has two.
+func scriptOf(r *trafficpb.Record) *opaque.Script {
+	request, response := r.GetRequest(), r.GetResponse()
+	client, server := direction(request), direction(response)
+	if len(client.Pieces) == 0 && len(server.Pieces) == 0 {
+		turn := uint32(1)
+		if ServerFirst(r) {
+			turn = 0
+		}
+		client.Pieces = []opaque.Piece{{At: request.GetLastByte(), Turn: 1 - turn}}
+		server.Pieces = []opaque.Piece{{At: response.GetFirstByte(), Turn: turn}}
+	}
+	return opaque.NewScript(client, server)
+}
+
+func direction(m *trafficpb.Message) opaque.Bytes {
+	d := opaque.Bytes{Sent: m.GetBody()}
+	for _, p := range m.GetPieces() {
+		d.Pieces = append(d.Pieces, opaque.Piece{End: p.GetEnd(), At: p.GetAt(), Turn: p.GetKind()})
+	}
+	return d
 }
 
 func (b *builder) destination(key string) *destination {
@@ -84,10 +101,11 @@ func (b *builder) destination(key string) *destination {
 	return d
 }
 
-// orderRequests makes the requests of each destination distinct and ordered.
-func (x *Index) orderRequests() {
+// orderScripts orders the scripts of each destination, those of one client in the order of recording.
+func (x *Index) orderScripts() {
 	for _, d := range x.destinations {
-		slices.SortFunc(d.requests, bytes.Compare)
-		d.requests = slices.CompactFunc(d.requests, bytes.Equal)
+		slices.SortFunc(d.scripts, func(a, b *script) int {
+			return cmp.Or(bytes.Compare(a.Client, b.Client), cmp.Compare(a.number, b.number))
+		})
 	}
 }

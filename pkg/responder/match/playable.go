@@ -13,14 +13,15 @@ import (
 
 // Protocols of records.
 const (
-	protocolHTTP   = "http/1.1"
-	protocolOpaque = "opaque"
+	protocolHTTP      = "http/1.1"
+	protocolOpaque    = "opaque"
+	protocolWebSocket = "websocket"
 )
 
 // unplayable says why a record cannot answer a call, "" when it can.
 func unplayable(r *trafficpb.Record) string {
 	switch {
-	case r.GetProtocol() != protocolHTTP && r.GetProtocol() != protocolOpaque:
+	case r.GetProtocol() != protocolHTTP && r.GetProtocol() != protocolOpaque && r.GetProtocol() != protocolWebSocket:
 		return "it is of protocol " + strconv.Quote(r.GetProtocol()) + ", which is not played"
 	case hasDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW):
 		return "bytes of it were not recorded because the recorder could not keep up"
@@ -30,20 +31,24 @@ func unplayable(r *trafficpb.Record) string {
 		return "" // played as the failure
 	case hasDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED):
 		return "its response was longer than the recorder keeps"
+	case r.GetProtocol() == protocolOpaque || r.GetProtocol() == protocolWebSocket:
+		return unplayableStream(r)
 	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF):
 		return "its response was cut off"
-	case r.GetProtocol() == protocolOpaque:
-		return unplayableOpaque(r)
 	}
 	return unplayableResponse(r)
 }
 
-func unplayableOpaque(r *trafficpb.Record) string {
+// unplayableStream lets connections be played that were still open when the recording of them ended: up to there they are whole.
+func unplayableStream(r *trafficpb.Record) string {
+	turns := len(r.GetRequest().GetPieces())+len(r.GetResponse().GetPieces()) > 0
 	switch {
 	case hasDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED):
 		return "its request was longer than the recorder keeps"
-	case ServerFirst(r) && r.GetRequest().GetBodyLength() > 0:
-		return "the server spoke first, and conversations of several turns are not played"
+	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF) && !turns:
+		return "its response was cut off"
+	case ServerFirst(r) && r.GetRequest().GetBodyLength() > 0 && !turns:
+		return "it was recorded before the turns of conversations were kept"
 	}
 	return ""
 }
@@ -52,8 +57,6 @@ func unplayableResponse(r *trafficpb.Record) string {
 	switch head := r.GetResponse().GetHead(); {
 	case len(head) == 0:
 		return "its response was cut off"
-	case r.GetStatus() == 101:
-		return "it changes the protocol of the connection, which is not played"
 	default:
 		response, err := http1.ParseHead(head)
 		if err != nil || response.Status == 0 {

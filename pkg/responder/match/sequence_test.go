@@ -4,7 +4,6 @@
 package match
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -147,46 +146,5 @@ func TestExplanations(t *testing.T) {
 	other.Port = 80
 	if got := e.Explain(other); !strings.Contains(got, "back:9898") {
 		t.Errorf("another port: %q", got)
-	}
-}
-
-func TestOpaqueConnections(t *testing.T) {
-	connection := func(port uint32, sent, received string, first int64) *trafficpb.Record {
-		return &trafficpb.Record{
-			Id: fmt.Sprint(port, sent), Protocol: protocolOpaque, Host: "10.0.0.9", Port: port,
-			Request:  &trafficpb.Message{Body: []byte(sent), BodyLength: int64(len(sent)), FirstByte: 100},
-			Response: &trafficpb.Message{Body: []byte(received), BodyLength: int64(len(received)), FirstByte: first},
-		}
-	}
-	x := Build([]*trafficpb.Record{
-		connection(1, "PING", "PONG", 200), connection(1, "PING!", "PONG!", 200), connection(1, "PING", "PONG2", 200),
-		connection(2, "", "hello", 50), connection(3, "login", "greeting", 50),
-	})
-	for sent, want := range map[string]Progress{
-		"P": {Longer: true}, "PING": {Whole: true, Longer: true}, "PING!": {Whole: true}, "PONG": {}, "PING!!": {},
-	} {
-		if got := x.OpaqueProgress("10.0.0.9", 1, []byte(sent)); got != want {
-			t.Errorf("%q: %+v, want %+v", sent, got, want)
-		}
-	}
-	for _, want := range []string{"PONG", "PONG2", "PONG2"} {
-		m, ok := x.ClaimOpaque("10.0.0.9", 1, []byte("PING"))
-		if !ok || string(m.Record.GetResponse().GetBody()) != want {
-			t.Errorf("claimed %v, want %q", m, want)
-		}
-	}
-	for port, want := range map[uint32]bool{1: false, 2: true, 3: true, 4: false} {
-		if x.SpeaksFirst("10.0.0.9", port) != want {
-			t.Errorf("port %d: speaks first %v", port, !want)
-		}
-	}
-	if _, ok := x.ClaimOpaque("10.0.0.9", 2, nil); !ok {
-		t.Error("a server that speaks alone is not played")
-	}
-	e := NewExplainer(x)
-	for port, want := range map[uint32]string{1: "none of 3 recorded connections", 3: "several turns", 4: "no connection"} {
-		if got := e.ExplainOpaque("10.0.0.9", port, 4); !strings.Contains(got, want) {
-			t.Errorf("port %d: %q lacks %q", port, got, want)
-		}
 	}
 }

@@ -101,6 +101,11 @@ func (r *Reporter) MissedOpaque(host string, port uint32, sent int, why string) 
 	})
 }
 
+// MissedMessage counts a message of a stream that the recording does not hold.
+func (r *Reporter) MissedMessage(key, operation, why string) {
+	r.miss(Outcome{Key: key, Operation: operation}, func() string { return why })
+}
+
 func (r *Reporter) miss(o Outcome, explain func() string) {
 	o.Time, o.Tier = time.Now(), match.Missed
 	r.log.Count(o.Tier)

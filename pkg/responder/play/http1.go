@@ -89,6 +89,13 @@ func (c *http1Connection) answer(ctx context.Context, m *http1.Message) bool {
 	if !c.wait(ctx, delay(found.Record), received) {
 		return false
 	}
+	if found.Record.GetStatus() == http.StatusSwitchingProtocols {
+		c.changeProtocol(ctx, m, found)
+		return false
+	}
+	if len(found.Record.GetResponse().GetPieces()) > 0 && m.Method != http.MethodHead {
+		return c.stream(ctx, m, found)
+	}
 	return c.respond(m, found)
 }
 

@@ -14,6 +14,7 @@ import (
 type reply struct {
 	closes bool // the server closed the connection after it
 	raw    bool // the body ended with the connection, so that it is sent without framing
+	chunks bool // the body was sent in chunks
 }
 
 // newReplies reads the heads of all responses once.
@@ -27,6 +28,7 @@ func newReplies(records []*trafficpb.Record) []reply {
 		bodiless := m.Status/100 == 1 || m.Status == 204 || m.Status == 304
 		replies[i] = reply{
 			closes: m.Close,
+			chunks: m.Get("Transfer-Encoding") != "",
 			raw:    !bodiless && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "",
 		}
 	}
