@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/sse"
 )
 
 // maxDecoded is the number of bytes that a body may have once decompressed; a larger one is compared as it was sent.
@@ -69,15 +70,42 @@ func openDeflate(r io.Reader) (io.ReadCloser, error) {
 	return flate.NewReader(bytes.NewReader(body)), nil
 }
 
-// documents reads both bodies as JSON; it is not ok when one is not JSON, or when neither the content type
+// documents reads both bodies as JSON, or as lists of events whose data may be JSON; it is not ok when one is not JSON, or when neither the content type
 // nor the form of both (an object or a list) says that they are.
 func documents(recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
+	if sse.IsStream(recorded.Get("Content-Type")) && sse.IsStream(replayed.Get("Content-Type")) {
+		return events(a), events(b), true
+	}
 	if !(isJSON(recorded) && isJSON(replayed)) && !(hasStructure(a) && hasStructure(b)) {
 		return nil, nil, false
 	}
 	x, okX := parseJSON(a)
 	y, okY := parseJSON(b)
 	return x, y, okX && okY
+}
+
+// events makes a document of a stream of server-sent events: a list with the type, the id and the data of each.
+func events(body []byte) []any {
+	list := []any{}
+	for _, part := range sse.Events(body) {
+		e := sse.Parse(part)
+		event := map[string]any{}
+		if e.Type != "" {
+			event["event"] = e.Type
+		}
+		if e.ID != "" {
+			event["id"] = e.ID
+		}
+		if data, ok := parseJSON([]byte(e.Data)); ok {
+			event["data"] = data
+		} else if e.Data != "" {
+			event["data"] = e.Data
+		}
+		if len(event) > 0 { // else a comment that keeps the connection open
+			list = append(list, event)
+		}
+	}
+	return list
 }
 
 func isJSON(m *http1.Message) bool {

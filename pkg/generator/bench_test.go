@@ -77,7 +77,7 @@ func newBenchPlan(b *testing.B, target string, n int, gap time.Duration) *plan {
 	record := newRecording(b, "http://"+target).connection(0, get("/orders/17?expand=lines")).records[0]
 	p := &plan{connections: benchConnections, noise: &compare.Noise{}}
 	for i := range n {
-		q := newRequest(record, testKey, target)
+		q := newRequest(record, testKey, target, 1)
 		q.offset, q.connection = time.Duration(i)*gap, i%benchConnections
 		p.requests = append(p.requests, q)
 	}

@@ -31,7 +31,7 @@ func (j *judge) add(r result) {
 	if unanswered(record) {
 		x.RecordedFailure = record.GetFailure()
 	} else {
-		x.RecordedStatus = int(record.GetStatus())
+		x.RecordedStatus = recordedResponse(record).Status
 		x.Recorded = time.Duration(record.GetResponse().GetLastByte() - record.GetRequest().GetFirstByte())
 	}
 	if r.response != nil {

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/sse"
+	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 const (
@@ -35,6 +37,8 @@ type link struct {
 	conn   net.Conn
 	reader *bufio.Reader
 	buffer []byte
+	// upgraded is the response that opened a WebSocket, whose messages come next; nil without one.
+	upgraded *http1.Message
 	// release ends the watch over the context.
 	release func() bool
 }
@@ -71,7 +75,7 @@ func (l *link) close() {
 	}
 	l.release()
 	_ = l.conn.Close() // nothing is left to lose
-	l.conn = nil
+	l.conn, l.upgraded = nil, nil
 }
 
 // idle tells whether the target has neither closed the connection nor sent what nobody asked for.
@@ -100,18 +104,45 @@ func (l *link) exchange(q *request) (*http1.Message, error) {
 		go func(conn net.Conn) { written <- l.write(conn) }(l.conn)
 	}
 	// A target may answer, and close, before it has read everything: the answer counts.
-	response, err := http1.ReadResponse(l.reader, q.method, http1.Limits{
-		Head: maxHead, Body: 2*q.record.GetResponse().GetBodyLength() + bodySlack,
-	})
+	limits := http1.Limits{Head: maxHead, Body: 2*q.record.GetResponse().GetBodyLength() + bodySlack}
+	enough := l.stopAfterEvents(q, &limits)
+	response, err := http1.ReadResponse(l.reader, q.method, limits)
+	if enough() && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+		response.Close = true
+	}
 	if err == nil {
 		err = l.conn.SetWriteDeadline(time.Now().Add(writeGrace))
 	} else {
 		l.close() // which ends the write
 	}
-	if writeErr := <-written; writeErr != nil || err == nil && (response.Close || response.Upgrade || l.reader.Buffered() > 0) {
+	writeErr := <-written
+	switch {
+	case err == nil && writeErr == nil && response.Upgrade && q.opens:
+		l.upgraded = response
+	case writeErr != nil || err == nil && (response.Close || response.Upgrade || l.reader.Buffered() > 0):
 		l.close()
 	}
 	return response, err
+}
+
+// stopAfterEvents ends the reading of a stream of events that the recorded client left, once as many have come as then. The
+// function tells whether that happened.
+func (l *link) stopAfterEvents(q *request, limits *http1.Limits) (enough func() bool) {
+	response := q.record.GetResponse()
+	if q.record.GetEndedBy() != traffic.EndedByClient || len(response.GetPieces()) == 0 {
+		return func() bool { return false }
+	}
+	var splitter sse.Splitter
+	conn, seen, events := l.conn, 0, 0
+	limits.Kept = func(body []byte) {
+		splitter.Feed(body[seen:], func(int64) { events++ })
+		seen = len(body)
+		if events >= len(response.GetPieces()) {
+			_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is gone
+		}
+	}
+	return func() bool { return events >= len(response.GetPieces()) }
 }
 
 func (l *link) write(conn net.Conn) error {

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -40,7 +41,10 @@ type request struct {
 	operation  string // of compare.Operation
 	target     string // host:port
 	offset     time.Duration
-	connection int // index of the recorded connection
+	connection int           // index of the recorded connection
+	opens      bool          // a WebSocket, whose messages are the next request
+	speed      float64       // of what has a timing of its own
+	span       time.Duration // that a stream takes, beyond the time that a request has
 }
 
 // skip is a record that is not replayed.
@@ -107,15 +111,22 @@ func newPlan(settings *wiring.ReplaySettings, records []*trafficpb.Record) (*pla
 	for _, test := range settings.Tests {
 		targets[test.Key] = test.Address
 	}
+	streams := webSockets(records)
 	for _, record := range records {
 		key := traffic.SliceKey(record)
-		switch reason := obstacle(record); {
+		reason := obstacle(record)
+		if reason == "" && record.GetProtocol() == protocolWebSocket && !streams.opened(record) {
+			reason = "the exchange that opened it cannot be replayed"
+		}
+		switch {
 		case targets[key] == "":
 			p.skipped = append(p.skipped, skip{"slice " + key + " is not tested", record.GetId()})
 		case reason != "":
 			p.skipped = append(p.skipped, skip{reason, record.GetId()})
 		default:
-			p.requests = append(p.requests, newRequest(record, key, targets[key]))
+			q := newRequest(record, key, targets[key], settings.Speed)
+			q.opens = streams.opens(record)
+			p.requests = append(p.requests, q)
 		}
 	}
 	p.schedule(settings.Speed)
@@ -125,15 +136,20 @@ func newPlan(settings *wiring.ReplaySettings, records []*trafficpb.Record) (*pla
 	return p, nil
 }
 
-func newRequest(record *trafficpb.Record, key, target string) *request {
+func newRequest(record *trafficpb.Record, key, to string, speed float64) *request {
 	head, err := http1.ParseHead(record.GetRequest().GetHead())
 	if err != nil {
 		head = &http1.Message{} // obstacle found that it parses
 	}
-	return &request{
-		record: record, key: key, target: target,
-		method: head.Method, operation: compare.Operation(head.Method, head.Target),
+	method, target := head.Method, head.Target
+	if record.GetProtocol() == protocolWebSocket { // which has that of what opened it
+		method, target, _ = strings.Cut(record.GetOperation(), " ")
 	}
+	q := &request{record: record, key: key, target: to, method: method, operation: compare.Operation(method, target), speed: speed}
+	if len(record.GetResponse().GetPieces())+len(record.GetRequest().GetPieces()) > 0 {
+		q.span = time.Duration(float64(max(traffic.End(record)-traffic.Start(record), 0)) / speed)
+	}
+	return q
 }
 
 // schedule sets the intended starts and sorts by them; on one connection no request starts before the one before it.
@@ -168,7 +184,7 @@ func (p *plan) learnNoise(headers []string) {
 	}
 	firsts := map[same]*trafficpb.Record{}
 	for _, q := range p.requests {
-		if unanswered(q.record) {
+		if unanswered(q.record) || q.record.GetProtocol() == protocolWebSocket {
 			continue
 		}
 		head, err := http1.ParseHead(q.record.GetRequest().GetHead())

@@ -16,7 +16,7 @@ const protocolHTTP1 = "http/1.1"
 
 // obstacle says why a record cannot be replayed, "" when it can.
 func obstacle(r *trafficpb.Record) string {
-	if r.GetProtocol() != protocolHTTP1 {
+	if r.GetProtocol() != protocolHTTP1 && r.GetProtocol() != protocolWebSocket {
 		return "protocol " + r.GetProtocol()
 	}
 	if r.GetNotReplayable() {
@@ -26,7 +26,16 @@ func obstacle(r *trafficpb.Record) string {
 		if defect == trafficpb.Defect_DEFECT_CUT_OFF && unanswered(r) && requestWhole(r) {
 			continue // the lack of an answer is what the recording shows
 		}
+		if defect == trafficpb.Defect_DEFECT_CUT_OFF && r.GetProtocol() == protocolWebSocket {
+			continue // it was still open, and is whole up to there
+		}
 		return "incomplete: " + strings.ToLower(strings.TrimPrefix(defect.String(), "DEFECT_"))
+	}
+	if r.GetProtocol() == protocolWebSocket {
+		if unanswered(r) {
+			return "the workload ended it with " + r.GetFailure()
+		}
+		return ""
 	}
 	if m, err := http1.ParseHead(r.GetRequest().GetHead()); err != nil || m.Method == "" {
 		return "malformed request"
@@ -55,6 +64,9 @@ func requestWhole(r *trafficpb.Record) bool {
 
 // recordedResponse is the response of a record that obstacle found none in.
 func recordedResponse(r *trafficpb.Record) *http1.Message {
+	if r.GetProtocol() == protocolWebSocket {
+		return recordedMessages(r)
+	}
 	m, err := http1.ParseHead(r.GetResponse().GetHead())
 	if err != nil {
 		return &http1.Message{Status: int(r.GetStatus())}

@@ -33,7 +33,7 @@ func (w *worker) run(ctx context.Context, start time.Time) {
 		if free.After(due) {
 			due = free
 		}
-		r := w.exchange(ctx, q, picked.Add(w.engine.timeout))
+		r := w.exchange(ctx, q, picked.Add(w.engine.timeout+q.span))
 		free = time.Now()
 		if ctx.Err() != nil {
 			return // cut short, not answered
@@ -54,7 +54,12 @@ func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) r
 	r := result{request: q}
 	picked := time.Now()
 	w.engine.sent.Add(1)
-	if err := w.link.open(ctx, q.target, deadline); err != nil {
+	if q.record.GetProtocol() == protocolWebSocket { // on the connection that the request before it opened
+		var err error
+		if r.response, err = w.link.converse(ctx, q, deadline); err != nil {
+			r.failure = failureOf(err)
+		}
+	} else if err := w.link.open(ctx, q.target, deadline); err != nil {
 		r.failure = failureOf(err)
 	} else {
 		r.sent = time.Since(picked)
