@@ -39,7 +39,7 @@ func (form *recordJSON) record() (*trafficpb.Record, error) {
 		TraceId: form.TraceID, Parent: form.Parent, Redacted: form.Redacted, NotReplayable: form.NotReplayable,
 		ProxyInstance: form.ProxyInstance, Sequence: form.Sequence,
 	}
-	if err := checkEndedBy(r.EndedBy); err != nil {
+	if err := CheckEndedBy(r.EndedBy); err != nil {
 		return nil, err
 	}
 	if form.GRPCStatus != nil {
@@ -95,7 +95,7 @@ func (form *messageJSON) message() (*trafficpb.Message, error) {
 	if m.LastByte, err = parseTime(form.LastByte); err != nil {
 		return nil, fmt.Errorf("lastByteTime: %w", err)
 	}
-	if m.Pieces, err = parsePieces(form.Pieces, len(m.Body)); err != nil {
+	if m.Pieces, err = ParsePieces(form.Pieces, len(m.Body)); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -38,23 +38,24 @@ func Parts(m *trafficpb.Message) iter.Seq[Part] {
 	}
 }
 
-// pieceJSON is one part of the body of a stream.
-type pieceJSON struct {
+// PieceJSON is the readable form of a piece.
+type PieceJSON struct {
 	End  int64  `json:"end"` // offset in the body
 	Time string `json:"time,omitempty"`
 	Kind uint32 `json:"kind,omitempty"` // websocket: the opcode; opaque: the turn
 }
 
-func newPiecesJSON(pieces []*trafficpb.Piece) []pieceJSON {
-	var form []pieceJSON
+// NewPiecesJSON returns the readable form of pieces.
+func NewPiecesJSON(pieces []*trafficpb.Piece) []PieceJSON {
+	var form []PieceJSON
 	for _, p := range pieces {
-		form = append(form, pieceJSON{End: p.GetEnd(), Time: timeText(p.GetAt()), Kind: p.GetKind()})
+		form = append(form, PieceJSON{End: p.GetEnd(), Time: timeText(p.GetAt()), Kind: p.GetKind()})
 	}
 	return form
 }
 
-// parsePieces returns the pieces of a body with so many bytes. The error begins with the field.
-func parsePieces(form []pieceJSON, length int) ([]*trafficpb.Piece, error) {
+// ParsePieces returns the pieces of a body with so many bytes. The error begins with the field.
+func ParsePieces(form []PieceJSON, length int) ([]*trafficpb.Piece, error) {
 	var pieces []*trafficpb.Piece
 	var last int64
 	for i, p := range form {
@@ -71,7 +72,8 @@ func parsePieces(form []pieceJSON, length int) ([]*trafficpb.Piece, error) {
 	return pieces, nil
 }
 
-func checkEndedBy(who string) error {
+// CheckEndedBy refuses what Record.ended_by cannot be; the error begins with the field.
+func CheckEndedBy(who string) error {
 	switch who {
 	case "", EndedByClient, EndedByServer:
 		return nil

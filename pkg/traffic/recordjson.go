@@ -73,7 +73,7 @@ type messageJSON struct {
 	FirstByte  string      `json:"firstByteTime,omitempty"`
 	LastByte   string      `json:"lastByteTime,omitempty"`
 	// Pieces are the parts of a body that came as a stream.
-	Pieces []pieceJSON `json:"pieces,omitempty"`
+	Pieces []PieceJSON `json:"pieces,omitempty"`
 }
 
 // MarshalRecordJSON returns the record as one JSON object on one line, without the line's end.
@@ -149,7 +149,7 @@ func newMessageJSON(m *trafficpb.Message) *messageJSON {
 		Truncated:  m.GetBodyLength() > int64(len(m.GetBody())),
 		FirstByte:  timeText(m.GetFirstByte()),
 		LastByte:   timeText(m.GetLastByte()),
-		Pieces:     newPiecesJSON(m.GetPieces()),
+		Pieces:     NewPiecesJSON(m.GetPieces()),
 	}
 	form.StartLine, form.Headers = parseHead(m.GetHead())
 	if !bytes.Equal(joinHead(form.StartLine, form.Headers), m.GetHead()) || !utf8.Valid(m.GetHead()) {

@@ -5,6 +5,8 @@
 // place for is in fields that begin with an underscore, as it prescribes; with them a record comes back as it was.
 package har
 
+import "github.com/restage-dev/restage/pkg/traffic"
+
 // MediaType is the media type of a HAR.
 const MediaType = "application/har+json"
 
@@ -54,6 +56,7 @@ type extra struct {
 	PeerAddress   string   `json:"_peerAddress,omitempty"`
 	Session       string   `json:"_session,omitempty"`
 	Ordinal       uint64   `json:"_ordinal,omitempty"`
+	EndedBy       string   `json:"_endedBy,omitempty"` // client or server
 	TraceID       string   `json:"_traceID,omitempty"`
 	Parent        string   `json:"_parent,omitempty"`
 	Defects       []string `json:"_defects,omitempty"`
@@ -101,6 +104,8 @@ type exact struct {
 	Trailers   string `json:"_trailers,omitempty"` // lines of the fields after the body
 	FirstByte  string `json:"_firstByteTime,omitempty"`
 	LastByte   string `json:"_lastByteTime,omitempty"`
+	// Pieces are the parts of a body that came as a stream.
+	Pieces []traffic.PieceJSON `json:"_pieces,omitempty"`
 }
 
 type request struct {

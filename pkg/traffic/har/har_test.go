@@ -214,3 +214,24 @@ func TestArchiveOfGRPC(t *testing.T) {
 	require.Len(t, got, 1)
 	require.True(t, proto.Equal(want, got[0]), "%v\n%v", want, got[0])
 }
+
+func TestArchiveOfAStream(t *testing.T) {
+	want := record()
+	want.Protocol, want.EndedBy, want.Status = "websocket", "server", 0
+	want.Request.Head, want.Response.Head = nil, nil
+	want.Request.Pieces = []*trafficpb.Piece{{End: 5, At: 1_760_000_000_000_000_001, Kind: 1}, {End: 11, At: 1_760_000_000_000_000_002, Kind: 0x42}}
+	archive := write(t, "", want)
+	require.Contains(t, string(archive), `"_pieces":[{"end":5,"time":"2025-10-09T08:53:20.000000001Z","kind":1},`)
+	got := read(t, archive, 0)
+	require.Len(t, got, 1)
+	require.True(t, proto.Equal(want, got[0]), "%v\n%v", want, got[0])
+
+	for old, wrong := range map[string]string{`"_endedBy":"server"`: `"_endedBy":"x"`, `"end":11`: `"end":12`} {
+		broken := strings.Replace(string(archive), old, wrong, 1)
+		err := Scan(strings.NewReader(broken), func(raw []byte, _ int64) error {
+			_, err := Parse(raw, 0)
+			return err
+		})
+		require.ErrorContains(t, err, "allowed are")
+	}
+}

@@ -37,11 +37,14 @@ func (e *entry) own() (*trafficpb.Record, error) {
 		Id: e.ID, Protocol: e.Protocol, Operation: e.Operation, Failure: e.Failure,
 		Scheme: e.Scheme, Stream: e.Stream, GrpcStatus: e.GRPCStatus,
 		Namespace: e.Namespace, Workload: e.Workload, Pod: e.Pod, PodUid: e.PodUID, Host: e.Host, Port: e.Port,
-		PeerAddress: e.PeerAddress, Session: e.Session, Connection: e.Connection, Ordinal: e.Ordinal,
+		PeerAddress: e.PeerAddress, Session: e.Session, Connection: e.Connection, Ordinal: e.Ordinal, EndedBy: e.EndedBy,
 		TraceId: e.TraceID, Parent: e.Parent, Redacted: e.Redacted, NotReplayable: e.NotReplayable,
 		ProxyInstance: e.ProxyInstance, Sequence: e.Sequence,
 	}
-	var err error
+	err := traffic.CheckEndedBy(e.EndedBy)
+	if err != nil {
+		return nil, fmt.Errorf("_%w", err)
+	}
 	if r.Direction, err = traffic.ParseDirection(e.Direction); err != nil {
 		return nil, fmt.Errorf("_direction: %w", err)
 	}
@@ -95,6 +98,9 @@ func (h *half) message(head, body []byte) (*trafficpb.Message, error) {
 	}
 	if m.LastByte, err = parseTime(h.LastByte); err != nil {
 		return nil, fmt.Errorf("_lastByteTime: %w", err)
+	}
+	if m.Pieces, err = traffic.ParsePieces(h.Pieces, len(body)); err != nil {
+		return nil, fmt.Errorf("_%w", err)
 	}
 	return m, nil
 }

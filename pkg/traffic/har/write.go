@@ -74,7 +74,7 @@ func newEntry(r *trafficpb.Record) entry {
 			Protocol: r.GetProtocol(), Operation: r.GetOperation(), Failure: r.GetFailure(),
 			Scheme: r.GetScheme(), Stream: r.GetStream(), GRPCStatus: r.GetGrpcStatus(),
 			Namespace: r.GetNamespace(), Workload: r.GetWorkload(), Pod: r.GetPod(), PodUID: r.GetPodUid(),
-			Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(), Session: r.GetSession(), Ordinal: r.GetOrdinal(),
+			Host: r.GetHost(), Port: r.GetPort(), PeerAddress: r.GetPeerAddress(), Session: r.GetSession(), Ordinal: r.GetOrdinal(), EndedBy: r.GetEndedBy(),
 			TraceID: r.GetTraceId(), Parent: r.GetParent(), Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 			ProxyInstance: r.GetProxyInstance(), Sequence: r.GetSequence(),
 		},
@@ -121,7 +121,7 @@ func newHalf(m *trafficpb.Message, head head, httpVersion string) half {
 		HTTPVersion: httpVersion, Cookies: []pair{}, Headers: head.headers, HeadersSize: int64(len(m.GetHead())), BodySize: int64(len(m.GetBody())),
 		exact: exact{
 			Absent: m == nil, BodySHA256: hex.EncodeToString(m.GetBodySha256()), Trailers: string(m.GetTrailers()),
-			FirstByte: timeText(m.GetFirstByte()), LastByte: timeText(m.GetLastByte()),
+			FirstByte: timeText(m.GetFirstByte()), LastByte: timeText(m.GetLastByte()), Pieces: traffic.NewPiecesJSON(m.GetPieces()),
 		},
 	}
 	if m.GetBodyLength() != int64(len(m.GetBody())) {

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -108,7 +109,11 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 		if half.message == nil {
 			continue
 		}
-		names := p.message(half.message, slices.Contains(record.GetDefects(), half.truncated))
+		redact := p.message
+		if record.GetProtocol() == "websocket" {
+			redact = p.messages
+		}
+		names := redact(half.message, slices.Contains(record.GetDefects(), half.truncated))
 		for _, name := range names {
 			record.Redacted = add(record.Redacted, half.name+"."+name)
 		}
@@ -143,6 +148,13 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	}
 	m.Head, names = p.head(m.GetHead(), names)
 	m.Trailers, names = p.trailers(m.GetTrailers(), names)
+	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && mediaType(headerOf(m.GetHead(), "content-type")) == "text/event-stream" {
+		changed, _ := p.parts(m, truncated, func(part traffic.Part) ([]byte, bool) { return p.events(part.Bytes), true })
+		if changed {
+			names = add(names, "body")
+		}
+		return names
+	}
 	p.fixed = len(m.GetPieces()) > 0 // they say where in the body they end
 	defer func() { p.fixed = false }()
 	was := m.GetBody()
