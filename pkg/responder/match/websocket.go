@@ -72,20 +72,23 @@ func parts(m *trafficpb.Message) []websocket.Part {
 }
 
 // DifferenceOfBodies says how a body differs from a recorded one, "" when they say the same: the bytes are equal, or both are JSON
-// and equal as that.
-func DifferenceOfBodies(body, recorded []byte) string {
+// and equal as that. Secrets are redacted before.
+func (x *Index) DifferenceOfBodies(body, recorded []byte) string {
 	if bytes.Equal(body, recorded) {
 		return ""
 	}
 	var asked, held canonical
-	asked.read(&Request{Body: body, BodyLength: int64(len(body))})
-	held.read(&Request{Body: recorded, BodyLength: int64(len(recorded))})
-	if asked.body != bodyJSON || held.body != bodyJSON {
-		at := commonBytes(body, recorded)
-		return fmt.Sprintf("it has %d bytes, recorded %d, and differs at byte %d", len(body), len(recorded), at)
+	for c, b := range map[*canonical][]byte{&asked: body, &held: recorded} {
+		q := &Request{Body: b, BodyLength: int64(len(b))}
+		x.redact(q)
+		c.read(q)
 	}
 	if asked.exact() == held.exact() {
 		return ""
+	}
+	if asked.body != bodyJSON || held.body != bodyJSON {
+		at := commonBytes(body, recorded)
+		return fmt.Sprintf("it has %d bytes, recorded %d, and differs at byte %d", len(body), len(recorded), at)
 	}
 	const most = 5
 	found := differences(&asked, &held)

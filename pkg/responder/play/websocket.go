@@ -183,7 +183,7 @@ func (w *webSocketConnection) difference(m *websocket.Message) string {
 	case m.Opcode() != recorded.Opcode():
 		return fmt.Sprintf("its opcode is %d, recorded %d", m.Opcode(), recorded.Opcode())
 	}
-	return match.DifferenceOfBodies(said, held)
+	return w.server.index.DifferenceOfBodies(said, held)
 }
 
 // miss reports a miss and ends the connection as the policy says.
