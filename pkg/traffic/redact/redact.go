@@ -148,7 +148,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	}
 	m.Head, names = p.head(m.GetHead(), names)
 	m.Trailers, names = p.trailers(m.GetTrailers(), names)
-	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && mediaType(headerOf(m.GetHead(), "content-type")) == "text/event-stream" {
+	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && string(p.mediaType(p.headerOf(m.GetHead(), "content-type"))) == "text/event-stream" {
 		changed, _ := p.parts(m, truncated, func(part traffic.Part) ([]byte, bool) { return p.events(part.Bytes), true })
 		if changed {
 			names = add(names, "body")
