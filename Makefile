@@ -41,7 +41,7 @@ e2e-versions: ## what of e2e needs no traffic, on real clusters of the two Kuber
 	hack/e2e-versions.sh
 
 .PHONY: e2e-operations
-e2e-operations: ## backup, restore and rollout under load of three servers, on a real cluster without Restage
+e2e-operations: ## backup, restore, and rollout and upgrade of three servers under load, on a real cluster without Restage
 	hack/e2e-operations.sh
 
 .PHONY: e2e-lifecycle
