@@ -65,6 +65,31 @@ func isMailDomain(domain []byte) bool {
 }
 
 var (
+	nameChars  = *chars("azAZ09--__..")
+	valueChars = *chars("azAZ09--__..~~%%++//==,,::;;!!$$**@@")
+)
+
+// longestValue is the most bytes of a parameter in a URL that are taken for its value.
+const longestValue = 4096
+
+// findParameter finds the value of a parameter with the name of a secret in a URL that stands in a text, after the ?, & or # at i.
+func findParameter(text []byte, i int) (secret, bool) {
+	from := i + 1
+	for from < len(text) && from-i <= 2*longestField && nameChars[text[from]] {
+		from++
+	}
+	if from == len(text) || text[from] != '=' || !isSecretName(text[i+1:from]) {
+		return secret{}, false
+	}
+	from++
+	to := from
+	for to < len(text) && to-from < longestValue && valueChars[text[to]] {
+		to++
+	}
+	return secret{from: from, to: to, class: ClassSecretField}, to > from
+}
+
+var (
 	keyBegin = []byte("-----BEGIN ")
 	keyName  = []byte("PRIVATE KEY")
 	keyEnd   = []byte("-----END ")

@@ -23,6 +23,7 @@ const (
 	onDigit                  // cards
 	onDash                   // private keys
 	onWord                   // the beginning of a format
+	onQuery                  // parameters of URLs
 )
 
 func newFinder(detectors []string) *finder {
@@ -37,6 +38,11 @@ func newFinder(detectors []string) *finder {
 	}
 	if slices.Contains(detectors, ClassPrivateKey) {
 		f.triggers['-'] = onDash
+	}
+	if slices.Contains(detectors, ClassSecretField) {
+		for _, c := range []byte("?&#") {
+			f.triggers[c] = onQuery
+		}
 	}
 	for _, known := range formats() {
 		if !slices.Contains(detectors, known.class) {
@@ -70,6 +76,8 @@ func (f *finder) next(text []byte, from int) (secret, bool) {
 			found, ok = findCard(text, i)
 		case onDash:
 			found, ok = findPrivateKey(text, i)
+		case onQuery:
+			found, ok = findParameter(text, i)
 		case onWord:
 			if i > 0 && isJoined[text[i-1]] {
 				continue

@@ -68,7 +68,11 @@ func (p *pass) text(src []byte) ([]byte, bool) {
 			break
 		}
 		at = s.to
-		if value := src[s.from:s.to]; !p.isKept(value) {
+		value := src[s.from:s.to]
+		if s.class == ClassSecretField {
+			value, _ = p.unescape(value) // so that it has the token that it has elsewhere
+		}
+		if !p.isKept(value) {
 			e.put(p.replace(e.until(s.from, s.to), value, s.class))
 		}
 	}
@@ -137,15 +141,20 @@ func (p *pass) parameters(src []byte) ([]byte, bool) {
 	return e.result()
 }
 
-func (p *pass) parameter(name, value []byte) ([]byte, bool) {
-	plain, escaped := value, !p.fixed && (bytes.IndexByte(value, '%') >= 0 || bytes.IndexByte(value, '+') >= 0)
-	if escaped {
-		if text, err := url.QueryUnescape(string(value)); err == nil {
-			plain = []byte(text)
-		} else {
-			escaped = false
-		}
+// unescape undoes the escapes of a parameter, and tells whether it has any.
+func (p *pass) unescape(value []byte) ([]byte, bool) {
+	if p.fixed || bytes.IndexByte(value, '%') < 0 && bytes.IndexByte(value, '+') < 0 {
+		return value, false
 	}
+	text, err := url.QueryUnescape(string(value))
+	if err != nil {
+		return value, false
+	}
+	return []byte(text), true
+}
+
+func (p *pass) parameter(name, value []byte) ([]byte, bool) {
+	plain, escaped := p.unescape(value)
 	var out []byte
 	if p.fields && isSecretName(name) && len(value) > 0 {
 		if out = p.field(plain, ClassSecretField); bytes.Equal(out, plain) {
