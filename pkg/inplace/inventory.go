@@ -112,7 +112,7 @@ func (c change) isOurs() bool {
 		return false
 	}
 	name, ok := itemName(c.Path[2])
-	return ok && slices.Contains([]string{wiring.InitContainerName, wiring.ProxyContainerName, wiring.EnvironmentVolume}, name)
+	return ok && slices.Contains([]string{wiring.InitContainerName, wiring.ProxyContainerName, wiring.EnvironmentVolume, wiring.TrustVolume}, name)
 }
 
 // tree is the template as JSON has it.

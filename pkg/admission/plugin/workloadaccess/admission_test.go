@@ -266,3 +266,21 @@ func TestInitializationIsChecked(t *testing.T) {
 		t.Error("a plugin that has nothing takes itself for complete")
 	}
 }
+
+// A proxy that reads TLS is given Secrets, which the caller must be allowed to read himself.
+func TestSecretsOfTLS(t *testing.T) {
+	withTLS := capture()
+	withTLS.Spec.TLS = &replay.CaptureTLS{Outbound: replay.TLSIntercept, ClientCertificateSecretName: "client", InboundSecretName: "own"}
+	for name, a := range map[string]admission.Attributes{
+		"created": at.Create("TrafficCapture", withTLS), "updated": at.Update("TrafficCapture", withTLS, capture()),
+	} {
+		c := &court{denied: []string{"get secrets/own"}}
+		err := run(t.Context(), newPlugin(t, c), a)
+		if err == nil || !strings.Contains(err.Error(), "spec.tls.inboundSecretName") {
+			t.Errorf("%s: error %v does not name the field", name, err)
+		}
+		if !slices.Contains(c.asked, "get secrets/client") {
+			t.Errorf("%s: asked was %v", name, c.asked)
+		}
+	}
+}
