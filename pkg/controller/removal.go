@@ -143,6 +143,20 @@ func (r *removal) clearUp(running context.Context) error {
 	}
 }
 
+// standIn clears up in the place of a leader, for one that ends without having been elected: in the middle of a rollout the former leader has
+// ended, and nobody can be elected any more once the right to the lease is deleted. A leader that there is has the pause to do it itself.
+func (r *removal) standIn(ended context.Context, pause time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), clearUpTimeout)
+	defer cancel()
+	reason, _, err := r.reason(ctx)
+	if err != nil || reason == "" {
+		return nil // without rights nothing is left to do, or can be done
+	}
+	klog.FromContext(ctx).Info("The installation is being deleted, and this controller does not lead; waiting for the leader to clear up", "deleted", reason)
+	time.Sleep(pause)
+	return r.clearUp(ended)
+}
+
 func (r *removal) undo(ctx context.Context) error { return r.installation().Undo(ctx) }
 
 // uninstall deletes what was installed outside of our namespace, unless whoever deletes that does so: deleted manifests name the

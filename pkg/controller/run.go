@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -73,9 +74,18 @@ func Run(ctx context.Context, o Options) error {
 	if err := state.serve(ctx, o.HealthAddress); err != nil {
 		return err
 	}
-	return campaign(ctx, c.kube, o.Namespace, state.lease, func(ctx context.Context) error {
-		return lead(ctx, c, o, state)
+	removal := &removal{clients: c, options: o}
+	gone, err := removal.isGone(ctx, wiring.ControllerDeployment)
+	removal.deployed = err == nil && !gone
+	var ended atomic.Bool // while it led
+	err = campaign(ctx, c.kube, o.Namespace, state.lease, func(term context.Context) error {
+		defer func() { ended.Store(ctx.Err() != nil) }()
+		return lead(term, c, o, state)
 	})
+	if err == nil && !ended.Load() {
+		err = removal.standIn(ctx, leaseDuration)
+	}
+	return err
 }
 
 func newClients(config *rest.Config) (*clients, error) {
