@@ -20,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/plugin/defaultclass"
 	"github.com/restage-dev/restage/pkg/admission/plugin/referencevalidation"
 	"github.com/restage-dev/restage/pkg/admission/plugin/replaylimits"
+	"github.com/restage-dev/restage/pkg/admission/plugin/serviceresolution"
 	"github.com/restage-dev/restage/pkg/admission/plugin/sidecarinjection"
 	"github.com/restage-dev/restage/pkg/admission/plugin/watchednamespaces"
 	"github.com/restage-dev/restage/pkg/admission/plugin/workloadaccess"
@@ -32,13 +33,15 @@ const (
 )
 
 // order: the namespace first, since nothing may be made in one that is going; then ours, so that the cluster's policies and
-// webhooks see what will be stored. Of these WorkloadAccess is before those that read workloads on behalf of the caller. Limits and
+// webhooks see what will be stored. Of these ServiceResolution
+// is before all that look at workloads, and WorkloadAccess before those that read them on behalf of the caller. Limits and
 // the quota come last, since they count what all others have let pass.
 // kube-apiserver runs no admission for requests that it hands on, so the cluster's own plugins are here too.
 var order = []string{
 	lifecycle.PluginName,
 	watchednamespaces.PluginName,
 	defaultclass.PluginName,
+	serviceresolution.PluginName,
 	workloadaccess.PluginName,
 	sidecarinjection.PluginName,
 	referencevalidation.PluginName,
@@ -59,6 +62,7 @@ func Order() []string {
 func Register(plugins *admission.Plugins) {
 	registerPlain(plugins, watchednamespaces.PluginName, func() admission.Interface { return watchednamespaces.New() })
 	registerPlain(plugins, defaultclass.PluginName, func() admission.Interface { return defaultclass.New() })
+	registerPlain(plugins, serviceresolution.PluginName, func() admission.Interface { return serviceresolution.New() })
 	registerPlain(plugins, workloadaccess.PluginName, func() admission.Interface { return workloadaccess.New() })
 	registerPlain(plugins, sidecarinjection.PluginName, func() admission.Interface { return sidecarinjection.New() })
 	registerPlain(plugins, referencevalidation.PluginName, func() admission.Interface { return referencevalidation.New() })

@@ -63,7 +63,7 @@ func newHost(kubeconfig string) (*Host, error) {
 // workloads returns what admission reads workloads with, from an informer where there is to be one. It must be called before
 // the informers start.
 func (h *Host) workloads(cached bool) (workload.Source, error) {
-	source := workload.Source{Client: h.Client}
+	source := workload.Source{Client: h.Client, Dynamic: h.Dynamic}
 	if !cached {
 		return source, nil
 	}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -29,6 +30,7 @@ type Cluster struct {
 	Aggregator aggregator.Interface
 	Restage    versioned.Interface
 	Metadata   metadata.Interface
+	Dynamic    dynamic.Interface
 	Apply      *apply.Client
 	// Found is the installation.
 	Found *installation.Installation

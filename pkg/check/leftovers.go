@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,6 +19,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // rescue removes what blocks others and needs no running part of ours.
@@ -153,51 +154,64 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 
 // orphanedSidecars are recording proxies in templates that no controller looks after.
 func orphanedSidecars(ctx context.Context, c *Cluster) ([]Finding, error) {
-	list, err := c.Kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	workloads, err := Recorded(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("looking for workloads with recording proxies: %w", err)
+		return nil, err
 	}
 	var findings []Finding
-	for i := range list.Items {
-		d := &list.Items[i]
-		if !HasSidecar(d) || d.Labels[v1alpha1.LabelEnvironment] != "" {
+	for _, w := range workloads {
+		if w.GetLabels()[v1alpha1.LabelEnvironment] != "" || w.Controlled() != nil || !hasSidecar(w) {
 			continue
 		}
+		where := fmt.Sprintf("%s %s/%s", w.Kind.Kind, w.GetNamespace(), w.GetName())
 		if !c.Found.Installed() {
-			findings = append(findings, failure(rescue, "Deployment %s/%s has a recording proxy in its template, and Restage is not installed", d.Namespace, d.Name))
+			findings = append(findings, failure(rescue, "%s has a recording proxy in its template, and Restage is not installed", where))
 			continue
 		}
-		captured, err := c.isCaptured(ctx, d)
+		captured, err := c.isCaptured(ctx, w)
 		if err != nil {
 			return append(findings, skipped("whether the recording proxies in workloads belong to captures cannot be asked: %s", clip(err.Error()))...), nil
 		}
-		if !captured && putInByController(d) {
-			findings = append(findings, failure(fmt.Sprintf("kubectl restage uninject -n %s deployment/%s", d.Namespace, d.Name),
-				"Deployment %s/%s has a recording proxy in its template and no TrafficCapture", d.Namespace, d.Name))
+		if !captured && capture.IsManaged(w) {
+			findings = append(findings, failure(fmt.Sprintf("kubectl restage uninject -n %s %s/%s", w.GetNamespace(), strings.ToLower(w.Kind.Kind), w.GetName()),
+				"%s has a recording proxy in its template and no TrafficCapture", where))
 		}
 	}
 	return findings, nil
 }
 
-func (c *Cluster) isCaptured(ctx context.Context, d *appsv1.Deployment) (bool, error) {
-	list, err := c.Restage.ReplayV1alpha1().TrafficCaptures(d.Namespace).List(ctx, metav1.ListOptions{})
+// Recorded returns the workloads of all namespaces that ask for recording, or have the recording proxy in their templates. Our own API is
+// not asked: it may be what is not well.
+func Recorded(ctx context.Context, c *Cluster) ([]*workload.Workload, error) {
+	client := workload.Client{Kube: c.Kube, Dynamic: c.Dynamic}
+	resources, err := client.Recordable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking for workloads with recording proxies: %w", err)
+	}
+	var recorded []*workload.Workload
+	for _, resource := range resources {
+		workloads, err := client.List(ctx, metav1.NamespaceAll, resource)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("looking for %s with recording proxies: %w", resource.Resource, err)
+		}
+		for _, w := range workloads {
+			if w.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] == "true" || hasSidecar(w) {
+				recorded = append(recorded, w)
+			}
+		}
+	}
+	return recorded, nil
+}
+
+func (c *Cluster) isCaptured(ctx context.Context, w *workload.Workload) (bool, error) {
+	list, err := c.Restage.ReplayV1alpha1().TrafficCaptures(w.GetNamespace()).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(list.Items, func(t v1alpha1.TrafficCapture) bool { return t.Spec.WorkloadRef.Name == d.Name }), nil
+	return slices.ContainsFunc(list.Items, func(t v1alpha1.TrafficCapture) bool { return workload.Same(t.Spec.WorkloadRef, w.Reference()) }), nil
 }
 
-// HasSidecar tells whether the pod template has the recording proxy.
-func HasSidecar(d *appsv1.Deployment) bool {
-	for _, container := range d.Spec.Template.Spec.InitContainers {
-		if container.Name == wiring.ProxyContainerName {
-			return true
-		}
-	}
-	return false
-}
-
-// putInByController tells it from what people keep in Git.
-func putInByController(d *appsv1.Deployment) bool {
-	return slices.ContainsFunc(d.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == capture.FieldManager })
+// hasSidecar tells whether the pod template has the recording proxy.
+func hasSidecar(w *workload.Workload) bool {
+	return slices.ContainsFunc(w.Template.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,10 +16,11 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/informers/externalversions"
 	replayinformers "github.com/restage-dev/restage/pkg/generated/informers/externalversions/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
-// caches hold, of one namespace or of all, our own group, all Deployments, which may be recorded, and the pods and Jobs that
-// we have made. EnvironmentClasses, which have no namespace, are in each.
+// caches hold, of one namespace or of all, our own group, all workloads of the kinds that are watched, which may be recorded, and the pods
+// and Jobs that we have made. EnvironmentClasses, which have no namespace, are in each.
 type caches struct {
 	own     externalversions.SharedInformerFactory
 	cluster informers.SharedInformerFactory
@@ -37,15 +37,13 @@ func newCaches(c *clients, namespace string) *caches {
 	}
 }
 
-// withoutManagedFields halves the size of a cached Deployment. Where its field managers matter it is read from the server.
+// withoutManagedFields halves the size of a cached workload. Where its field managers matter it is read from the server. The object is one
+// that nobody else has seen yet.
 func withoutManagedFields(obj any) (any, error) {
-	deployment, ok := obj.(*appsv1.Deployment)
-	if !ok {
-		return obj, nil
+	if object, ok := obj.(metav1.Object); ok {
+		object.SetManagedFields(nil)
 	}
-	light := *deployment
-	light.ManagedFields = nil
-	return &light, nil
+	return obj, nil
 }
 
 func (c *caches) group() replayinformers.Interface {
@@ -57,8 +55,9 @@ func (c *caches) start(ctx context.Context) bool {
 	all := []cache.SharedIndexInformer{
 		c.group().TrafficCaptures().Informer(), c.group().TrafficSnapshots().Informer(), c.group().ReplayProfiles().Informer(),
 		c.group().Environments().Informer(), c.group().EnvironmentClasses().Informer(), c.group().TrafficReplays().Informer(),
-		c.cluster.Apps().V1().Deployments().Informer(), c.made.Core().V1().Pods().Informer(), c.made.Batch().V1().Jobs().Informer(),
+		c.made.Core().V1().Pods().Informer(), c.made.Batch().V1().Jobs().Informer(),
 	}
+	all = append(all, workload.Watch(c.cluster)...)
 	c.own.StartWithContext(ctx)
 	c.cluster.StartWithContext(ctx)
 	c.made.StartWithContext(ctx)

@@ -4,13 +4,13 @@
 package controller
 
 import (
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/loop"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // listening connects events to the loops that they concern.
@@ -19,15 +19,17 @@ type listening struct {
 }
 
 func (l listening) captures(annotations, captures *loop.Loop) {
-	addHandler(l.cluster.Apps().V1().Deployments().Informer(), loop.Handler(annotations, itself[*appsv1.Deployment]))
 	addHandler(l.group().TrafficCaptures().Informer(), loop.Handler(annotations, func(capture *v1alpha1.TrafficCapture) []types.NamespacedName {
 		return []types.NamespacedName{{Namespace: capture.Namespace, Name: capture.Spec.WorkloadRef.Name}}
 	}))
 	addHandler(l.group().TrafficCaptures().Informer(), loop.Handler(captures, itself[*v1alpha1.TrafficCapture]))
-	addHandler(l.cluster.Apps().V1().Deployments().Informer(), loop.Handler(captures, func(deployment *appsv1.Deployment) []types.NamespacedName {
-		all, _ := l.group().TrafficCaptures().Lister().TrafficCaptures(deployment.Namespace).List(labels.Everything())
-		return named(all, func(c *v1alpha1.TrafficCapture) bool { return c.Spec.WorkloadRef.Name == deployment.Name })
-	}))
+	for _, workloads := range workload.Watch(l.cluster) {
+		addHandler(workloads, loop.Handler(annotations, itself[metav1.Object]))
+		addHandler(workloads, loop.Handler(captures, func(w metav1.Object) []types.NamespacedName {
+			all, _ := l.group().TrafficCaptures().Lister().TrafficCaptures(w.GetNamespace()).List(labels.Everything())
+			return named(all, func(c *v1alpha1.TrafficCapture) bool { return c.Spec.WorkloadRef.Name == w.GetName() })
+		}))
+	}
 }
 
 func (l listening) snapshots(snapshots *loop.Loop) {
@@ -41,6 +43,7 @@ func (l listening) environments(environments *loop.Loop) {
 		return named(all, func(e *v1alpha1.Environment) bool { return e.Spec.SnapshotName == snapshot.Name })
 	}))
 	addHandler(l.cluster.Apps().V1().Deployments().Informer(), loop.Handler(environments, labelled(v1alpha1.LabelEnvironment)))
+	addHandler(l.made.Batch().V1().Jobs().Informer(), loop.Handler(environments, labelled(v1alpha1.LabelEnvironment)))
 	addHandler(l.made.Core().V1().Pods().Informer(), loop.Handler(environments, labelled(v1alpha1.LabelEnvironment)))
 }
 

@@ -25,6 +25,7 @@ import (
 	replayscheme "github.com/restage-dev/restage/pkg/generated/clientset/versioned/scheme"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // How many objects of a kind are reconciled at once.
@@ -46,16 +47,17 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		ConfigMaps: homeConfigMaps.Lister().ConfigMaps(o.Namespace),
 		Used:       caches.used,
 	}
+	workloads := workload.Cache{Client: c.workloads(), Informers: caches.cluster}
 	annotations := loop.New("annotation", (&capture.AnnotationReconciler{
-		Client:      c.replay,
-		Deployments: caches.cluster.Apps().V1().Deployments().Lister(),
-		Captures:    group.TrafficCaptures().Lister(),
-		Events:      events,
+		Client:    c.replay,
+		Workloads: workloads,
+		Captures:  group.TrafficCaptures().Lister(),
+		Events:    events,
 	}).Reconcile)
 	captures := loop.New("capture", (&capture.Reconciler{
 		Kube:              c.kube,
 		Client:            c.replay,
-		Deployments:       caches.cluster.Apps().V1().Deployments().Lister(),
+		Workloads:         workloads,
 		Captures:          group.TrafficCaptures().Lister(),
 		Stats:             trafficpb.NewCapturesClient(c.forwarder),
 		EnsureCredentials: secrets.Ensure,
@@ -82,6 +84,8 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Classes:           group.EnvironmentClasses().Lister(),
 		Snapshots:         group.TrafficSnapshots().Lister(),
 		Deployments:       caches.cluster.Apps().V1().Deployments().Lister(),
+		Jobs:              caches.made.Batch().V1().Jobs().Lister(),
+		Workloads:         workloads,
 		Pods:              caches.made.Core().V1().Pods().Lister(),
 		EnsureCredentials: secrets.Ensure,
 		Egress:            environment.NewEgress(c.kube, nil).Read,

@@ -176,7 +176,7 @@ func (r *removal) uninstall(ctx context.Context) error {
 
 func (r *removal) installation() teardown.Cluster {
 	return teardown.Cluster{
-		Kube: r.clients.kube, Metadata: r.clients.metadata, Home: r.options.Namespace, Namespaces: r.options.WatchNamespaces,
+		Kube: r.clients.kube, Dynamic: r.clients.dynamic, Metadata: r.clients.metadata, Home: r.options.Namespace, Namespaces: r.options.WatchNamespaces,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -26,6 +27,7 @@ import (
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // A successor of a controller that was killed takes over once the lease has run out; one that ends gives it back.
@@ -48,6 +50,7 @@ const caTimeout = 5 * time.Second
 // clients of all the APIs that the controller uses.
 type clients struct {
 	kube       kubernetes.Interface
+	dynamic    dynamic.Interface // for workloads of kinds that are not Kubernetes' own
 	metadata   metadata.Interface
 	aggregator aggregator.Interface
 	replay     clientset.Interface
@@ -95,6 +98,10 @@ func newClients(config *rest.Config) (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the Kubernetes client: %w", err)
 	}
+	others, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the dynamic client: %w", err)
+	}
 	anything, err := metadata.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making the client of metadata: %w", err)
@@ -107,7 +114,11 @@ func newClients(config *rest.Config) (*clients, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making our own client: %w", err)
 	}
-	return &clients{kube: kube, metadata: anything, aggregator: registration, replay: replay}, nil
+	return &clients{kube: kube, dynamic: others, metadata: anything, aggregator: registration, replay: replay}, nil
+}
+
+func (c *clients) workloads() workload.Client {
+	return workload.Client{Kube: c.kube, Dynamic: c.dynamic}
 }
 
 // dialForwarder connects when the connection is first used. The CA is read from where the forwarder publishes it, so

@@ -34,6 +34,7 @@ type stats struct {
 	Matches  matches      `json:"matches"`
 	Proxies  []proxyStats `json:"proxies"`
 	Unused   int64        `json:"unused"`
+	Internal int64        `json:"internal"`
 }
 
 type matches struct {

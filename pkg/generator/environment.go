@@ -130,7 +130,7 @@ func (e *environment) conclude(ctx context.Context, patience time.Duration, b *r
 	b.SetMatches(goal.Matches{
 		Total: m.Total - n.Total, Exact: m.Exact - n.Exact, Denoised: m.Denoised - n.Denoised, Missed: m.Missed - n.Missed,
 	}, e.before.Total, e.last.Unused)
-	b.SetEgress(e.egress())
+	b.SetEgress(e.egress(), e.last.Internal)
 	if err != nil {
 		return
 	}

@@ -47,6 +47,8 @@ type Egress struct {
 	Attempted int64 `json:"attempted"`
 	// Answered by the responder.
 	Answered int64 `json:"answered"`
+	// Internal are those of Answered that the responder led to the copy of another workload of the environment.
+	Internal int64 `json:"internal"`
 	// Refused within the pod.
 	Refused int64 `json:"refused"`
 	// Escaped is what is neither answered nor refused once all is quiet.

@@ -15,7 +15,7 @@ import (
 // recorded is refused: two of our proxies do not fit into a pod. The error is an aggregate of *field.Error.
 func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTemplateSpec, error) {
 	template := *live.DeepCopy()
-	if err := refuseInPlace(template.Spec); err != nil {
+	if err := refuseInPlace(template.Spec, opts.Path); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
 	isolatePatch(opts).AddTo(&template)
@@ -26,10 +26,10 @@ func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 }
 
 // refuseInPlace returns why a live workload cannot be isolated, nil when it can.
-func refuseInPlace(spec corev1.PodSpec) error {
+func refuseInPlace(spec corev1.PodSpec, path *field.Path) error {
 	for i, c := range spec.InitContainers {
 		if isOurContainer(c.Name) {
-			return field.Forbidden(podSpecPath.Child("initContainers").Index(i),
+			return field.Forbidden(path.Child("initContainers").Index(i),
 				"the workload is being recorded; end its TrafficCapture before, or use the strategy Clone")
 		}
 	}
@@ -40,5 +40,5 @@ func refuseInPlace(spec corev1.PodSpec) error {
 			own.Containers[i].Ports[j].HostPort = 0
 		}
 	}
-	return refuseIsolate(own)
+	return refuseIsolate(own, path)
 }

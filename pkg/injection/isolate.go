@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -37,6 +38,8 @@ type IsolateOptions struct {
 	NodeSelector map[string]string
 	// ImagePullSecrets are added to those of the template; see PullSecrets.
 	ImagePullSecrets []string
+	// Path of the pod spec in the live workload, for errors.
+	Path *field.Path
 }
 
 // LinkName names the ConfigMap and the Secret that join the pods of an environment to its responder.
@@ -60,7 +63,7 @@ func WorkloadLabels(environment, workload string) map[string]string {
 // priority and readiness gates, which nobody would open, are taken off. The error names every field because of which the
 // workload cannot be isolated; it is an aggregate of *field.Error.
 func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTemplateSpec, error) {
-	if err := refuseIsolate(live.Spec); err != nil {
+	if err := refuseIsolate(live.Spec, opts.Path); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
 	template := corev1.PodTemplateSpec{

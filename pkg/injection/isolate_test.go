@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -64,6 +65,7 @@ func captureOptions() CaptureOptions {
 
 func isolateOptions() IsolateOptions {
 	return IsolateOptions{
+		Path:            field.NewPath("spec", "template", "spec"),
 		Environment:     "monday",
 		Workload:        "front",
 		Image:           "restage/restage-proxy:test",

@@ -36,7 +36,7 @@ func (p Patch) Annotations() map[string]string {
 	if len(p.ImagePullSecrets) == 0 {
 		return nil
 	}
-	return map[string]string{addedPullSecrets: strings.Join(p.ImagePullSecrets, ",")}
+	return map[string]string{AnnotationPullSecrets: strings.Join(p.ImagePullSecrets, ",")}
 }
 
 // PodSpec is the patch as a part of a pod spec that can be applied server-side. Of the workload's containers it has what they get.
@@ -80,7 +80,7 @@ func Remove(template *corev1.PodTemplateSpec) {
 	added := AddedPullSecrets(*template)
 	if added != nil {
 		template.Annotations = maps.Clone(template.Annotations)
-		delete(template.Annotations, addedPullSecrets)
+		delete(template.Annotations, AnnotationPullSecrets)
 	}
 	spec := &template.Spec
 	var own []corev1.LocalObjectReference
@@ -93,6 +93,19 @@ func Remove(template *corev1.PodTemplateSpec) {
 	spec.InitContainers = without(spec.InitContainers, func(c corev1.Container) bool { return isOurContainer(c.Name) })
 	spec.InitContainers, spec.Containers = removeParts(spec.InitContainers), removeParts(spec.Containers)
 	spec.Volumes = without(spec.Volumes, func(v corev1.Volume) bool { return isOurVolume(v.Name) })
+}
+
+// IsOurs tells whether an entry of a list of a pod spec is of a patch; secrets are the names of the pull secrets that it added.
+func IsOurs(list, name string, secrets []string) bool {
+	switch list {
+	case "initContainers":
+		return isOurContainer(name)
+	case "volumes":
+		return isOurVolume(name)
+	case "imagePullSecrets":
+		return slices.Contains(secrets, name)
+	}
+	return false
 }
 
 func isOurContainer(name string) bool {

@@ -10,9 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// addedPullSecrets on a pod template names the entries of imagePullSecrets that a patch added, comma separated, so that they can be
+// AnnotationPullSecrets on a pod template names the entries of imagePullSecrets that a patch added, comma separated, so that they can be
 // taken out again and the template's own stay.
-const addedPullSecrets = "replay.restage.dev/added-image-pull-secrets"
+const AnnotationPullSecrets = "replay.restage.dev/added-image-pull-secrets"
 
 // PullSecrets returns the names that a template needs among its imagePullSecrets besides its own, so that the images of Restage can be
 // pulled with ours. Without ours it needs none.
@@ -44,7 +44,7 @@ func PullSecrets(template corev1.PodTemplateSpec, account []corev1.LocalObjectRe
 
 // AddedPullSecrets returns the names among the imagePullSecrets of a template that a patch added.
 func AddedPullSecrets(template corev1.PodTemplateSpec) []string {
-	if names := template.Annotations[addedPullSecrets]; names != "" {
+	if names := template.Annotations[AnnotationPullSecrets]; names != "" {
 		return strings.Split(names, ",")
 	}
 	return nil

@@ -16,7 +16,7 @@ func withPullSecrets(names ...string) corev1.PodTemplateSpec {
 
 func TestPullSecrets(t *testing.T) {
 	added := withPullSecrets("own", "ours")
-	added.Annotations = map[string]string{addedPullSecrets: "ours"}
+	added.Annotations = map[string]string{AnnotationPullSecrets: "ours"}
 	for _, test := range []struct {
 		name          string
 		template      corev1.PodTemplateSpec

@@ -20,17 +20,14 @@ var escapes = []corev1.Capability{"ALL", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "S
 // proxyPorts are taken by the proxy in every pod that it is added to.
 var proxyPorts = []int32{wiring.ProxyOutboundPort, wiring.ProxyInboundPort, wiring.ProxyDNSPort, wiring.ProxyAdminPort}
 
-// podSpecPath is where a Deployment has its pod spec.
-var podSpecPath = field.NewPath("spec", "template", "spec")
-
-// RefuseCapture returns why the pods of a template cannot be recorded, nil when they can.
-// The error is an aggregate of *field.Error with paths in a Deployment.
-func RefuseCapture(spec corev1.PodSpec) error {
-	return append(refuseHost(spec, podSpecPath), refuseContainers(spec, podSpecPath, refuseShared)...).ToAggregate()
+// RefuseCapture returns why the pods of a template cannot be recorded, nil when they can. The path is that of the pod spec in the
+// workload. The error is an aggregate of *field.Error.
+func RefuseCapture(spec corev1.PodSpec, path *field.Path) error {
+	return append(refuseHost(spec, path), refuseContainers(spec, path, refuseShared)...).ToAggregate()
 }
 
 // refuseIsolate returns why the pods of a template cannot be isolated, nil when they can.
-func refuseIsolate(spec corev1.PodSpec) error {
+func refuseIsolate(spec corev1.PodSpec, podSpecPath *field.Path) error {
 	errs := refuseHost(spec, podSpecPath)
 	if spec.HostPID {
 		errs = append(errs, field.Forbidden(podSpecPath.Child("hostPID"), "an isolated workload must not see the processes of its node"))
@@ -166,7 +163,8 @@ func refuseVolumes(volumes []corev1.Volume, path *field.Path) field.ErrorList {
 			v.Projected != nil, v.Ephemeral != nil, v.Image != nil, v.VolumeSource == corev1.VolumeSource{}:
 		case v.PersistentVolumeClaim != nil:
 			errs = append(errs, field.Forbidden(p.Child("persistentVolumeClaim"),
-				fmt.Sprintf("the copy would write to the data of the live workload (claim %q)", v.PersistentVolumeClaim.ClaimName)))
+				fmt.Sprintf("the copy would share the data of the live workload (claim %q); with volumes: Ephemeral it gets an empty volume of the "+
+					"same size instead", v.PersistentVolumeClaim.ClaimName)))
 		case v.HostPath != nil:
 			errs = append(errs, field.Forbidden(p.Child("hostPath"), "a path of the node can lead out of the environment"))
 		default:

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -102,7 +103,7 @@ func TestRefuse(t *testing.T) {
 			change: func(s *corev1.PodSpec) {
 				s.Volumes[0].VolumeSource = corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "orders"}}
 			},
-			want: `spec.template.spec.volumes[0].persistentVolumeClaim: Forbidden: the copy would write to the data of the live workload (claim "orders")`,
+			want: `spec.template.spec.volumes[0].persistentVolumeClaim: Forbidden: the copy would share the data of the live workload (claim "orders"); with volumes: Ephemeral`,
 		},
 		"host path": {
 			change: func(s *corev1.PodSpec) {
@@ -125,7 +126,7 @@ func TestRefuse(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("Isolate: %v, want %q", err, test.want)
 			}
-			err = RefuseCapture(template.Spec)
+			err = RefuseCapture(template.Spec, field.NewPath("spec", "template", "spec"))
 			switch {
 			case test.capture && (err == nil || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("RefuseCapture: %v, want %q", err, test.want)

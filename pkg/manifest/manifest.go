@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -32,9 +31,9 @@ type Options struct {
 	ImagePullSecrets []string
 }
 
-// Patch is what is added to the pods of a workload, as its annotations ask for. The error names the annotation that cannot be followed.
-func (o Options) Patch(deployment *appsv1.Deployment) (injection.Patch, error) {
-	spec, err := capturespec.FromAnnotations(deployment.Annotations)
+// Patch is what is added to the pods of the workload of that name, as its annotations ask for. The error names the annotation that cannot be followed.
+func (o Options) Patch(name string, annotations map[string]string, pods corev1.PodSpec) (injection.Patch, error) {
+	spec, err := capturespec.FromAnnotations(annotations)
 	if err != nil {
 		return injection.Patch{}, err
 	}
@@ -44,38 +43,38 @@ func (o Options) Patch(deployment *appsv1.Deployment) (injection.Patch, error) {
 			"which only the operator adds; let it inject this workload, or use PassThrough")
 	}
 	return injection.Capture(injection.CaptureOptions{
-		TLS: tls, Template: deployment.Spec.Template,
-		Settings:  capturespec.Settings(deployment.Name, spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
+		TLS: tls, Template: corev1.PodTemplateSpec{Spec: pods},
+		Settings:  capturespec.Settings(name, spec, injection.DeclaredPorts(pods)),
 		Forwarder: o.Forwarder, Image: o.Image, ImagePullPolicy: o.ImagePullPolicy, ImagePullSecrets: o.ImagePullSecrets,
 	}), nil
 }
 
 // missingSecrets are the pull secrets that the pods of a workload do not have themselves.
-func (o Options) missingSecrets(deployment *appsv1.Deployment) (missing []corev1.LocalObjectReference) {
+func (o Options) missingSecrets(pods corev1.PodSpec) (missing []corev1.LocalObjectReference) {
 	for _, name := range o.ImagePullSecrets {
 		reference := corev1.LocalObjectReference{Name: name}
-		if !slices.Contains(deployment.Spec.Template.Spec.ImagePullSecrets, reference) {
+		if !slices.Contains(pods.ImagePullSecrets, reference) {
 			missing = append(missing, reference)
 		}
 	}
 	return missing
 }
 
-// IsInjected tells whether a workload has the proxy, whoever put it in.
-func IsInjected(deployment *appsv1.Deployment) bool {
-	return slices.ContainsFunc(deployment.Spec.Template.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
+// IsInjected tells whether pods have the proxy, whoever put it in.
+func IsInjected(pods corev1.PodSpec) bool {
+	return slices.ContainsFunc(pods.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
 }
 
 // Result is what has become of a stream of documents.
 type Result struct {
 	YAML []byte
-	// Changed are the workloads that were changed, Skipped those with pods of a kind that cannot be recorded.
-	Changed, Skipped []string
+	// Changed are the workloads that were changed.
+	Changed []string
 	// Bared are those of Changed that had no pull secrets of their own: now they have, those of their service account no longer count.
 	Bared []string
 }
 
-// Inject puts the proxy into every Deployment. One that has it already gets it anew. The error names the workload and the field because of which it cannot be
+// Inject puts the proxy into every workload. One that has it already gets it anew. The error names the workload and the field because of which it cannot be
 // recorded.
 func Inject(data []byte, o Options) (*Result, error) {
 	return edit(data, func(w *workload) (bool, error) {
@@ -84,7 +83,7 @@ func Inject(data []byte, o Options) (*Result, error) {
 	})
 }
 
-// Uninject takes the proxy out of every Deployment.
+// Uninject takes the proxy out of every workload.
 func Uninject(data []byte) (*Result, error) {
 	return edit(data, func(w *workload) (bool, error) { return w.remove(), nil })
 }
@@ -116,15 +115,8 @@ func (r *Result) document(text string, change func(*workload) (bool, error)) (st
 	}
 	changed := false
 	for _, object := range objects(root) {
-		w, err := newWorkload(object)
-		if err != nil {
-			return "", err
-		}
+		w := newWorkload(object)
 		if w == nil {
-			continue
-		}
-		if w.kind != recordable {
-			r.Skipped = append(r.Skipped, w.String())
 			continue
 		}
 		done, err := change(w)

@@ -77,7 +77,47 @@ items:
 ---
 apiVersion: apps/v1
 kind: StatefulSet
-metadata: {name: db}
+metadata:
+  name: db
+spec:
+  template:
+    spec:
+      containers:
+      - {name: db, image: "db:1"}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata:
+  name: night
+spec:
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          containers:
+          - {name: app, image: "night:1"}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: bare
+spec:
+  containers:
+  - {name: app, image: "bare:1"}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata:
+  name: canary
+spec:
+  template:
+    spec:
+      containers:
+      - {name: app, image: "canary:1"}
+---
+apiVersion: example.com/v1
+kind: Gadget
+metadata: {name: none}
 ---
 `
 
@@ -86,14 +126,12 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"deployment.apps/front", "deployment.apps/back"}, injected.Changed); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff([]string{"statefulset.apps/db"}, injected.Skipped); diff != "" {
+	changed := []string{"deployment.apps/front", "deployment.apps/back", "statefulset.apps/db", "cronjob.batch/night", "pod/bare", "rollout.argoproj.io/canary"}
+	if diff := cmp.Diff(changed, injected.Changed); diff != "" {
 		t.Error(diff)
 	}
 	text := string(injected.YAML)
-	for _, kept := range []string{"metadata: {name:   front}   # odd spacing stays\n", "# two of them\n", "- name: app # the app\n", "--- # the rest\n", "kind: StatefulSet\nmetadata: {name: db}\n---\n"} {
+	for _, kept := range []string{"metadata: {name:   front}   # odd spacing stays\n", "# two of them\n", "- name: app # the app\n", "--- # the rest\n", "kind: Gadget\nmetadata: {name: none}\n---\n"} {
 		if !strings.Contains(text, kept) {
 			t.Errorf("%q is not kept in:\n%s", kept, text)
 		}
@@ -222,7 +260,7 @@ func TestRefuses(t *testing.T) {
 		`document 2: deployment.apps/a: spec.templ`: "---\n" + head + "metadata: {name: a}\nspec: {template: {spec: {hostNetwork: true, containers: [{name: a}]}}}",
 		`is "false", so that the workload is not`:   head + "metadata: {name: a, annotations: {capture.restage.dev/enabled: \"false\"}}\nspec: {template: {spec: {containers: [{name: a}]}}}",
 		"volumes: is null; remove it":               head + "metadata: {name: a}\nspec:\n  template:\n    spec:\n      containers: [{name: a}]\n      volumes:\n",
-		"reading the workload":                      head + "metadata: {name: a}\nspec: 7",
+		"reading the workload":                      head + "metadata: {name: a}\nspec: {template: {spec: {containers: 7}}}",
 	} {
 		if _, err := Inject([]byte(text), options()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s, of:\n%s", err, want, text)

@@ -29,15 +29,15 @@ func (w *workload) append(list string, entries any) (isNew bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	spec := w.lookup("spec", "template", "spec")
+	spec := w.lookup(w.in("spec")...)
 	field := spec.Field(list)
 	isNew = field == nil
 	if field != nil && yaml.IsMissingOrNull(field.Value) { // "volumes:" with nothing behind it
-		return false, fmt.Errorf("spec.template.spec.%s: is null; remove it", list)
+		return false, fmt.Errorf("%s: is null; remove it", w.podSpecPath().Child(list))
 	}
 	target, err := spec.Pipe(yaml.LookupCreate(yaml.SequenceNode, list))
 	if err != nil {
-		return false, fmt.Errorf("spec.template.spec.%s: %w", list, err)
+		return false, fmt.Errorf("%s: %w", w.podSpecPath().Child(list), err)
 	}
 	node := target.YNode()
 	if len(node.Content) == 0 && node.Style == yaml.FlowStyle { // [] would have all of it on one line

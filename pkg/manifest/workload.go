@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 	jsonyaml "sigs.k8s.io/yaml"
 
@@ -17,12 +19,13 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// recordable is the kind that the operator records.
-const recordable = "Deployment"
+// template is where a Deployment has its pod template, and whatever is like one.
+var template = []string{"spec", "template"}
 
-// withPods are the kinds that have pods, by API group.
-var withPods = map[string]string{
-	"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "ReplicaSet": "apps", "Job": "batch", "CronJob": "batch", "Pod": "", "ReplicationController": "",
+// templates are where the kinds of Kubernetes have their pod templates, by kind and API group. A Pod is its own.
+var templates = map[string][]string{
+	"Deployment.apps": template, "StatefulSet.apps": template, "DaemonSet.apps": template, "ReplicaSet.apps": template, "Job.batch": template,
+	"CronJob.batch": {"spec", "jobTemplate", "spec", "template"}, "Pod.": nil,
 }
 
 // Words in the annotation that lists what Inject made besides the proxy's containers and volume.
@@ -41,27 +44,45 @@ var lists = []string{"initContainers", "volumes", "imagePullSecrets"}
 // workload is an object with pods.
 type workload struct {
 	node *yaml.RNode
-	kind string
+	// path of the pod template.
+	path []string
 	// bared tells that it has pull secrets now and had none.
 	bared bool
 }
 
-// newWorkload returns nil for an object without pods.
-func newWorkload(object *yaml.RNode) (*workload, error) {
-	group, pods := withPods[object.GetKind()]
-	apiGroup, _, qualified := strings.Cut(object.GetApiVersion(), "/")
-	if !qualified {
-		apiGroup = ""
+// newWorkload returns nil for an object without pods. One of a kind that is not Kubernetes' own has pods when it has containers where
+// a Deployment has them.
+func newWorkload(object *yaml.RNode) *workload {
+	kind := object.GetKind() + "." + groupOf(object)
+	path, known := templates[kind]
+	w := &workload{node: object, path: path}
+	if known {
+		return w
 	}
-	if !pods || apiGroup != group {
-		return nil, nil
+	w.path = template
+	if groupOf(object) == "" || strings.HasSuffix(groupOf(object), "k8s.io") || len(w.lookup(w.in("spec")...).Content()) == 0 {
+		return nil
 	}
-	return &workload{node: object, kind: object.GetKind()}, nil
+	if containers := w.lookup(w.in("spec")...).Field("containers"); containers == nil {
+		return nil
+	}
+	return w
 }
 
+func groupOf(object *yaml.RNode) string {
+	group, _, qualified := strings.Cut(object.GetApiVersion(), "/")
+	if !qualified {
+		return ""
+	}
+	return group
+}
+
+// in is the path of a field of the pod template.
+func (w *workload) in(fields ...string) []string { return slices.Concat(w.path, fields) }
+
 func (w *workload) String() string {
-	name := strings.ToLower(w.kind)
-	if group := withPods[w.kind]; group != "" {
+	name := strings.ToLower(w.node.GetKind())
+	if group := groupOf(w.node); group != "" {
 		name += "." + group
 	}
 	return name + "/" + w.node.GetName()
@@ -69,17 +90,17 @@ func (w *workload) String() string {
 
 // inject adds the proxy to a workload that has none.
 func (w *workload) inject(o Options) error {
-	deployment, err := w.decode()
+	live, err := w.decode()
 	if err != nil {
 		return err
 	}
-	if value, ok := deployment.Annotations[v1alpha1.AnnotationCaptureEnabled]; ok && value != "true" {
+	if value, ok := live.Annotations[v1alpha1.AnnotationCaptureEnabled]; ok && value != "true" {
 		return fmt.Errorf("metadata.annotations[%s]: is %q, so that the workload is not to be recorded; remove it or make it \"true\"", v1alpha1.AnnotationCaptureEnabled, value)
 	}
-	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
+	if err := injection.RefuseCapture(live.pods, w.podSpecPath()); err != nil {
 		return err
 	}
-	patch, err := o.Patch(deployment)
+	patch, err := o.Patch(live.Name, live.Annotations, live.pods)
 	if err != nil {
 		return err
 	}
@@ -97,26 +118,26 @@ func (w *workload) inject(o Options) error {
 	if err := add("volumes", patch.Volumes); err != nil {
 		return err
 	}
-	secrets := o.missingSecrets(deployment)
+	secrets := o.missingSecrets(live.pods)
 	for _, secret := range secrets {
 		made = append(made, madeSecret+secret.Name)
 	}
 	if len(secrets) > 0 {
-		w.bared = len(deployment.Spec.Template.Spec.ImagePullSecrets) == 0
+		w.bared = len(live.pods.ImagePullSecrets) == 0
 		if err := add("imagePullSecrets", secrets); err != nil {
 			return err
 		}
 	}
-	return w.mark(deployment, made)
+	return w.mark(live, made)
 }
 
 // mark has the workload recorded and writes down what was made.
-func (w *workload) mark(deployment *appsv1.Deployment, made []string) error {
+func (w *workload) mark(live *decoded, made []string) error {
 	var annotations []yaml.Filter
 	if metadata := w.node.Field("metadata"); metadata == nil || metadata.Value.Field("annotations") == nil {
 		made = append(made, madeAnnotations)
 	}
-	if _, ok := deployment.Annotations[v1alpha1.AnnotationCaptureEnabled]; !ok {
+	if _, ok := live.Annotations[v1alpha1.AnnotationCaptureEnabled]; !ok {
 		made = append(made, madeEnabled)
 		annotations = append(annotations, setAnnotation(v1alpha1.AnnotationCaptureEnabled, "true"))
 	}
@@ -144,7 +165,7 @@ func (w *workload) remove() bool {
 		made = strings.Split(marked.Value.YNode().Value, ",")
 	}
 	removed := marked != nil
-	spec := w.lookup("spec", "template", "spec")
+	spec := w.lookup(w.in("spec")...)
 	for _, list := range lists {
 		some := filter(spec.Field(list), func(name string) bool { return isOurs(list, name, made) })
 		removed = removed || some
@@ -153,12 +174,12 @@ func (w *workload) remove() bool {
 			drop(spec, list)
 		}
 	}
-	template := w.lookup("spec", "template", "metadata", "annotations")
+	template := w.lookup(w.in("metadata", "annotations")...)
 	if template.Field(appliedAnnotation) != nil {
 		removed = true
 		drop(template, appliedAnnotation)
 		if len(template.Content()) == 0 {
-			drop(w.lookup("spec", "template", "metadata"), "annotations")
+			drop(w.lookup(w.in("metadata")...), "annotations")
 		}
 	}
 	if marked == nil {
@@ -185,21 +206,42 @@ func isOurs(list, name string, made []string) bool {
 	}
 }
 
+func (w *workload) podSpecPath() *field.Path {
+	path := w.in("spec")
+	return field.NewPath(path[0], path[1:]...)
+}
+
+// decoded is what of a workload is looked at.
+type decoded struct {
+	metav1.ObjectMeta `json:"metadata"`
+	pods              corev1.PodSpec
+}
+
 // decode reads the workload as Kubernetes does.
-func (w *workload) decode() (*appsv1.Deployment, error) {
-	text, err := w.node.String()
-	if err != nil {
-		return nil, fmt.Errorf("reading the workload: %w", err)
+func (w *workload) decode() (*decoded, error) {
+	live := &decoded{}
+	if err := read(w.node, live); err != nil {
+		return nil, err
 	}
-	deployment := &appsv1.Deployment{}
-	if err := jsonyaml.Unmarshal([]byte(text), deployment); err != nil {
-		return nil, fmt.Errorf("reading the workload: %w", err)
+	if err := read(w.lookup(w.in("spec")...), &live.pods); err != nil {
+		return nil, err
 	}
-	if deployment.Name == "" {
+	if live.Name == "" {
 		return nil, fmt.Errorf("metadata.name: is missing; the workload is recorded under its name")
 	}
-	if len(deployment.Spec.Template.Spec.Containers) == 0 {
-		return nil, fmt.Errorf("spec.template.spec.containers: is empty")
+	if len(live.pods.Containers) == 0 {
+		return nil, fmt.Errorf("%s.containers: is empty", strings.Join(w.in("spec"), "."))
 	}
-	return deployment, nil
+	return live, nil
+}
+
+func read(node *yaml.RNode, into any) error {
+	text, err := node.String()
+	if err == nil {
+		err = jsonyaml.Unmarshal([]byte(text), into)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the workload: %w", err)
+	}
+	return nil
 }

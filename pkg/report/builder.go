@@ -140,10 +140,10 @@ func (b *Builder) SetMatches(m goal.Matches, before, unused int64) {
 }
 
 // SetEgress sets the counters of the proxies. Every connection that is neither answered nor refused has escaped, as far as
-// anybody can tell.
-func (b *Builder) SetEgress(proxies []ProxyEgress) {
+// anybody can tell. internal is the number of those among the answered ones that the responder led to copies of other workloads.
+func (b *Builder) SetEgress(proxies []ProxyEgress, internal int64) {
 	b.report.Egress = proxies
-	var sum goal.Egress
+	sum := goal.Egress{Internal: internal}
 	for _, p := range proxies {
 		sum.Attempted += p.Attempted
 		sum.Answered += p.Answered

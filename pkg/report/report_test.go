@@ -81,10 +81,10 @@ func TestVerdicts(t *testing.T) {
 			b.AddCall(TierMissed, MissedCall{Key: "back:80", Operation: "GET /x"})
 		}, ReasonGoalsFailed, "2 of 3 outbound calls are not in the recording: back:80 GET /x (2)"},
 		"escaped": {func(b *Builder) {
-			b.SetEgress([]ProxyEgress{{Attempted: 3, Answered: 1, Refused: 1}, {Attempted: 1, Answered: 1}})
+			b.SetEgress([]ProxyEgress{{Attempted: 3, Answered: 1, Refused: 1}, {Attempted: 1, Answered: 1}}, 0)
 		}, ReasonGoalsFailed, "1 of 4 outbound connections were neither answered nor refused"},
 		"one proxy cannot make up for another": {func(b *Builder) {
-			b.SetEgress([]ProxyEgress{{Attempted: 3, Answered: 1}, {Attempted: 1, Answered: 3}})
+			b.SetEgress([]ProxyEgress{{Attempted: 3, Answered: 1}, {Attempted: 1, Answered: 3}}, 0)
 		}, ReasonGoalsFailed, "2 of 4 outbound connections were neither answered nor refused"},
 		"invalid": {func(b *Builder) {
 			b.Add(failing("GET /", "eof"))

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -112,7 +113,8 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	index := match.BuildRedacted(records, redactor)
 	outcomes := outcome.NewLog()
 	reporter := outcome.NewReporter(outcomes, index)
-	server := play.NewServer(index, reporter, policy(r.settings), []byte(r.token), o.Log)
+	routes := play.NewRoutes(r.settings.Routes)
+	server := play.NewServer(index, reporter, policy(r.settings), routes, []byte(r.token), o.Log)
 	ca, err := readCA(o.TLSDir)
 	if err != nil {
 		return nil, nil, err
@@ -124,7 +126,7 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	}
 	o.Log.Info("Loaded the recording", "records", len(records), "unplayable", index.Unplayable(), "took", time.Since(start))
 	r.api.Loaded(&control.Play{
-		Names: index.Names(), CA: string(ca.Bundle()), Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected,
+		Names: slices.Concat(index.Names(), routes.Names()), Internal: routes.Taken, CA: string(ca.Bundle()), Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected,
 		Unplayable: index.Unplayable(),
 	})
 	return server, reporter, nil

@@ -51,6 +51,11 @@ func validate(s *wiring.PlaySettings) error {
 			return fmt.Errorf("mocks[%d]: %q is not host:port", i, key)
 		}
 	}
+	for i, route := range s.Routes {
+		if _, _, err := net.SplitHostPort(route.Address); err != nil || len(route.Names) == 0 || route.Port < 1 || route.Port > 65535 {
+			return fmt.Errorf("routes[%d]: names, a port from 1 to 65535 and a host:port as address are required, got %+v", i, route)
+		}
+	}
 	if s.OnMiss != "Fail" && s.OnMiss != "Status" {
 		return fmt.Errorf("onMiss: %q, allowed are Fail and Status", s.OnMiss)
 	}

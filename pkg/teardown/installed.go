@@ -24,16 +24,18 @@ var outside = []struct {
 	{"scheduling.k8s.io", "priorityclasses", "", []string{"restage"}},
 	{"rbac.authorization.k8s.io", "clusterrolebindings", "", []string{
 		"restage-apiserver-auth-delegator", "restage-apiserver", "restage-apiserver-workloads", "restage-forwarder-auth-delegator",
-		"restage-controller", "restage-controller-workloads", "restage-controller-injection",
+		"restage-workload-reader", "restage-workload-recorder", "restage-controller", "restage-controller-workloads", "restage-controller-injection",
 	}},
 	{"rbac.authorization.k8s.io", "clusterroles", "", []string{
 		"restage-apiserver", "restage-apiserver-workloads", "restage-metrics-reader", "restage-view", "restage-edit", "restage-traffic-reader",
-		"restage-class-user", "restage-controller-injection", "restage-controller-workloads", "restage-controller",
+		"restage-class-user", "restage-workload-reader", "restage-workload-recorder", "restage-controller-injection", "restage-controller-workloads", "restage-controller",
 	}},
 }
 
 // bound are the RoleBindings of the namespaces of Cluster.Namespaces.
-var bound = []string{"restage-apiserver-workloads", "restage-controller-workloads", "restage-controller-injection"}
+var bound = []string{
+	"restage-apiserver-workloads", "restage-workload-reader", "restage-workload-recorder", "restage-controller-workloads", "restage-controller-injection",
+}
 
 // Uninstall deletes what the manifests installed outside of our namespace, for when that is deleted without them. It goes on after
 // an error and returns all of them.

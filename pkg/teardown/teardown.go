@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 
@@ -22,11 +23,13 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Cluster is what is to be left as it was before.
 type Cluster struct {
 	Kube     kubernetes.Interface
+	Dynamic  dynamic.Interface
 	Metadata metadata.Interface
 	// Home is the namespace that Restage is installed in, where nothing is undone.
 	Home string
@@ -54,7 +57,8 @@ var secrets = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 func (c Cluster) Undo(ctx context.Context) error {
 	var errs []error
 	for _, namespace := range c.namespaces() {
-		errs = append(errs, inplace.RestoreAll(ctx, c.Kube, namespace), capture.RemoveAll(ctx, c.Kube, namespace), c.deleteMade(ctx, namespace))
+		errs = append(errs, inplace.RestoreAll(ctx, c.Kube, namespace),
+			capture.RemoveAll(ctx, workload.Client{Kube: c.Kube, Dynamic: c.Dynamic}, namespace), c.deleteMade(ctx, namespace))
 	}
 	return errors.Join(errs...)
 }

@@ -10,20 +10,27 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Clients of the cluster that Restage is removed from.
 type Clients struct {
 	Kube          kubernetes.Interface
+	Dynamic       dynamic.Interface
 	Metadata      metadata.Interface
 	Registrations aggregator.Interface
 	Own           versioned.Interface
+}
+
+func (c *Clients) recordable() workload.Client {
+	return workload.Client{Kube: c.Kube, Dynamic: c.Dynamic}
 }
 
 // Plan is what there is to remove.
@@ -39,7 +46,7 @@ type Plan struct {
 	// Blockers are why something would be left behind.
 	Blockers []Object `json:"blockers,omitempty"`
 
-	workloads []workload
+	workloads []recordedWorkload
 	found     []found
 }
 
@@ -53,7 +60,7 @@ func Survey(ctx context.Context, c *Clients, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Namespace: found.Namespace, Served: c.served(ctx)}
-	if p.workloads, err = recorded(ctx, c.Kube); err != nil {
+	if p.workloads, err = recorded(ctx, c.recordable()); err != nil {
 		return nil, err
 	}
 	for _, w := range p.workloads {
@@ -156,9 +163,7 @@ func (p *Plan) addRights(ctx context.Context, kube kubernetes.Interface) error {
 		}
 	}
 	for _, w := range p.workloads {
-		if err := ask("patch", of(w.Kind, apps, "v1", map[string]string{
-			"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets",
-		}[w.Kind])); err != nil {
+		if err := ask("patch", of(w.Object.Kind, w.resource.Group, w.resource.Version, w.resource.Resource)); err != nil {
 			return err
 		}
 	}

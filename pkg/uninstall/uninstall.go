@@ -112,8 +112,8 @@ func (r *run) takeProxiesOut(ctx context.Context) {
 		if !w.controlled && !r.Rescue {
 			continue // a blocker that was overridden
 		}
-		r.step(ctx, "taking the recording proxy out of "+w.Object.String(), func(ctx context.Context) error { return takeOut(ctx, r.Kube, w) })
-		w.Reason = "recording proxy"
+		r.step(ctx, "taking the recording proxy out of "+w.Object.String(), func(ctx context.Context) error { return takeOut(ctx, r.recordable(), w) })
+		w.Object.Reason = "recording proxy"
 		r.result.Removed = append(r.result.Removed, w.Object)
 	}
 }
@@ -182,12 +182,12 @@ func (r *run) settle(ctx context.Context) error {
 		}
 		r.result.Left = append(r.result.Left, f.object(reason))
 	}
-	workloads, err := recorded(ctx, r.Kube)
+	workloads, err := recorded(ctx, r.recordable())
 	if err != nil {
 		return err
 	}
 	for _, w := range workloads {
-		w.Reason = "its template has a recording proxy"
+		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
 	}
 	return nil

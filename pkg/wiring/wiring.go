@@ -90,6 +90,20 @@ type PlaySettings struct {
 	OnMiss     string   `json:"onMiss"`     // Fail or Status
 	MissStatus int      `json:"missStatus"` // with Status
 	Latency    string   `json:"latency"`    // Recorded or None
+	// Routes lead calls to the copies of other workloads of the environment, and not to the recording.
+	Routes []Route `json:"routes,omitempty"`
+}
+
+// Route leads what a Service leads to the workload in production to its copy.
+type Route struct {
+	// Workload is its name within the environment.
+	Workload string `json:"workload"`
+	// Names are what the Service is called by, and its addresses.
+	Names []string `json:"names"`
+	// Port of the Service.
+	Port int32 `json:"port"`
+	// Address is the host:port of the copy.
+	Address string `json:"address"`
 }
 
 // ReplaySettings is what a generator is told.

@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/warning"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Place is the environment that a workload is compiled for.
@@ -37,29 +39,44 @@ type Place struct {
 
 // Compile returns the pod template that runs in the environment, and puts names into container overrides that lack them. The
 // error list says what is wrong with the workload or with what is asked for.
-func (s Source) Compile(ctx context.Context, place Place, workload *replay.EnvironmentWorkload, path *field.Path) (*corev1.PodTemplateSpec, field.ErrorList, error) {
-	deployment, errs, err := s.Find(ctx, place.Namespace, workload.Ref, path.Child("ref"))
+func (s Source) Compile(ctx context.Context, place Place, wanted *replay.EnvironmentWorkload, path *field.Path) (*corev1.PodTemplateSpec, field.ErrorList, error) {
+	found, errs, err := s.Find(ctx, place.Namespace, wanted.Ref, path.Child("ref"))
 	if err != nil || len(errs) > 0 {
 		return nil, errs, err
 	}
-	live := deployment.Spec.Template.DeepCopy()
-	if errs := override(&live.Spec, workload.Containers, path.Child("containers")); len(errs) > 0 {
+	deployment, isDeployment := found.Object.(*appsv1.Deployment)
+	if wanted.Strategy == replay.StrategyInPlace && !isDeployment {
+		return nil, field.ErrorList{field.Invalid(path.Child("strategy"), wanted.Strategy, "only Deployments can be changed in place, and this is a "+found.Kind.Kind+"; use Clone")}, nil
+	}
+	live := found.Template.DeepCopy()
+	if errs := override(&live.Spec, wanted.Containers, path.Child("containers")); len(errs) > 0 {
 		return nil, errs, nil
 	}
-	opts := options(place, workload.Name)
+	refused := func(why error) field.ErrorList {
+		return field.ErrorList{field.Invalid(path.Child("ref", "name"), wanted.Ref.Name, "the "+found.Kind.Kind+" cannot be isolated: "+why.Error())}
+	}
+	if wanted.Volumes != replay.VolumesEphemeral {
+		if err := refuseClaims(found.Claims); err != nil {
+			return nil, refused(err), nil
+		}
+	} else if err := s.replaceClaims(ctx, place.Namespace, &live.Spec, found.Claims); err != nil {
+		return nil, nil, err
+	}
+	identify(&live.Spec, found)
+	opts := options(place, wanted.Name)
+	opts.Path = found.PodSpecPath()
 	if opts.ImagePullSecrets, err = s.pullSecrets(ctx, place, *live); err != nil {
 		return nil, nil, err
 	}
 	isolate := injection.Isolate
-	if workload.Strategy == replay.StrategyInPlace {
+	if wanted.Strategy == replay.StrategyInPlace {
 		isolate = injection.InPlace
 	}
 	template, err := isolate(*live, opts)
 	if err != nil {
-		return nil, field.ErrorList{field.Invalid(path.Child("ref", "name"), workload.Ref.Name,
-			"the Deployment cannot be isolated: "+err.Error())}, nil
+		return nil, refused(err), nil
 	}
-	if workload.Strategy == replay.StrategyInPlace {
+	if wanted.Strategy == replay.StrategyInPlace {
 		return &template, nil, markInPlace(ctx, &template, deployment, path.Child("strategy"))
 	}
 	return &template, nil, nil
@@ -81,6 +98,14 @@ func markInPlace(ctx context.Context, template *corev1.PodTemplateSpec, live *ap
 			path, live.Name, keeper))
 	}
 	return nil
+}
+
+// identify gives the copy the host name that the first pod of the workload has, where pods have names of their own.
+func identify(spec *corev1.PodSpec, live *workload.Workload) {
+	if live.Hostname == "" || len(live.Hostname) > validation.DNS1123LabelMaxLength {
+		return
+	}
+	spec.Hostname, spec.Subdomain = live.Hostname, live.Subdomain
 }
 
 func options(place Place, workload string) injection.IsolateOptions {

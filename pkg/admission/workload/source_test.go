@@ -55,8 +55,8 @@ func TestSourceAsksItsCacheFirst(t *testing.T) {
 		switch {
 		case err != nil || (len(errs) > 0) != test.missing:
 			t.Errorf("%s: %v, %v", test.name, errs, err)
-		case !test.missing && found.Spec.Template.Spec.Containers[0].Image != test.image:
-			t.Errorf("%s: %s", test.name, found.Spec.Template.Spec.Containers[0].Image)
+		case !test.missing && found.Template.Spec.Containers[0].Image != test.image:
+			t.Errorf("%s: %s", test.name, found.Template.Spec.Containers[0].Image)
 		}
 	}
 }

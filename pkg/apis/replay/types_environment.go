@@ -38,11 +38,22 @@ const (
 	StrategyInPlace WorkloadStrategy = "InPlace"
 )
 
+// WorkloadVolumes says what becomes of the volume claims of a workload in its copy.
+type WorkloadVolumes string
+
+const (
+	// VolumesRefuse refuses to copy a workload with claims.
+	VolumesRefuse WorkloadVolumes = "Refuse"
+	// VolumesEphemeral gives the copy an empty volume of the size of the claim.
+	VolumesEphemeral WorkloadVolumes = "Ephemeral"
+)
+
 // EnvironmentWorkload is one workload of an environment.
 type EnvironmentWorkload struct {
 	Name       string
 	Ref        WorkloadReference
 	Strategy   WorkloadStrategy
+	Volumes    WorkloadVolumes
 	Containers []ContainerOverride
 	Tests      []string
 	Mocks      []string
@@ -60,6 +71,7 @@ type ContainerOverride struct {
 type EgressCounts struct {
 	Attempted int64
 	Answered  int64
+	Internal  int64
 	Refused   int64
 	Escaped   int64
 }

@@ -9,16 +9,15 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/objects"
-	"github.com/restage-dev/restage/pkg/cli/workload"
+	reference "github.com/restage-dev/restage/pkg/cli/workload"
 	typed "github.com/restage-dev/restage/pkg/generated/clientset/versioned/typed/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // New returns the command.
@@ -39,20 +38,20 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 
 // target is a workload with the clients for it.
 type target struct {
-	kube       kubernetes.Interface
-	captures   typed.TrafficCaptureInterface
-	namespace  string
-	deployment *appsv1.Deployment
+	workloads workload.Client
+	captures  typed.TrafficCaptureInterface
+	namespace string
+	workload  *workload.Workload
 }
 
 // find reads the workload that an argument names.
 func find(ctx context.Context, c *cluster.Cluster, argument string) (*target, error) {
-	ref, err := workload.Parse(argument)
+	ref, err := reference.Parse(argument, c.Mapper)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{}
-	if t.kube, err = c.Kube(); err != nil {
+	if t.workloads, err = c.Workloads(); err != nil {
 		return nil, err
 	}
 	restage, namespace, err := c.Here()
@@ -61,26 +60,26 @@ func find(ctx context.Context, c *cluster.Cluster, argument string) (*target, er
 	}
 	t.namespace = namespace
 	t.captures = restage.ReplayV1alpha1().TrafficCaptures(t.namespace)
-	t.deployment, err = t.kube.AppsV1().Deployments(t.namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	return t, objects.ExplainWorkload(ctx, c, err)
+	t.workload, err = t.workloads.Find(ctx, t.namespace, ref)
+	return t, objects.ExplainWorkload(ctx, c, ref.Kind, err)
 }
 
-func (t *target) name() string { return workload.Resource + "/" + t.deployment.Name }
+func (t *target) name() string { return reference.String(t.workload.Reference()) }
 
 // isAnnotated tells whether the annotation asks for recording.
-func isAnnotated(deployment *appsv1.Deployment) bool {
-	return deployment.Annotations[v1alpha1.AnnotationCaptureEnabled] == "true"
+func (t *target) isAnnotated() bool {
+	return t.workload.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] == "true"
 }
 
 // recording returns the captures of a workload that are not being deleted.
 func (t *target) recording(ctx context.Context) ([]v1alpha1.TrafficCapture, error) {
-	list, err := t.captures.List(ctx, metav1.ListOptions{FieldSelector: "spec.workloadRef.name=" + t.deployment.Name})
+	list, err := t.captures.List(ctx, metav1.ListOptions{FieldSelector: "spec.workloadRef.name=" + t.workload.GetName()})
 	if err != nil {
 		return nil, fmt.Errorf("looking for captures of %s: %w", t.name(), err)
 	}
 	var captures []v1alpha1.TrafficCapture
 	for _, capture := range list.Items {
-		if capture.DeletionTimestamp == nil {
+		if capture.DeletionTimestamp == nil && workload.Same(capture.Spec.WorkloadRef, t.workload.Reference()) {
 			captures = append(captures, capture)
 		}
 	}

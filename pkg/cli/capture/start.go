@@ -24,7 +24,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/creation"
 	"github.com/restage-dev/restage/pkg/cli/follow"
 	"github.com/restage-dev/restage/pkg/cli/progress"
-	"github.com/restage-dev/restage/pkg/cli/workload"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 var errTooLong = errors.New("waited for too long")
@@ -41,12 +41,15 @@ type startCommand struct {
 func newStart(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
 	r := &startCommand{cluster: c, streams: streams}
 	cmd := &cobra.Command{
-		Use:   "start deploy/WORKLOAD",
+		Use:   "start KIND/WORKLOAD",
 		Short: "Record a workload, and wait until its pods do",
 		Long: `Record a workload, and wait until all its pods do. This sets the annotation ` + v1alpha1.AnnotationCaptureEnabled + ` on the workload; the operator adds the recording
-proxy to its pod template, and its pods are rolled out anew. With --port a TrafficCapture is made instead, which can say which ports are recorded.`,
+proxy to its pod template, and its pods are rolled out anew; those of a CronJob are recorded from the next run on. With --port a TrafficCapture is made instead, which can say which
+ports are recorded, and so it is for kinds whose annotations the operator does not watch: ReplicaSets, and kinds that are not Kubernetes' own.`,
 		Example: `  kubectl restage capture start deploy/front
-  kubectl restage capture start deploy/front --port 8080`,
+  kubectl restage capture start deploy/front --port 8080
+  kubectl restage capture start sts/db
+  kubectl restage capture start svc/front`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: complete.Workload(c),
 		RunE:              func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0]) },
@@ -67,7 +70,7 @@ func (r *startCommand) run(ctx context.Context, argument string) error {
 	if err != nil {
 		return err
 	}
-	name := t.deployment.Name // of the capture that the operator makes from the annotation
+	name := t.workload.GetName() // of the capture that the operator makes from the annotation
 	switch {
 	case len(captures) > 0:
 		name = captures[0].Name
@@ -75,11 +78,11 @@ func (r *startCommand) run(ctx context.Context, argument string) error {
 			return fmt.Errorf("--port: %s is recorded already, by %s with ports %v; edit that, or stop it first", t.name(), nameOf(&captures[0]), captures[0].Spec.Ports)
 		}
 		fmt.Fprintf(r.streams.Out, "%s is recorded already, by %s\n", t.name(), nameOf(&captures[0]))
-	case len(r.ports) > 0:
+	case len(r.ports) > 0 || !workload.IsWatched(t.workload.Kind):
 		if err := r.create(ctx, t); err != nil {
 			return err
 		}
-	case isAnnotated(t.deployment):
+	case t.isAnnotated():
 		fmt.Fprintf(r.streams.Out, "%s annotated already\n", t.name())
 	default:
 		if err := annotate(ctx, t, "true"); err != nil {
@@ -100,10 +103,8 @@ func (r *startCommand) run(ctx context.Context, argument string) error {
 
 func (r *startCommand) create(ctx context.Context, t *target) error {
 	capture := &v1alpha1.TrafficCapture{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: t.deployment.Name},
-		Spec: v1alpha1.TrafficCaptureSpec{
-			WorkloadRef: v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: workload.Kind, Name: t.deployment.Name}, Ports: r.ports,
-		},
+		ObjectMeta: metav1.ObjectMeta{Namespace: t.namespace, Name: t.workload.GetName()},
+		Spec:       v1alpha1.TrafficCaptureSpec{WorkloadRef: t.workload.Reference(), Ports: r.ports},
 	}
 	made, err := t.captures.Create(ctx, capture, metav1.CreateOptions{FieldManager: creation.FieldManager})
 	if err != nil {
@@ -119,8 +120,7 @@ func annotate(ctx context.Context, t *target, value any) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.kube.AppsV1().Deployments(t.namespace).Patch(ctx, t.deployment.Name, types.MergePatchType, patch,
-		metav1.PatchOptions{FieldManager: creation.FieldManager})
+	_, err = t.workloads.Patch(ctx, t.workload, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: creation.FieldManager})
 	if err != nil {
 		return fmt.Errorf("setting the annotation: %w", err)
 	}

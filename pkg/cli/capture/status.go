@@ -22,7 +22,7 @@ import (
 
 func newStatus(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
 	return &cobra.Command{
-		Use:               "status deploy/WORKLOAD",
+		Use:               "status KIND/WORKLOAD",
 		Short:             "Say whether and why a workload is recorded, and what has been recorded",
 		Example:           "  kubectl restage capture status deploy/front",
 		Args:              cobra.ExactArgs(1),
@@ -42,14 +42,14 @@ func status(ctx context.Context, c *cluster.Cluster, out io.Writer, argument str
 	if err != nil {
 		return err
 	}
-	annotation, annotated := t.deployment.Annotations[v1alpha1.AnnotationCaptureEnabled]
+	annotation, annotated := t.workload.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled]
 	if !annotated {
 		annotation = "not set"
 	}
 	fmt.Fprintf(out, "workload:    %s\nannotation:  %s: %s\ntemplate:    %s\n", t.name(), v1alpha1.AnnotationCaptureEnabled, annotation, templateState(t))
 	if len(captures) == 0 {
 		why := "none"
-		if isAnnotated(t.deployment) {
+		if t.isAnnotated() {
 			why = "none yet; the events of the workload tell when the operator has refused"
 		}
 		fmt.Fprintf(out, "capture:     %s\n", why)
@@ -62,7 +62,7 @@ func status(ctx context.Context, c *cluster.Cluster, out io.Writer, argument str
 
 // templateState says whether the recording proxy is in the pod template.
 func templateState(t *target) string {
-	for _, container := range t.deployment.Spec.Template.Spec.InitContainers {
+	for _, container := range t.workload.Template.Spec.InitContainers {
 		if container.Name == wiring.ProxyContainerName {
 			return "has the recording proxy, " + container.Image
 		}

@@ -32,7 +32,7 @@ type stopCommand struct {
 func newStop(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
 	r := &stopCommand{cluster: c, streams: streams}
 	cmd := &cobra.Command{
-		Use:   "stop deploy/WORKLOAD",
+		Use:   "stop KIND/WORKLOAD",
 		Short: "Stop recording a workload, and wait until nothing of the proxy is left in its pod template",
 		Long: `Stop recording a workload: the annotation and every TrafficCapture of it go, and the operator takes the recording proxy out of its pod template. What
 was recorded stays for the time that the installation keeps it.`,
@@ -55,7 +55,7 @@ func (r *stopCommand) run(ctx context.Context, argument string) error {
 	if err != nil {
 		return err
 	}
-	_, annotated := t.deployment.Annotations[v1alpha1.AnnotationCaptureEnabled]
+	_, annotated := t.workload.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled]
 	if !annotated && len(captures) == 0 {
 		fmt.Fprintf(r.streams.Out, "%s is not recorded\n", t.name())
 		return nil

@@ -10,14 +10,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apply"
 	checks "github.com/restage-dev/restage/pkg/check"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -95,6 +94,9 @@ func (o *options) connect(looked *checks.Cluster) (err error) {
 	if looked.Metadata, err = metadata.NewForConfig(looked.Config); err != nil {
 		return fmt.Errorf("making the client of metadata: %w", err)
 	}
+	if looked.Dynamic, err = dynamic.NewForConfig(looked.Config); err != nil {
+		return fmt.Errorf("making the dynamic client: %w", err)
+	}
 	looked.Apply, err = apply.New(looked.Config)
 	return err
 }
@@ -151,18 +153,15 @@ func (o *options) namespaces(ctx context.Context, looked *checks.Cluster) ([]str
 	return slices.Compact(targets), nil
 }
 
-// recorded are the namespaces with workloads that carry the annotation, or the proxy. Our own API is not asked: it may be what is not well.
+// recorded are the namespaces with workloads that carry the annotation, or the proxy.
 func recorded(ctx context.Context, looked *checks.Cluster) ([]string, error) {
-	list, err := looked.Kube.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	workloads, err := checks.Recorded(ctx, looked)
 	if err != nil {
-		return nil, fmt.Errorf("looking for recorded workloads: %w", err)
+		return nil, err
 	}
 	var namespaces []string
-	for i := range list.Items {
-		d := &list.Items[i]
-		if d.Annotations[v1alpha1.AnnotationCaptureEnabled] == "true" || checks.HasSidecar(d) {
-			namespaces = append(namespaces, d.Namespace)
-		}
+	for _, w := range workloads {
+		namespaces = append(namespaces, w.GetNamespace())
 	}
 	return namespaces, nil
 }

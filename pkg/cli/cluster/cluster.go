@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/cli-runtime/pkg/printers"
@@ -17,6 +18,7 @@ import (
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Cluster is the one that --kubeconfig, --context and the rest of kubectl's flags choose. Nothing is read before it is asked for.
@@ -84,6 +86,25 @@ func (c *Cluster) Aggregator() (aggregator.Interface, error) {
 // Dynamic returns a client of everything.
 func (c *Cluster) Dynamic() (dynamic.Interface, error) {
 	return client(c, dynamic.NewForConfig)
+}
+
+// Workloads returns a client of workloads of every kind.
+func (c *Cluster) Workloads() (workload.Client, error) {
+	kube, err := c.Kube()
+	if err != nil {
+		return workload.Client{}, err
+	}
+	others, err := c.Dynamic()
+	return workload.Client{Kube: kube, Dynamic: others}, err
+}
+
+// Mapper returns what finds the kinds of resources.
+func (c *Cluster) Mapper() (meta.RESTMapper, error) {
+	mapper, err := c.Flags.ToRESTMapper()
+	if err != nil {
+		return nil, fmt.Errorf("asking for the kinds of the cluster: %w", err)
+	}
+	return mapper, nil
 }
 
 func client[T any](c *Cluster, make func(*rest.Config) (T, error)) (T, error) {

@@ -8,9 +8,11 @@ package complete
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -26,9 +28,6 @@ const (
 	// most is how many names are offered.
 	most = 500
 )
-
-// deployments is the resource of workloads.
-var deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 
 // Names offers the names of objects of ours, such as trafficreplays, as the first argument.
 func Names(c *cluster.Cluster, resource string) cobra.CompletionFunc {
@@ -53,15 +52,44 @@ func NamesOf(c *cluster.Cluster, resource string) cobra.CompletionFunc {
 func Classes(c *cluster.Cluster) cobra.CompletionFunc { return NamesOf(c, "environmentclasses") }
 
 // Workload offers workloads as deploy/NAME, as the first argument.
-func Workload(c *cluster.Cluster) cobra.CompletionFunc {
-	return first(named(c, deployments, "deploy/"))
-}
+func Workload(c *cluster.Cluster) cobra.CompletionFunc { return first(WorkloadOf(c)) }
 
 // MoreWorkloads offers workloads as deploy/NAME for each argument.
-func MoreWorkloads(c *cluster.Cluster) cobra.CompletionFunc { return named(c, deployments, "deploy/") }
+func MoreWorkloads(c *cluster.Cluster) cobra.CompletionFunc { return WorkloadOf(c) }
 
-// WorkloadOf offers workloads as deploy/NAME, as the value of a flag.
-func WorkloadOf(c *cluster.Cluster) cobra.CompletionFunc { return named(c, deployments, "deploy/") }
+// WorkloadOf offers workloads as deploy/NAME, as the value of a flag: first the kinds and the names of Deployments, and after the slash
+// the names of the kind.
+func WorkloadOf(c *cluster.Cluster) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		typed, _, named := strings.Cut(toComplete, "/")
+		var offers []cobra.Completion
+		for _, kind := range workload.Kinds {
+			switch {
+			case named && kind.Is(strings.ToLower(typed)):
+				for _, name := range List(cmd.Context(), c, resourceOf(kind)) {
+					offers = append(offers, typed+"/"+name)
+				}
+			case !named && kind.Name == v1alpha1.DefaultWorkloadKind:
+				for _, name := range List(cmd.Context(), c, resourceOf(kind)) {
+					offers = append(offers, kind.Short+"/"+name)
+				}
+			case !named:
+				offers = append(offers, kind.Short+"/")
+			}
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if !named {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		return offers, directive
+	}
+}
+
+// resourceOf is the resource of a kind in the API.
+func resourceOf(kind workload.Kind) schema.GroupVersionResource {
+	version, _ := schema.ParseGroupVersion(v1alpha1.WorkloadAPIVersion(kind.Name)) // it is one of our own
+	return version.WithResource(kind.Plural())
+}
 
 // Containers offers the containers of the workload that the flag --workload names, each with a suffix such as "=".
 func Containers(c *cluster.Cluster, suffix string) cobra.CompletionFunc {
@@ -71,24 +99,34 @@ func Containers(c *cluster.Cluster, suffix string) cobra.CompletionFunc {
 		if err != nil || len(texts) != 1 {
 			return nil, directive
 		}
-		ref, err := workload.Parse(texts[0])
+		ref, err := workload.Parse(texts[0], c.Mapper)
 		if err != nil {
 			return nil, directive
 		}
-		object := get(cmd.Context(), c, deployments, ref.Name)
-		if object == nil {
-			return nil, directive
-		}
-		containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
 		var names []cobra.Completion
-		for _, container := range containers {
-			if fields, ok := container.(map[string]any); ok {
-				name, _ := fields["name"].(string)
-				names = append(names, name+suffix)
-			}
+		for _, container := range containersOf(cmd.Context(), c, ref) {
+			names = append(names, container.Name+suffix)
 		}
 		return names, directive
 	}
+}
+
+func containersOf(ctx context.Context, c *cluster.Cluster, ref v1alpha1.WorkloadReference) []corev1.Container {
+	client, err := c.Workloads()
+	if err != nil {
+		return nil
+	}
+	namespace, err := c.Namespace()
+	if err != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := client.Find(ctx, namespace, ref)
+	if err != nil {
+		return nil
+	}
+	return found.Template.Spec.Containers
 }
 
 // Slices offers the keys of the slices of a snapshot in one direction, both when it is empty. Which snapshot it is, is told by
@@ -160,8 +198,16 @@ func named(c *cluster.Cluster, resource schema.GroupVersionResource, prefix stri
 	}
 }
 
-// Workloads returns the names of workloads in the namespace; none when they cannot be read in a moment.
-func Workloads(ctx context.Context, c *cluster.Cluster) []string { return List(ctx, c, deployments) }
+// Workloads returns the names of the workloads of a kind in the namespace; none when they cannot be read in a moment, or the kind is not
+// Kubernetes' own.
+func Workloads(ctx context.Context, c *cluster.Cluster, kind string) []string {
+	for _, known := range workload.Kinds {
+		if known.Name == kind {
+			return List(ctx, c, resourceOf(known))
+		}
+	}
+	return nil
+}
 
 // List returns the names of the objects of a resource in the namespace; none when they cannot be read in a moment.
 func List(ctx context.Context, c *cluster.Cluster, resource schema.GroupVersionResource) []string {

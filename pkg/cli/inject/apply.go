@@ -5,136 +5,166 @@ package inject
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
-	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/objects"
-	"github.com/restage-dev/restage/pkg/cli/workload"
+	reference "github.com/restage-dev/restage/pkg/cli/workload"
+	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/manifest"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
-const (
-	// fieldManager owns what is put into workloads in the cluster.
-	fieldManager = "restage-inject"
-	// operator owns what the operator puts in.
-	operator = "restage-capture"
-)
+// fieldManager owns what is put into workloads in the cluster.
+const fieldManager = "restage-inject"
 
 // apply puts the proxy into a workload of the cluster and says so.
 func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.Options) (string, error) {
-	kube, deployment, err := read(ctx, c, argument)
+	client, w, err := read(ctx, c, argument)
 	if err != nil {
 		return "", err
 	}
-	name := workload.Resource + "/" + deployment.Name
-	if owns(deployment, operator) {
+	name, pods := reference.String(w.Reference()), w.Template.Spec
+	if capture.IsManaged(w) {
 		return name + " is injected by the operator already", nil
 	}
-	if manifest.IsInjected(deployment) && !owns(deployment, fieldManager) {
+	if manifest.IsInjected(pods) && !owns(w) {
 		return name + " is injected in its manifest already", nil
 	}
-	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
+	if err := changeable(w); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	if o.ImagePullSecrets, err = pullSecrets(ctx, kube, deployment, o.ImagePullSecrets); err != nil {
+	if o.ImagePullSecrets, err = pullSecrets(ctx, client.Kube, w, o.ImagePullSecrets); err != nil {
 		return "", err
 	}
-	template, err := addition(deployment, o)
+	template, err := addition(w, o)
 	if err != nil {
 		return "", err
 	}
-	config := partial(deployment).
-		WithAnnotations(map[string]string{v1alpha1.AnnotationCaptureEnabled: "true", v1alpha1.AnnotationCaptureInjected: ""}).
-		WithSpec(appsapply.DeploymentSpec().WithTemplate(template))
-	if _, err := kube.AppsV1().Deployments(deployment.Namespace).Apply(ctx, config, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil {
+	annotations := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true", v1alpha1.AnnotationCaptureInjected: ""}
+	if err := patch(ctx, client, w, annotations, template); err != nil {
 		return "", fmt.Errorf("injecting %s: %w", name, err)
 	}
 	return name + " injected (server-side applied)", nil
 }
 
+// changeable tells whether the proxy can be put into the workload where it is.
+func changeable(w *workload.Workload) error {
+	if maker := w.Controlled(); maker != nil {
+		return fmt.Errorf("it is made by %s %s, which would undo any change of it; inject that instead", maker.Kind, maker.Name)
+	}
+	if w.Change == workload.ChangeNever {
+		return errors.New("its pod template cannot be changed once it exists; put the proxy into its manifest with -f, delete it and create it again")
+	}
+	if !w.BuiltIn() {
+		return errors.New("lists of a kind that is not Kubernetes' own may not be merged by name; put the proxy into its manifest with -f, or use kubectl restage capture start")
+	}
+	return injection.RefuseCapture(w.Template.Spec, w.PodSpecPath())
+}
+
 // withdraw takes the proxy out of a workload of the cluster and says so.
 func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string, error) {
-	kube, deployment, err := read(ctx, c, argument)
+	client, w, err := read(ctx, c, argument)
 	if err != nil {
 		return "", err
 	}
-	name := workload.Resource + "/" + deployment.Name
+	name := reference.String(w.Reference())
 	switch {
-	case owns(deployment, fieldManager):
-	case owns(deployment, operator):
-		return "", fmt.Errorf("%s was injected by the operator, which would do it again; use kubectl restage capture stop deploy/%s", name, deployment.Name)
-	case manifest.IsInjected(deployment):
+	case owns(w):
+	case capture.IsManaged(w):
+		return "", fmt.Errorf("%s was injected by the operator, which would do it again; use kubectl restage capture stop %s", name, name)
+	case manifest.IsInjected(w.Template.Spec):
 		return "", errors.New(name + " was injected in its manifest; take the proxy out there with kubectl restage uninject -f, and apply it")
 	default:
 		return name + " is not injected", nil
 	}
-	if _, err := kube.AppsV1().Deployments(deployment.Namespace).Apply(ctx, partial(deployment), metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil {
+	if err := patch(ctx, client, w, nil, nil); err != nil {
 		return "", fmt.Errorf("uninjecting %s: %w", name, err)
 	}
 	return name + " uninjected (server-side applied)", nil
 }
 
-func read(ctx context.Context, c *cluster.Cluster, argument string) (kubernetes.Interface, *appsv1.Deployment, error) {
-	ref, err := workload.Parse(argument)
+func read(ctx context.Context, c *cluster.Cluster, argument string) (workload.Client, *workload.Workload, error) {
+	ref, err := reference.Parse(argument, c.Mapper)
 	if err != nil {
-		return nil, nil, err
+		return workload.Client{}, nil, err
 	}
-	kube, err := c.Kube()
+	client, err := c.Workloads()
 	if err != nil {
-		return nil, nil, err
+		return client, nil, err
 	}
 	namespace, err := c.Namespace()
 	if err != nil {
-		return nil, nil, err
+		return client, nil, err
 	}
-	deployment, err := kube.AppsV1().Deployments(namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	return kube, deployment, objects.ExplainWorkload(ctx, c, err)
+	w, err := client.Find(ctx, namespace, ref)
+	return client, w, objects.ExplainWorkload(ctx, c, ref.Kind, err)
 }
 
 // addition is what is added to the template of a workload.
-func addition(deployment *appsv1.Deployment, o manifest.Options) (*coreapply.PodTemplateSpecApplyConfiguration, error) {
-	patch, err := o.Patch(deployment)
+func addition(w *workload.Workload, o manifest.Options) (map[string]any, error) {
+	added, err := o.Patch(w.GetName(), w.GetAnnotations(), w.Template.Spec)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := patch.PodSpec()
+	spec, err := added.PodSpec()
 	if err != nil {
 		return nil, err
 	}
-	return coreapply.PodTemplateSpec().WithAnnotations(patch.Annotations()).WithSpec(spec), nil
+	template := map[string]any{"spec": spec}
+	if annotations := added.Annotations(); len(annotations) > 0 {
+		template["metadata"] = map[string]any{"annotations": annotations}
+	}
+	return template, nil
 }
 
 // pullSecrets are those that the pods need besides their own, as the operator counts them: a pod with any gets none of its service account.
-func pullSecrets(ctx context.Context, kube kubernetes.Interface, deployment *appsv1.Deployment, ours []string) ([]string, error) {
+func pullSecrets(ctx context.Context, kube kubernetes.Interface, w *workload.Workload, ours []string) ([]string, error) {
 	if len(ours) == 0 {
 		return nil, nil
 	}
-	name := injection.AccountOf(deployment.Spec.Template.Spec)
-	account, err := kube.CoreV1().ServiceAccounts(deployment.Namespace).Get(ctx, name, metav1.GetOptions{})
+	name := injection.AccountOf(w.Template.Spec)
+	account, err := kube.CoreV1().ServiceAccounts(w.GetNamespace()).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("reading the pull secrets of ServiceAccount %q: %w", name, err)
 	}
-	return injection.PullSecrets(deployment.Spec.Template, account.ImagePullSecrets, ours), nil
+	return injection.PullSecrets(w.Template, account.ImagePullSecrets, ours), nil
 }
 
-// partial names this very Deployment: were it gone, an apply by name alone would make a new one.
-func partial(deployment *appsv1.Deployment) *appsapply.DeploymentApplyConfiguration {
-	return appsapply.Deployment(deployment.Name, deployment.Namespace).WithUID(deployment.UID)
+// patch makes these annotations and this template all that our field manager has in the workload. It names this very object: were it
+// gone, an apply by name alone would make a new one.
+func patch(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, template map[string]any) error {
+	object := map[string]any{}
+	if template != nil {
+		object = w.Within(template)
+	}
+	metadata := map[string]any{"name": w.GetName(), "namespace": w.GetNamespace(), "uid": w.GetUID()}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	object["apiVersion"], object["kind"] = w.Kind.ToAPIVersionAndKind()
+	object["metadata"] = metadata
+	data, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: fieldManager, Force: ptr.To(true)})
+	return err
 }
 
-// owns tells whether a field manager has fields of the Deployment.
-func owns(deployment *appsv1.Deployment, manager string) bool {
-	return slices.ContainsFunc(deployment.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply
+// owns tells whether the proxy was put into the workload in the cluster, by this command.
+func owns(w *workload.Workload) bool {
+	return slices.ContainsFunc(w.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == fieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
 	})
 }

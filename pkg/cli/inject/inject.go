@@ -33,15 +33,15 @@ type command struct {
 func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
 	r := &command{cluster: c, streams: streams}
 	cmd := &cobra.Command{
-		Use:   "inject (-f FILENAME | deploy/WORKLOAD...)",
+		Use:   "inject (-f FILENAME | KIND/WORKLOAD...)",
 		Short: "Put the recording proxy into workloads, in YAML or in the cluster",
 		Long: `Put the recording proxy into workloads, for when they are managed in Git or the operator is not to change them.
 
-With -f it is a pipe: manifests in, manifests out. Into every Deployment it puts what the operator would add, and the annotation that has it recorded; all else stays
-as it is. To inject again changes nothing; kubectl restage uninject gives back the original.
+With -f it is a pipe: manifests in, manifests out. Into every workload, Jobs and Pods included, it puts what the operator would add, and the annotation that has it recorded; all else
+stays as it is. To inject again changes nothing; kubectl restage uninject gives back the original.
 
 With names it changes workloads in the cluster by server-side apply, as the field manager ` + fieldManager + `, so that uninject takes out exactly what was put in. Use
-kubectl restage capture start to have the operator do it instead.
+kubectl restage capture start to have the operator do it instead. Jobs and Pods cannot be changed once they exist, so that they are injected with -f and created again.
 
 The image and the pull secrets are those of the installation in the cluster, unless --image or --registry is given.`,
 		Example: `  kubectl kustomize . | kubectl restage inject -f - | kubectl apply -f -
@@ -71,7 +71,7 @@ The image and the pull secrets are those of the installation in the cluster, unl
 func NewUninject(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command {
 	r := &command{cluster: c, streams: streams}
 	cmd := &cobra.Command{
-		Use:   "uninject (-f FILENAME | deploy/WORKLOAD...)",
+		Use:   "uninject (-f FILENAME | KIND/WORKLOAD...)",
 		Short: "Take the recording proxy out of workloads, in YAML or in the cluster",
 		Long: `Take out of workloads what kubectl restage inject put in. With -f it is a pipe over manifests; with names it changes workloads in the cluster. What the operator put
 in is taken out by kubectl restage capture stop.`,
@@ -136,11 +136,8 @@ func (r *command) pipe(change func([]byte) (*manifest.Result, error), done strin
 	for _, name := range result.Bared {
 		fmt.Fprintf(r.streams.ErrOut, "%s had no imagePullSecrets: now that it has, Kubernetes no longer takes those of its service account; name them with --image-pull-secrets, too\n", name)
 	}
-	for _, name := range result.Skipped {
-		fmt.Fprintf(r.streams.ErrOut, "%s stays as it is: only Deployments can be recorded\n", name)
-	}
-	if len(result.Changed)+len(result.Skipped) == 0 {
-		fmt.Fprintln(r.streams.ErrOut, "nothing to change: there is no such Deployment in the manifests")
+	if len(result.Changed) == 0 {
+		fmt.Fprintln(r.streams.ErrOut, "nothing to change: there is no such workload in the manifests")
 	}
 	if r.output == "" {
 		_, err := r.streams.Out.Write(result.YAML)

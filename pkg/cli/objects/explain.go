@@ -27,11 +27,11 @@ func Explain(ctx context.Context, c *cluster.Cluster, resource string, err error
 }
 
 // ExplainWorkload does the same for a workload.
-func ExplainWorkload(ctx context.Context, c *cluster.Cluster, err error) error {
+func ExplainWorkload(ctx context.Context, c *cluster.Cluster, kind string, err error) error {
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	return candidates(err, complete.Workloads(ctx, c))
+	return candidates(err, complete.Workloads(ctx, c, kind))
 }
 
 func candidates(err error, names []string) error {

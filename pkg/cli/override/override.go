@@ -7,6 +7,7 @@ package override
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,16 +26,25 @@ type Flags struct {
 	Env       []string
 	Tests     []string
 	Mocks     []string
+	Volumes   string
+
+	mapper workload.Mapper
 }
+
+// volumes are the values of --volumes.
+var volumes = []string{string(v1alpha1.VolumesRefuse), string(v1alpha1.VolumesEphemeral)}
 
 // AddTo adds the flags to a command, whose flag --snapshot names the snapshot. Tests are for commands that send requests.
 func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
+	f.mapper = c.Mapper
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.Workloads, "workload", nil, "The workload to copy, as deploy/NAME; may be given several times. Default is the workload of the snapshot.")
+	flags.StringSliceVar(&f.Workloads, "workload", nil, "The workload to copy, as deploy/NAME, sts/NAME, svc/NAME and so on; may be given several times. Default is the workload of the snapshot.")
+	flags.StringVar(&f.Volumes, "volumes", "", "What becomes of the volume claims of the workloads: Refuse, the default, or Ephemeral, empty volumes of the same size.")
 	flags.StringArrayVar(&f.Images, "image", nil, "Another image for a container of the copy, as CONTAINER=IMAGE, or IMAGE when there is one container.")
 	flags.StringArrayVar(&f.Env, "env", nil, "An environment variable of a container of the copy, as CONTAINER:NAME=VALUE, or NAME=VALUE when there is one container or --image names one.")
 	flags.StringSliceVar(&f.Mocks, "mock", nil, "The key of a slice of dependencies that are played, or a unique part of it. Default is all.")
 	complete.Flag(cmd, "workload", complete.WorkloadOf(c))
+	complete.Flag(cmd, "volumes", cobra.FixedCompletions(volumes, cobra.ShellCompDirectiveNoFileComp))
 	complete.Flag(cmd, "image", complete.Containers(c, "="))
 	complete.Flag(cmd, "env", complete.Containers(c, ":"))
 	complete.Flag(cmd, "mock", complete.Slices(c, complete.SnapshotFlag, v1alpha1.DirectionOutbound))
@@ -46,7 +56,7 @@ func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
 
 // Given tells whether any of the flags was given.
 func (f *Flags) Given() bool {
-	return len(f.Workloads)+len(f.Images)+len(f.Env)+len(f.Tests)+len(f.Mocks) > 0
+	return len(f.Workloads)+len(f.Images)+len(f.Env)+len(f.Tests)+len(f.Mocks)+len(f.Volumes) > 0
 }
 
 // Parse returns the workloads with their overrides. Without --workload it is the one that recorded returns, which is asked only when
@@ -56,19 +66,22 @@ func (f *Flags) Parse(recorded func() (v1alpha1.WorkloadReference, error)) ([]v1
 	if err != nil {
 		return nil, err
 	}
+	if f.Volumes != "" && !slices.Contains(volumes, f.Volumes) {
+		return nil, fmt.Errorf("--volumes %q: must be one of %s", f.Volumes, strings.Join(volumes, ", "))
+	}
 	overridden := len(containers)+len(f.Tests)+len(f.Mocks) > 0
 	if overridden && len(f.Workloads) > 1 {
 		return nil, fmt.Errorf("--image, --env, --test and --mock go with one --workload, and there are %d; write a manifest and use -f", len(f.Workloads))
 	}
 	var workloads []v1alpha1.EnvironmentWorkload
 	for _, text := range f.Workloads {
-		ref, err := workload.Parse(text)
+		ref, err := workload.Parse(text, f.mapper)
 		if err != nil {
 			return nil, fmt.Errorf("--workload: %w", err)
 		}
 		workloads = append(workloads, v1alpha1.EnvironmentWorkload{Ref: ref})
 	}
-	if len(workloads) == 0 && overridden {
+	if len(workloads) == 0 && (overridden || f.Volumes != "") {
 		ref, err := recorded()
 		if err != nil {
 			return nil, err
@@ -77,6 +90,9 @@ func (f *Flags) Parse(recorded func() (v1alpha1.WorkloadReference, error)) ([]v1
 	}
 	if overridden {
 		workloads[0].Containers, workloads[0].Tests, workloads[0].Mocks = containers, f.Tests, f.Mocks
+	}
+	for i := range workloads {
+		workloads[i].Volumes = v1alpha1.WorkloadVolumes(f.Volumes)
 	}
 	return workloads, nil
 }

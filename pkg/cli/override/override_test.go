@@ -69,7 +69,7 @@ func TestParseRefuses(t *testing.T) {
 		`--image "y": the container has an image`: {Images: []string{"x", "y"}},
 		`--env "A": must be`:                      {Env: []string{"A"}},
 		`--env "app:=1": must be`:                 {Env: []string{"app:=1"}},
-		`--workload: "sts/db"`:                    {Workloads: []string{"sts/db"}},
+		`--workload: "node/db"`:                   {Workloads: []string{"node/db"}},
 		`go with one --workload, and there are 2`: {Workloads: []string{"a", "b"}, Images: []string{"x"}},
 		`no such snapshot`:                        {Mocks: []string{"back"}},
 	} {

@@ -104,7 +104,7 @@ func (r *createCommand) spec(cmd *cobra.Command, now time.Time) (v1alpha1.Traffi
 		return spec, errors.New("--workload: must name the recorded workload, as deploy/NAME")
 	}
 	var err error
-	if spec.WorkloadRef, err = workload.Parse(r.workload); err != nil {
+	if spec.WorkloadRef, err = workload.Parse(r.workload, r.cluster.Mapper); err != nil {
 		return spec, fmt.Errorf("--workload: %w", err)
 	}
 	last := cmd.Flags().Changed("last")

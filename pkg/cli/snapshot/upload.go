@@ -116,7 +116,7 @@ func (r *uploadCommand) snapshot(ctx context.Context, snapshots typed.TrafficSna
 	if r.workload == "" {
 		return snapshots.Get(ctx, name, metav1.GetOptions{})
 	}
-	ref, err := workload.Parse(r.workload)
+	ref, err := workload.Parse(r.workload, r.cluster.Mapper)
 	if err != nil {
 		return nil, fmt.Errorf("--workload: %w", err)
 	}

@@ -128,6 +128,9 @@ func (o *options) clients() (*uninstall.Clients, error) {
 	if c.Kube, err = o.cluster.Kube(); err != nil {
 		return nil, err
 	}
+	if c.Dynamic, err = o.cluster.Dynamic(); err != nil {
+		return nil, err
+	}
 	if c.Registrations, err = o.cluster.Aggregator(); err != nil {
 		return nil, err
 	}

@@ -4,12 +4,12 @@
 package capture
 
 import (
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/capturespec"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Reasons of the condition AnnotationsAccepted.
@@ -19,8 +19,8 @@ const (
 )
 
 // judgeAnnotations sets the condition of a capture that was made from annotations: whether it follows them. Another has none.
-func judgeAnnotations(capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) {
-	if deployment == nil || !metav1.IsControlledBy(capture, deployment) {
+func judgeAnnotations(capture *v1alpha1.TrafficCapture, w *workload.Workload) {
+	if w == nil || !metav1.IsControlledBy(capture, w) {
 		meta.RemoveStatusCondition(&capture.Status.Conditions, v1alpha1.ConditionAnnotationsAccepted)
 		return
 	}
@@ -28,7 +28,7 @@ func judgeAnnotations(capture *v1alpha1.TrafficCapture, deployment *appsv1.Deplo
 		Type: v1alpha1.ConditionAnnotationsAccepted, Status: metav1.ConditionTrue, Reason: reasonAccepted,
 		Message: "the capture does what the annotations of the workload say", ObservedGeneration: capture.Generation,
 	}
-	if _, err := capturespec.FromAnnotations(deployment.Annotations); err != nil {
+	if _, err := capturespec.FromAnnotations(w.GetAnnotations()); err != nil {
 		condition.Status, condition.Reason = metav1.ConditionFalse, reasonInvalid
 		condition.Message = "the capture stays as it is: " + err.Error()
 	}

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 
@@ -22,60 +20,77 @@ import (
 	"github.com/restage-dev/restage/pkg/capturespec"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // annotated labels the captures that were made from an annotation.
 const annotated = "replay.restage.dev/from-annotation"
 
-// AnnotationReconciler makes a TrafficCapture for each Deployment whose annotation asks for one. Its keys
-// are Deployments.
+// AnnotationReconciler makes a TrafficCapture for each workload whose annotation asks for one. Its keys are the names of workloads of
+// the kinds that are watched, which is also how their captures are called.
 type AnnotationReconciler struct {
-	Client      clientset.Interface
-	Deployments appslisters.DeploymentLister
-	Captures    listers.TrafficCaptureLister
-	Events      record.EventRecorder
+	Client    clientset.Interface
+	Workloads workload.Cache
+	Captures  listers.TrafficCaptureLister
+	Events    record.EventRecorder
 }
 
-// Reconcile makes the capture of a Deployment as its annotations say, keeps it so, and deletes it when the annotation has gone. A capture
+// Reconcile makes the capture of a workload as its annotations say, keeps it so, and deletes it when the annotation has gone. A capture
 // of the same name that was made by hand is left alone.
 func (r *AnnotationReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Duration, error) {
-	deployment, err := r.Deployments.Deployments(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
-		return 0, nil // its capture is owned by it
-	}
-	if err != nil || deployment.DeletionTimestamp != nil {
+	workloads, err := r.Workloads.Named(key.Namespace, key.Name) // that of one that has gone is owned by it
+	if err != nil {
 		return 0, err
 	}
 	capture, err := r.Captures.TrafficCaptures(key.Namespace).Get(key.Name)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return 0, err
 	}
-	wanted, exists := deployment.Annotations[v1alpha1.AnnotationCaptureEnabled] == "true", err == nil
-	ours := exists && metav1.IsControlledBy(capture, deployment) && capture.DeletionTimestamp == nil
-	switch {
-	case !wanted && ours:
-		klog.FromContext(ctx).Info("The annotation has gone; deleting the capture")
-		return 0, r.delete(ctx, capture)
-	case wanted && (ours || !exists):
-		spec, err := capturespec.FromAnnotations(deployment.Annotations)
-		if err != nil {
-			// Nothing is recorded until all can be followed: it may be what is to be left out that is misspelt. Of a capture
-			// that is there the condition AnnotationsAccepted says so too.
-			r.Events.Event(deployment, corev1.EventTypeWarning, "AnnotationsRefused", err.Error())
-			return 0, nil
+	if err != nil {
+		capture = nil
+	}
+	for _, w := range workloads {
+		if w.GetDeletionTimestamp() != nil {
+			continue
 		}
-		spec.WorkloadRef = v1alpha1.WorkloadReference{APIVersion: appsv1.SchemeGroupVersion.String(), Kind: "Deployment", Name: deployment.Name}
-		if !exists {
-			return 0, r.create(ctx, deployment, spec)
+		if done, err := r.follow(ctx, w, capture); done || err != nil {
+			return 0, err
 		}
-		return 0, r.update(ctx, deployment, capture, spec)
 	}
 	return 0, nil
 }
 
+// follow has the capture of that name, nil when there is none, do what the annotations of a workload say. It returns whether it has changed any.
+func (r *AnnotationReconciler) follow(ctx context.Context, w *workload.Workload, capture *v1alpha1.TrafficCapture) (done bool, err error) {
+	wanted := w.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] == "true"
+	ours := capture != nil && metav1.IsControlledBy(capture, w) && capture.DeletionTimestamp == nil
+	switch {
+	case !wanted && ours:
+		klog.FromContext(ctx).Info("The annotation has gone; deleting the capture")
+		return true, r.delete(ctx, capture)
+	case wanted && capture != nil && !workload.Same(capture.Spec.WorkloadRef, w.Reference()):
+		r.Events.Eventf(w.Object, corev1.EventTypeWarning, "CaptureRefused", "The annotation %s cannot be followed: TrafficCapture %s records %s %s",
+			v1alpha1.AnnotationCaptureEnabled, capture.Name, kindOf(capture), capture.Spec.WorkloadRef.Name)
+	case wanted && (ours || capture == nil):
+		spec, err := capturespec.FromAnnotations(w.GetAnnotations())
+		if err != nil {
+			// Nothing is recorded until all can be followed: it may be what is to be left out that is misspelt. Of a capture
+			// that is there the condition AnnotationsAccepted says so too.
+			r.Events.Event(w.Object, corev1.EventTypeWarning, "AnnotationsRefused", err.Error())
+			return false, nil
+		}
+		spec.WorkloadRef = w.Reference()
+		if capture == nil {
+			return true, r.create(ctx, w, spec)
+		}
+		return true, r.update(ctx, w, capture, spec)
+	}
+	return false, nil
+}
+
 // update has the capture do what the annotations say now. What was changed in it by hand is put back: for settings of one's own there
 // are captures made by hand.
-func (r *AnnotationReconciler) update(ctx context.Context, deployment *appsv1.Deployment, capture *v1alpha1.TrafficCapture, spec v1alpha1.TrafficCaptureSpec) error {
+func (r *AnnotationReconciler) update(ctx context.Context, w *workload.Workload, capture *v1alpha1.TrafficCapture, spec v1alpha1.TrafficCaptureSpec) error {
 	if equality.Semantic.DeepEqual(capture.Spec, spec) {
 		return nil
 	}
@@ -84,16 +99,14 @@ func (r *AnnotationReconciler) update(ctx context.Context, deployment *appsv1.De
 	if _, err := r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).Update(ctx, changed, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("changing the capture: %w", err)
 	}
-	r.Events.Eventf(deployment, corev1.EventTypeNormal, "CaptureChanged", "TrafficCapture %s follows the changed annotations", capture.Name)
+	r.Events.Eventf(w.Object, corev1.EventTypeNormal, "CaptureChanged", "TrafficCapture %s follows the changed annotations", capture.Name)
 	return nil
 }
 
-func (r *AnnotationReconciler) create(ctx context.Context, deployment *appsv1.Deployment, spec v1alpha1.TrafficCaptureSpec) error {
-	_, err := r.Client.ReplayV1alpha1().TrafficCaptures(deployment.Namespace).Create(ctx, &v1alpha1.TrafficCapture{
+func (r *AnnotationReconciler) create(ctx context.Context, w *workload.Workload, spec v1alpha1.TrafficCaptureSpec) error {
+	_, err := r.Client.ReplayV1alpha1().TrafficCaptures(w.GetNamespace()).Create(ctx, &v1alpha1.TrafficCapture{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            deployment.Name,
-			Labels:          map[string]string{annotated: "true"},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(deployment, appsv1.SchemeGroupVersion.WithKind("Deployment"))},
+			Name: w.GetName(), Labels: map[string]string{annotated: "true"}, OwnerReferences: []metav1.OwnerReference{w.Owner()},
 		},
 		Spec: spec,
 	}, metav1.CreateOptions{})
@@ -101,12 +114,12 @@ func (r *AnnotationReconciler) create(ctx context.Context, deployment *appsv1.De
 	case apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
-		r.Events.Eventf(deployment, corev1.EventTypeWarning, "CaptureRefused", "The annotation %s cannot be followed: %v", v1alpha1.AnnotationCaptureEnabled, err)
+		r.Events.Eventf(w.Object, corev1.EventTypeWarning, "CaptureRefused", "The annotation %s cannot be followed: %v", v1alpha1.AnnotationCaptureEnabled, err)
 	}
 	if err != nil {
 		return fmt.Errorf("making the capture: %w", err)
 	}
-	r.Events.Eventf(deployment, corev1.EventTypeNormal, "CaptureCreated", "TrafficCapture %s made from the annotation %s", deployment.Name, v1alpha1.AnnotationCaptureEnabled)
+	r.Events.Eventf(w.Object, corev1.EventTypeNormal, "CaptureCreated", "TrafficCapture %s made from the annotation %s", w.GetName(), v1alpha1.AnnotationCaptureEnabled)
 	return nil
 }
 

@@ -6,11 +6,12 @@
 package capture
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,7 +20,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	appslisters "k8s.io/client-go/listers/apps/v1"
 	"k8s.io/client-go/tools/record"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -30,6 +30,7 @@ import (
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Finalizer keeps a capture until the proxy is out of the workload's template.
@@ -41,6 +42,7 @@ const refresh = 10 * time.Second
 // Reasons of the Ready condition.
 const (
 	reasonRecording   = "Recording"
+	reasonNextRun     = "NextRun"
 	reasonRollingOut  = "RollingOut"
 	reasonNoPods      = "NoPods"
 	reasonNotFound    = "WorkloadNotFound"
@@ -48,6 +50,7 @@ const (
 	reasonPodSecurity = "PodSecurity"
 	reasonDuplicate   = "Duplicate"
 	reasonNotInjected = "NotInjected"
+	reasonRights      = "RightMissing"
 )
 
 // Options of the recording proxy.
@@ -63,11 +66,11 @@ type Options struct {
 
 // Reconciler puts the proxy into captured workloads and reports what is recorded. Its keys are TrafficCaptures.
 type Reconciler struct {
-	Kube        kubernetes.Interface
-	Client      clientset.Interface
-	Deployments appslisters.DeploymentLister
-	Captures    listers.TrafficCaptureLister
-	Stats       trafficpb.CapturesClient
+	Kube      kubernetes.Interface
+	Client    clientset.Interface
+	Workloads workload.Cache
+	Captures  listers.TrafficCaptureLister
+	Stats     trafficpb.CapturesClient
 	// EnsureCredentials makes what the proxy needs in a namespace.
 	EnsureCredentials func(ctx context.Context, namespace string) error
 	// EnsureTLS makes the CA of a namespace where TLS is read.
@@ -86,27 +89,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 		return 0, err
 	}
 	capture := cached.DeepCopy()
-	deployment, err := r.Deployments.Deployments(key.Namespace).Get(capture.Spec.WorkloadRef.Name)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return 0, err
-	}
-	if err != nil {
-		deployment = nil
-	}
-	active, err := r.active(capture)
-	if err != nil {
-		return 0, err
-	}
 	if capture.DeletionTimestamp != nil {
-		return 0, r.finish(ctx, capture, active)
+		return 0, r.finish(ctx, capture)
 	}
 	if !finalize.Has(capture, Finalizer) {
 		return 0, r.hold(ctx, capture) // goes on with the event of the update
 	}
-	judgeAnnotations(capture, deployment)
-	condition, err := r.record(ctx, capture, deployment, active)
+	condition, err := r.record(ctx, capture)
 	if err != nil {
-		return 0, err
+		if condition, err = explain(err); err != nil {
+			return 0, err
+		}
 	}
 	return refresh, r.updateStatus(ctx, cached, capture, condition)
 }
@@ -119,15 +112,24 @@ func (r *Reconciler) hold(ctx context.Context, capture *v1alpha1.TrafficCapture)
 }
 
 // record puts the proxy into the workload's template, or takes it out of one that must not have it, and counts.
-func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment, active *v1alpha1.TrafficCapture) (metav1.Condition, error) {
+func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCapture) (metav1.Condition, error) {
+	active, err := r.active(capture, sameName)
+	if err != nil {
+		return metav1.Condition{}, err
+	}
 	if active != nil && active.UID != capture.UID {
-		return notReady(reasonDuplicate, fmt.Sprintf("TrafficCapture %s records this workload already", active.Name)), nil
+		return notReady(reasonDuplicate, duplicate(capture, active)), nil
 	}
-	if deployment == nil || deployment.DeletionTimestamp != nil {
+	w, err := r.Workloads.Get(ctx, capture.Namespace, capture.Spec.WorkloadRef)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return metav1.Condition{}, err
+	}
+	judgeAnnotations(capture, w)
+	if err != nil || w.GetDeletionTimestamp() != nil {
 		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
-		return notReady(reasonNotFound, fmt.Sprintf("Deployment %q does not exist", capture.Spec.WorkloadRef.Name)), nil
+		return notReady(reasonNotFound, fmt.Sprintf("%s %q does not exist", kindOf(capture), capture.Spec.WorkloadRef.Name)), nil
 	}
-	refused, err := r.refused(ctx, deployment)
+	refused, err := r.refused(ctx, capture, w)
 	if err != nil {
 		return metav1.Condition{}, err
 	}
@@ -142,35 +144,89 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 			return metav1.Condition{}, err
 		}
 	}
-	if r.Options.Manual && !hasSidecar(deployment.Spec.Template.Spec) {
+	if advice := r.byHand(w); advice != "" {
 		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
-		return notReady(reasonNotInjected, fmt.Sprintf("the template of Deployment %s has no recording proxy, and this installation of Restage "+
-			"does not change workloads; add it where the template is kept, with kubectl restage inject", deployment.Name)), nil
+		return notReady(reasonNotInjected, advice), nil
 	}
-	if err := r.add(ctx, capture, deployment); err != nil {
+	if err := r.add(ctx, capture, w); err != nil {
 		return metav1.Condition{}, err
 	}
-	if err := r.observeTLS(ctx, capture, deployment, r.readStats(ctx, capture)); err != nil {
+	if err := r.observeTLS(ctx, capture, w, r.readStats(ctx, capture)); err != nil {
 		return metav1.Condition{}, err
 	}
-	return r.countPods(ctx, capture, deployment)
+	return r.countPods(ctx, capture, w)
+}
+
+// byHand says how a workload without the proxy gets it when we do not change its template; empty when it has it, or we do.
+func (r *Reconciler) byHand(w *workload.Workload) string {
+	switch {
+	case hasSidecar(w.Template.Spec):
+		return ""
+	case w.Change == workload.ChangeNever:
+		return fmt.Sprintf("the pod template of %s has no recording proxy and cannot be changed; to record it, delete it and create it again from a "+
+			"manifest that kubectl restage inject -f has added the proxy to", w)
+	case r.Options.Manual:
+		return fmt.Sprintf("the template of %s has no recording proxy, and this installation of Restage "+
+			"does not change workloads; add it where the template is kept, with kubectl restage inject", w)
+	}
+	return ""
+}
+
+// explain turns an error of reading or changing a workload that a user can do something about into a condition.
+func explain(err error) (metav1.Condition, error) {
+	var unknown *workload.UnknownKindError
+	var bare *workload.NoTemplateError
+	var right *workload.RightError
+	switch {
+	case errors.As(err, &unknown):
+		return notReady(reasonNotFound, unknown.Error()), nil
+	case errors.As(err, &bare):
+		return notReady(reasonRefused, bare.Error()), nil
+	case errors.As(err, &right):
+		return notReady(reasonRights, right.Error()), nil
+	}
+	return metav1.Condition{}, err
+}
+
+func kindOf(capture *v1alpha1.TrafficCapture) string {
+	return cmp.Or(capture.Spec.WorkloadRef.Kind, v1alpha1.DefaultWorkloadKind)
+}
+
+// duplicate says why another capture stands in the way of this one. What is recorded is kept under the name of the workload, so that two
+// workloads of one name could not be told apart.
+func duplicate(capture, active *v1alpha1.TrafficCapture) string {
+	if sameWorkload(capture, active) {
+		return fmt.Sprintf("TrafficCapture %s records this workload already", active.Name)
+	}
+	return fmt.Sprintf("TrafficCapture %s records %s %s already, and what is recorded is kept under that name", active.Name, kindOf(active), active.Spec.WorkloadRef.Name)
 }
 
 // add puts the proxy into the template, unless that is not ours to do.
-func (r *Reconciler) add(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) error {
-	if r.Options.Manual {
+func (r *Reconciler) add(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) error {
+	if r.Options.Manual || w.Change == workload.ChangeNever {
 		return nil
 	}
-	patch, err := r.patch(ctx, capture, deployment)
+	patch, err := r.patch(ctx, capture, w)
 	if err != nil {
 		return err
 	}
-	added, err := addSidecar(ctx, r.Kube, deployment, patch)
+	added, err := addSidecar(ctx, r.Workloads.Client, w, patch)
 	if added {
-		r.Events.Eventf(capture, corev1.EventTypeNormal, "ProxyAdded", "The recording proxy was added to Deployment %s", deployment.Name)
-		r.Events.Eventf(deployment, corev1.EventTypeNormal, "ProxyAdded", "TrafficCapture %s added the recording proxy; the pods are replaced", capture.Name)
+		r.Events.Eventf(capture, corev1.EventTypeNormal, "ProxyAdded", "The recording proxy was added to %s", w)
+		r.Events.Eventf(w.Object, corev1.EventTypeNormal, "ProxyAdded", "TrafficCapture %s added the recording proxy; %s", capture.Name, consequence(w))
 	}
 	return err
+}
+
+// consequence says what comes of a change of the template.
+func consequence(w *workload.Workload) string {
+	switch w.Change {
+	case workload.ChangeNextRun:
+		return "it counts from the next run on"
+	case workload.ChangeOnDelete:
+		return "pods stay as they are until they are deleted"
+	}
+	return "the pods are replaced"
 }
 
 // remove takes the proxy out of the template, unless that is not ours to do.
@@ -178,24 +234,24 @@ func (r *Reconciler) remove(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if r.Options.Manual {
 		return nil
 	}
-	removed, err := RemoveSidecar(ctx, r.Kube, capture.Namespace, capture.Spec.WorkloadRef.Name)
+	removed, err := RemoveSidecar(ctx, r.Workloads.Client, capture.Namespace, capture.Spec.WorkloadRef)
 	if removed != nil {
-		r.Events.Event(removed, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out; the pods are replaced")
+		r.Events.Event(removed.Object, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out; "+consequence(removed))
 	}
 	return err
 }
 
-func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (injection.Patch, error) {
-	secrets, err := r.pullSecrets(ctx, deployment)
+func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) (injection.Patch, error) {
+	secrets, err := r.pullSecrets(ctx, w)
 	if err != nil {
 		return injection.Patch{}, err
 	}
-	template, err := r.withAllVariables(ctx, deployment)
+	template, err := r.withAllVariables(ctx, w)
 	if err != nil {
 		return injection.Patch{}, err
 	}
 	return injection.Capture(injection.CaptureOptions{
-		Settings:         capturespec.Settings(deployment.Name, capture.Spec, injection.DeclaredPorts(deployment.Spec.Template.Spec)),
+		Settings:         capturespec.Settings(w.GetName(), capture.Spec, injection.DeclaredPorts(w.Template.Spec)),
 		TLS:              capturespec.TLS(capture.Spec.TLS),
 		Template:         template,
 		Forwarder:        r.Options.Forwarder,
@@ -206,33 +262,46 @@ func (r *Reconciler) patch(ctx context.Context, capture *v1alpha1.TrafficCapture
 }
 
 // finish takes the proxy out of the workload of a capture that is being deleted, unless another capture
-// now records the workload, and lets the capture go.
-func (r *Reconciler) finish(ctx context.Context, capture, active *v1alpha1.TrafficCapture) error {
+// now records the workload, and lets the capture go. Without the right to that the capture stays and says which it is.
+func (r *Reconciler) finish(ctx context.Context, capture *v1alpha1.TrafficCapture) error {
 	if !finalize.Has(capture, Finalizer) {
 		return nil
 	}
+	active, err := r.active(capture, sameWorkload)
+	if err != nil {
+		return err
+	}
 	if active == nil {
 		if err := r.remove(ctx, capture); err != nil {
-			return err
+			return r.stuck(ctx, capture, err)
 		}
 	}
 	capture.Finalizers = finalize.Without(capture, Finalizer)
-	_, err := r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).Update(ctx, capture, metav1.UpdateOptions{})
+	_, err = r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).Update(ctx, capture, metav1.UpdateOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return err
 }
 
-// active returns the capture that records the workload of this one: the oldest that is not being deleted.
-func (r *Reconciler) active(capture *v1alpha1.TrafficCapture) (*v1alpha1.TrafficCapture, error) {
+// stuck says why a capture that is being deleted is still there, and returns the error, so that it is tried again.
+func (r *Reconciler) stuck(ctx context.Context, capture *v1alpha1.TrafficCapture, why error) error {
+	condition, err := explain(why)
+	if err != nil {
+		return why
+	}
+	return errors.Join(why, r.updateStatus(ctx, capture.DeepCopy(), capture, condition))
+}
+
+// active returns the capture that records the workload of this one: the oldest of those alike that is not being deleted.
+func (r *Reconciler) active(capture *v1alpha1.TrafficCapture, alike func(a, b *v1alpha1.TrafficCapture) bool) (*v1alpha1.TrafficCapture, error) {
 	all, err := r.Captures.TrafficCaptures(capture.Namespace).List(labels.Everything())
 	if err != nil {
 		return nil, err
 	}
 	var oldest *v1alpha1.TrafficCapture
 	for _, other := range all {
-		if other.DeletionTimestamp != nil || other.Spec.WorkloadRef.Name != capture.Spec.WorkloadRef.Name {
+		if other.DeletionTimestamp != nil || !alike(capture, other) {
 			continue
 		}
 		if oldest == nil || isOlder(other, oldest) {
@@ -240,6 +309,14 @@ func (r *Reconciler) active(capture *v1alpha1.TrafficCapture) (*v1alpha1.Traffic
 		}
 	}
 	return oldest, nil
+}
+
+func sameName(a, b *v1alpha1.TrafficCapture) bool {
+	return a.Spec.WorkloadRef.Name == b.Spec.WorkloadRef.Name
+}
+
+func sameWorkload(a, b *v1alpha1.TrafficCapture) bool {
+	return workload.Same(a.Spec.WorkloadRef, b.Spec.WorkloadRef)
 }
 
 func isOlder(a, b *v1alpha1.TrafficCapture) bool {

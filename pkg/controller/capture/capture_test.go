@@ -25,6 +25,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/controller/credentials"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // world is a cluster with the Deployment front, and a real forwarder.
@@ -60,11 +61,11 @@ func (w *world) reconcile(name string) {
 	for range 2 {
 		caches := w.cluster.Caches(w.T)
 		r := &Reconciler{
-			Kube:        w.cluster.Kube,
-			Client:      w.cluster.Replay,
-			Deployments: caches.Kube.Apps().V1().Deployments().Lister(),
-			Captures:    caches.Replay.TrafficCaptures().Lister(),
-			Stats:       trafficpb.NewCapturesClient(w.conn),
+			Kube:      w.cluster.Kube,
+			Client:    w.cluster.Replay,
+			Workloads: workload.Cache{Client: w.cluster.Workloads(), Informers: caches.Kube},
+			Captures:  caches.Replay.TrafficCaptures().Lister(),
+			Stats:     trafficpb.NewCapturesClient(w.conn),
 			EnsureCredentials: func(context.Context, string) error {
 				w.credentials++
 				return nil
@@ -254,10 +255,10 @@ func (w *world) annotations(annotations map[string]string) (event string) {
 	caches := w.cluster.Caches(w.T)
 	events := record.NewFakeRecorder(100)
 	r := &AnnotationReconciler{
-		Client:      w.cluster.Replay,
-		Deployments: caches.Kube.Apps().V1().Deployments().Lister(),
-		Captures:    caches.Replay.TrafficCaptures().Lister(),
-		Events:      events,
+		Client:    w.cluster.Replay,
+		Workloads: workload.Cache{Client: w.cluster.Workloads(), Informers: caches.Kube},
+		Captures:  caches.Replay.TrafficCaptures().Lister(),
+		Events:    events,
 	}
 	w.cluster.Acting(w.T, func() {
 		if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "front"}); err != nil {

@@ -35,7 +35,7 @@ func TestManualInjectionLeavesWorkloadsAlone(t *testing.T) {
 	if finalizers := w.get("front").Finalizers; len(finalizers) > 0 {
 		t.Errorf("the capture is held by %v", finalizers)
 	}
-	if !w.hasProxy() || isManaged(getDeployment(t, w.cluster, "front")) {
+	if !w.hasProxy() || IsManaged(of(t, getDeployment(t, w.cluster, "front"))) {
 		t.Error("the workload was changed")
 	}
 }

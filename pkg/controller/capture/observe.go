@@ -9,15 +9,16 @@ import (
 	"math"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const (
@@ -30,14 +31,22 @@ const (
 
 // refused returns the condition that says why the workload must not get the proxy, nil when it may. Pods with the proxy
 // would be refused by the stricter pod security standards, and a rollout of the workload would hang.
-func (r *Reconciler) refused(ctx context.Context, deployment *appsv1.Deployment) (*metav1.Condition, error) {
-	if err := injection.RefuseCapture(deployment.Spec.Template.Spec); err != nil {
+func (r *Reconciler) refused(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) (*metav1.Condition, error) {
+	if maker := w.Controlled(); maker != nil {
+		condition := notReady(reasonRefused, fmt.Sprintf("%s is made by %s %s, which would undo any change of it; record that instead", w, maker.Kind, maker.Name))
+		return &condition, nil
+	}
+	if capturespec.TLS(capture.Spec.TLS).Outbound && !w.BuiltIn() {
+		condition := notReady(reasonRefused, fmt.Sprintf("spec.tls.outbound: TLS is read in workloads of Kubernetes' own kinds alone, and %s is another", w))
+		return &condition, nil
+	}
+	if err := injection.RefuseCapture(w.Template.Spec, w.PodSpecPath()); err != nil {
 		condition := notReady(reasonRefused, err.Error())
 		return &condition, nil
 	}
-	namespace, err := r.Kube.CoreV1().Namespaces().Get(ctx, deployment.Namespace, metav1.GetOptions{ResourceVersion: "0"})
+	namespace, err := r.Kube.CoreV1().Namespaces().Get(ctx, w.GetNamespace(), metav1.GetOptions{ResourceVersion: "0"})
 	if err != nil {
-		return nil, fmt.Errorf("reading the pod security standard of namespace %q: %w", deployment.Namespace, err)
+		return nil, fmt.Errorf("reading the pod security standard of namespace %q: %w", w.GetNamespace(), err)
 	}
 	if level := namespace.Labels[enforceLabel]; level == "baseline" || level == "restricted" {
 		condition := notReady(reasonPodSecurity, fmt.Sprintf("namespace %s enforces the pod security standard %q, which does not allow NET_ADMIN; "+
@@ -49,19 +58,13 @@ func (r *Reconciler) refused(ctx context.Context, deployment *appsv1.Deployment)
 
 // countPods counts the pods of the workload and those that record, and says whether that is all. A pod that ends and does
 // not record counts too: for a while it still takes requests, which nobody records.
-func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment) (metav1.Condition, error) {
-	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
-	if err != nil {
-		return metav1.Condition{}, fmt.Errorf("reading the selector of Deployment %q: %w", deployment.Name, err)
-	}
-	pods, err := r.Kube.CoreV1().Pods(deployment.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: selector.String(), Limit: maxPods, ResourceVersion: "0",
-	})
+func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) (metav1.Condition, error) {
+	pods, err := w.Pods(ctx, r.Kube, maxPods)
 	if err != nil {
 		return metav1.Condition{}, fmt.Errorf("counting pods: %w", err)
 	}
 	var all, recording int32
-	for _, pod := range pods.Items {
+	for _, pod := range pods {
 		records := isRecording(&pod)
 		ending := pod.DeletionTimestamp != nil
 		if ending && records || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
@@ -73,16 +76,26 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 		}
 	}
 	capture.Status.Pods, capture.Status.RecordingPods = all, recording
+	return recordingCondition(w, all, recording), nil
+}
+
+func recordingCondition(w *workload.Workload, all, recording int32) metav1.Condition {
+	count := fmt.Sprintf("%d of %d pods run the recording proxy", recording, all)
 	switch {
+	case all == 0 && w.Change == workload.ChangeNextRun:
+		return ready(reasonNextRun, fmt.Sprintf("the next run of %s is recorded", w))
 	case all == 0:
-		return notReady(reasonNoPods, fmt.Sprintf("Deployment %s has no pods", deployment.Name)), nil
+		return notReady(reasonNoPods, fmt.Sprintf("%s has no pods", w))
+	case recording < all && w.Change == workload.ChangeOnDelete:
+		return notReady(reasonRollingOut, fmt.Sprintf("%s; %s does not replace its pods by itself: delete them, a few at a time", count, w))
 	case recording < all:
-		return notReady(reasonRollingOut, fmt.Sprintf("%d of %d pods run the recording proxy", recording, all)), nil
+		return notReady(reasonRollingOut, count)
 	}
-	return metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonRecording,
-		Message: fmt.Sprintf("%d of %d pods run the recording proxy", recording, all),
-	}, nil
+	return ready(reasonRecording, count)
+}
+
+func ready(reason, message string) metav1.Condition {
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: reason, Message: message}
 }
 
 func isRecording(pod *corev1.Pod) bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const shop = "shop"
@@ -57,6 +58,15 @@ func getDeployment(t *testing.T, cluster *controllertest.Cluster, name string) *
 	return deployment
 }
 
+func of(t *testing.T, object workload.Object) *workload.Workload {
+	t.Helper()
+	w, err := workload.Of(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 func TestSidecarLeavesNoTrace(t *testing.T) {
 	cluster := controllertest.New()
 	if _, err := cluster.Kube.AppsV1().Deployments(shop).Create(t.Context(), front(), metav1.CreateOptions{FieldManager: "kubectl"}); err != nil {
@@ -64,7 +74,7 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 	}
 	before := getDeployment(t, cluster, "front")
 
-	added, err := addSidecar(t.Context(), cluster.Kube, before, patch())
+	added, err := addSidecar(t.Context(), cluster.Workloads(), of(t, before), patch())
 	if err != nil || !added {
 		t.Fatalf("added %v, %v", added, err)
 	}
@@ -72,7 +82,7 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 	if diff := cmp.Diff(injection.References([]string{"own", "pull"}), with.Spec.Template.Spec.ImagePullSecrets); diff != "" {
 		t.Errorf("pull secrets: %s", diff)
 	}
-	if !hasSidecar(with.Spec.Template.Spec) || !isManaged(with) {
+	if !hasSidecar(with.Spec.Template.Spec) || !IsManaged(of(t, with)) {
 		t.Fatalf("the proxy is not there: %+v", with.Spec.Template.Spec)
 	}
 	var names []string
@@ -83,12 +93,12 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 		t.Errorf("order of init containers: %s", diff)
 	}
 
-	added, err = addSidecar(t.Context(), cluster.Kube, with, patch())
+	added, err = addSidecar(t.Context(), cluster.Workloads(), of(t, with), patch())
 	if err != nil || added {
 		t.Errorf("a second time added %v, %v; want nothing", added, err)
 	}
 
-	removed, err := RemoveSidecar(t.Context(), cluster.Kube, shop, "front")
+	removed, err := RemoveSidecar(t.Context(), cluster.Workloads(), shop, v1alpha1.WorkloadReference{Name: "front"})
 	if err != nil || removed == nil {
 		t.Fatalf("removed %v, %v", removed, err)
 	}
@@ -101,7 +111,7 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 
 func TestSidecarIsRepairedAndChanged(t *testing.T) {
 	cluster := controllertest.New(front())
-	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+	if _, err := addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), patch()); err != nil {
 		t.Fatal(err)
 	}
 	broken := getDeployment(t, cluster, "front")
@@ -109,13 +119,13 @@ func TestSidecarIsRepairedAndChanged(t *testing.T) {
 	if _, err := cluster.Kube.AppsV1().Deployments(shop).Update(t.Context(), broken, metav1.UpdateOptions{FieldManager: "vandal"}); err != nil {
 		t.Fatal(err)
 	}
-	added, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch())
+	added, err := addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), patch())
 	if err != nil || !added || !hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {
 		t.Errorf("the proxy was not put back: %v, %v", added, err)
 	}
 	other := patch()
 	other.InitContainers[0].Image = "proxy:2"
-	added, err = addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), other)
+	added, err = addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), other)
 	if err != nil || !added {
 		t.Errorf("another image was not applied: %v, %v", added, err)
 	}
@@ -127,7 +137,7 @@ func TestSidecarInManifestIsLeftAlone(t *testing.T) {
 	patch().AddTo(&injected.Spec.Template)
 	cluster := controllertest.New(injected)
 	before := getDeployment(t, cluster, "front")
-	added, err := addSidecar(t.Context(), cluster.Kube, before, patch())
+	added, err := addSidecar(t.Context(), cluster.Workloads(), of(t, before), patch())
 	if err != nil || added {
 		t.Errorf("added %v, %v; want nothing", added, err)
 	}
@@ -136,15 +146,15 @@ func TestSidecarInManifestIsLeftAlone(t *testing.T) {
 	}
 
 	cluster = controllertest.New(front())
-	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+	if _, err := addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), patch()); err != nil {
 		t.Fatal(err)
 	}
 	ours := getDeployment(t, cluster, "front")
 	ours.Annotations = map[string]string{v1alpha1.AnnotationCaptureInjected: "enabled"}
-	if _, err := addSidecar(t.Context(), cluster.Kube, ours, patch()); err != nil {
+	if _, err := addSidecar(t.Context(), cluster.Workloads(), of(t, ours), patch()); err != nil {
 		t.Fatal(err)
 	}
-	if isManaged(getDeployment(t, cluster, "front")) {
+	if IsManaged(of(t, getDeployment(t, cluster, "front"))) {
 		t.Error("the manifest has two owners")
 	}
 }
@@ -152,7 +162,7 @@ func TestSidecarInManifestIsLeftAlone(t *testing.T) {
 func TestRemoveSidecarToleratesAbsence(t *testing.T) {
 	cluster := controllertest.New(front())
 	for _, name := range []string{"front", "gone"} {
-		removed, err := RemoveSidecar(t.Context(), cluster.Kube, shop, name)
+		removed, err := RemoveSidecar(t.Context(), cluster.Workloads(), shop, v1alpha1.WorkloadReference{Name: name})
 		if err != nil || removed != nil {
 			t.Errorf("%s: %v, %v; want neither", name, removed, err)
 		}
@@ -163,10 +173,10 @@ func TestRemoveAll(t *testing.T) {
 	other := front()
 	other.Namespace, other.Name = "other", "plain"
 	cluster := controllertest.New(front(), other)
-	if _, err := addSidecar(t.Context(), cluster.Kube, getDeployment(t, cluster, "front"), patch()); err != nil {
+	if _, err := addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), patch()); err != nil {
 		t.Fatal(err)
 	}
-	if err := RemoveAll(t.Context(), cluster.Kube, metav1.NamespaceAll); err != nil {
+	if err := RemoveAll(t.Context(), cluster.Workloads(), metav1.NamespaceAll); err != nil {
 		t.Fatal(err)
 	}
 	if hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {

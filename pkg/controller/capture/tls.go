@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Reasons of the TLSRead condition.
@@ -38,13 +38,13 @@ const (
 
 // withAllVariables returns the template with the variables that containers take from ConfigMaps and Secrets as a whole among their own, by
 // their names: what is set there must not be set over either.
-func (r *Reconciler) withAllVariables(ctx context.Context, deployment *appsv1.Deployment) (corev1.PodTemplateSpec, error) {
-	template := *deployment.Spec.Template.DeepCopy()
+func (r *Reconciler) withAllVariables(ctx context.Context, w *workload.Workload) (corev1.PodTemplateSpec, error) {
+	template := *w.Template.DeepCopy()
 	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
 		for i := range containers {
 			c := &containers[i]
 			for _, source := range c.EnvFrom {
-				names, err := r.variables(ctx, deployment.Namespace, source)
+				names, err := r.variables(ctx, w.GetNamespace(), source)
 				if err != nil {
 					return template, fmt.Errorf("reading the variables of container %q: %w", c.Name, err)
 				}
@@ -107,7 +107,7 @@ func (r *Reconciler) missing(ctx context.Context, capture *v1alpha1.TrafficCaptu
 }
 
 // observeTLS says whether TLS is read as the capture asks for. Without an answer of the forwarder what was said before stays.
-func (r *Reconciler) observeTLS(ctx context.Context, capture *v1alpha1.TrafficCapture, deployment *appsv1.Deployment, stats *trafficpb.StatsResponse) error {
+func (r *Reconciler) observeTLS(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload, stats *trafficpb.StatsResponse) error {
 	if capturespec.TLS(capture.Spec.TLS) == (injection.TLS{}) {
 		meta.RemoveStatusCondition(&capture.Status.Conditions, v1alpha1.ConditionTLSRead)
 		return nil
@@ -119,7 +119,7 @@ func (r *Reconciler) observeTLS(ctx context.Context, capture *v1alpha1.TrafficCa
 	if missing == "" && stats == nil {
 		return nil
 	}
-	template, err := r.withAllVariables(ctx, deployment)
+	template, err := r.withAllVariables(ctx, w)
 	if err != nil {
 		return err
 	}

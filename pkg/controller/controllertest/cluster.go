@@ -23,6 +23,7 @@ import (
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
 	"github.com/restage-dev/restage/pkg/generated/informers/externalversions"
 	replayinformers "github.com/restage-dev/restage/pkg/generated/informers/externalversions/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Cluster is a cluster of fake clients. What is created gets a uid and a creation time.
@@ -38,6 +39,9 @@ func New(objects ...runtime.Object) *Cluster {
 	c.Replay.PrependReactor("create", "*", Identify)
 	return c
 }
+
+// Workloads is a client of the workloads of Kubernetes' own kinds.
+func (c *Cluster) Workloads() workload.Client { return workload.Client{Kube: c.Kube} }
 
 // Identify does what an API server does to every new object.
 func Identify(action clienttesting.Action) (bool, runtime.Object, error) {
@@ -83,7 +87,7 @@ func (c *Cluster) Caches(t *testing.T) Caches {
 	kube.Core().V1().ConfigMaps().Informer()
 	kube.Core().V1().Namespaces().Informer()
 	kube.Core().V1().Services().Informer()
-	kube.Apps().V1().Deployments().Informer()
+	workload.Watch(kube)
 	kube.Batch().V1().Jobs().Informer()
 	group.TrafficCaptures().Informer()
 	group.TrafficSnapshots().Informer()

@@ -72,12 +72,13 @@ func (e *Egress) Read(ctx context.Context, environment *v1alpha1.Environment) (*
 // sum adds up the counters of the proxies in the answer of GET /v1/stats.
 func sum(answer io.Reader) (*v1alpha1.EgressCounts, error) {
 	var stats struct {
-		Proxies []struct{ Attempted, Answered, Refused int64 }
+		Proxies  []struct{ Attempted, Answered, Refused int64 }
+		Internal int64
 	}
 	if err := json.NewDecoder(answer).Decode(&stats); err != nil {
 		return nil, fmt.Errorf("reading the responder's counters: %w", err)
 	}
-	total := &v1alpha1.EgressCounts{}
+	total := &v1alpha1.EgressCounts{Internal: stats.Internal}
 	for _, p := range stats.Proxies {
 		total.Attempted += p.Attempted
 		total.Answered += p.Answered

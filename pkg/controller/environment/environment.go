@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	appslisters "k8s.io/client-go/listers/apps/v1"
+	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
@@ -32,6 +33,7 @@ import (
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const (
@@ -75,7 +77,10 @@ type Reconciler struct {
 	Classes      listers.EnvironmentClassLister
 	Snapshots    listers.TrafficSnapshotLister
 	Deployments  appslisters.DeploymentLister
+	Jobs         batchlisters.JobLister
 	Pods         corelisters.PodLister
+	// Workloads reads the live workloads, whose Services lead to their copies.
+	Workloads workload.Cache
 	// EnsureCredentials makes what the responder needs in a namespace.
 	EnsureCredentials func(ctx context.Context, namespace string) error
 	// Egress reads what the proxies of an environment have counted.
@@ -90,6 +95,7 @@ type making struct {
 	class       v1alpha1.EnvironmentClassSpec
 	snapshot    *v1alpha1.TrafficSnapshot
 	mocks       []string
+	routes      []route
 	owner       owned.Owner
 }
 
@@ -168,6 +174,9 @@ func (r *Reconciler) prove(ctx context.Context, environment *v1alpha1.Environmen
 func (r *Reconciler) build(ctx context.Context, environment *v1alpha1.Environment) error {
 	m, err := r.gather(environment)
 	if err != nil {
+		return err
+	}
+	if m.routes, err = r.findRoutes(ctx, environment); err != nil {
 		return err
 	}
 	if err := r.EnsureCredentials(ctx, environment.Namespace); err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const (
@@ -103,6 +104,8 @@ func reconcile(t *testing.T, cluster *controllertest.Cluster) (err error) {
 		Classes:           caches.Replay.EnvironmentClasses().Lister(),
 		Snapshots:         caches.Replay.TrafficSnapshots().Lister(),
 		Deployments:       caches.Kube.Apps().V1().Deployments().Lister(),
+		Jobs:              caches.Kube.Batch().V1().Jobs().Lister(),
+		Workloads:         workload.Cache{Client: cluster.Workloads(), Informers: caches.Kube},
 		Pods:              caches.Kube.Core().V1().Pods().Lister(),
 		EnsureCredentials: func(context.Context, string) error { return nil },
 		Egress:            NewEgress(cluster.Kube, dialNobody).Read,

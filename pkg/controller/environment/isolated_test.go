@@ -136,7 +136,7 @@ func TestCountersOfTheProxiesAreInTheStatus(t *testing.T) {
 	outcomes := outcome.NewLog()
 	api.Loaded(&control.Play{
 		Outcomes: outcomes, Reporter: outcome.NewReporter(outcomes, match.Build(nil)),
-		Unused: func() int { return 0 }, Rejected: func() int64 { return 0 },
+		Unused: func() int { return 0 }, Rejected: func() int64 { return 0 }, Internal: func() int64 { return 1 },
 	})
 	responder := httptest.NewServer(api.Handler())
 	defer responder.Close()
@@ -163,7 +163,7 @@ func TestCountersOfTheProxiesAreInTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&v1alpha1.EgressCounts{Attempted: 7, Answered: 4, Refused: 2, Escaped: 1}, got); diff != "" || dialled != clusterIP+":4142" {
+	if diff := cmp.Diff(&v1alpha1.EgressCounts{Attempted: 7, Answered: 4, Internal: 1, Refused: 2, Escaped: 1}, got); diff != "" || dialled != clusterIP+":4142" {
 		t.Errorf("%s, from %s", diff, dialled)
 	}
 }

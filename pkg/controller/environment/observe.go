@@ -4,14 +4,17 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/podstatus"
@@ -25,11 +28,14 @@ func (r *Reconciler) observe(_ context.Context, environment *v1alpha1.Environmen
 		return notReady(reasonResponder, "responder: "+why), err
 	}
 	for _, workload := range environment.Spec.Workloads {
-		name := WorkloadName(environment.Name, workload.Name)
-		if workload.Strategy == v1alpha1.StrategyInPlace {
+		name, unavailable := WorkloadName(environment.Name, workload.Name), r.notAvailable
+		switch {
+		case workload.Strategy == v1alpha1.StrategyInPlace:
 			name = workload.Ref.Name
+		case workload.Template != nil && runsToItsEnd(workload.Template.Spec):
+			unavailable = r.notRunning
 		}
-		why, err := r.notAvailable(environment.Namespace, name, injection.WorkloadLabels(environment.Name, workload.Name))
+		why, err := unavailable(environment.Namespace, name, injection.WorkloadLabels(environment.Name, workload.Name))
 		if err != nil || why != "" {
 			return notReady(reasonWorkload, fmt.Sprintf("workload %s: %s", workload.Name, why)), err
 		}
@@ -55,6 +61,12 @@ func (r *Reconciler) notAvailable(namespace, name string, selector map[string]st
 		}
 		return "", nil
 	}
+	problem, err := r.podProblem(namespace, selector)
+	return cmp.Or(problem, deploymentProblem(deployment)), err
+}
+
+// podProblem says what keeps the pod of a copy from being ready; empty when there is none.
+func (r *Reconciler) podProblem(namespace string, selector map[string]string) (string, error) {
 	pods, err := r.Pods.Pods(namespace).List(labels.SelectorFromSet(selector))
 	if err != nil {
 		return "", err
@@ -64,7 +76,28 @@ func (r *Reconciler) notAvailable(namespace, name string, selector map[string]st
 			return fmt.Sprintf("pod %s: %s", pod.Name, podstatus.Problem(pod)), nil
 		}
 	}
-	return deploymentProblem(deployment), nil
+	return "", nil
+}
+
+// notRunning says what keeps a Job from running; empty when nothing does, or when it has done what it had to.
+func (r *Reconciler) notRunning(namespace, name string, selector map[string]string) (string, error) {
+	job, err := r.Jobs.Jobs(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return "is being created", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, condition := range job.Status.Conditions {
+		if condition.Type == batchv1.JobFailed && condition.Status == corev1.ConditionTrue {
+			return podstatus.Join(condition.Reason, condition.Message), nil
+		}
+	}
+	if job.Status.Succeeded > 0 || ptr.Deref(job.Status.Ready, 0) > 0 {
+		return "", nil
+	}
+	problem, err := r.podProblem(namespace, selector)
+	return cmp.Or(problem, "has no pods yet"), err
 }
 
 // deploymentProblem is why a Deployment has no pods, such as a quota.

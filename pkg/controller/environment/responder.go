@@ -65,6 +65,7 @@ func (r *Reconciler) applyResponder(ctx context.Context, m *making) (string, err
 		OnMiss:     string(m.environment.Spec.Responder.OnMiss),
 		MissStatus: int(ptr.Deref(m.environment.Spec.Responder.MissStatus, 0)),
 		Latency:    string(m.environment.Spec.Responder.Latency),
+		Routes:     m.playRoutes(),
 	})
 	if err != nil {
 		return "", err

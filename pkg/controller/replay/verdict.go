@@ -83,7 +83,7 @@ func summaryOf(document *report.Report) *v1alpha1.ReplaySummary {
 			Total: s.Matches.Total, Exact: s.Matches.Exact, Denoised: s.Matches.Denoised, Missed: s.Matches.Missed,
 		},
 		Egress: v1alpha1.EgressCounts{
-			Attempted: s.Egress.Attempted, Answered: s.Egress.Answered, Refused: s.Egress.Refused, Escaped: s.Egress.Escaped,
+			Attempted: s.Egress.Attempted, Answered: s.Egress.Answered, Internal: s.Egress.Internal, Refused: s.Egress.Refused, Escaped: s.Egress.Escaped,
 		},
 	}
 	if document.Outbound != nil {

@@ -25,6 +25,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/controller/owned"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const (
@@ -41,7 +42,7 @@ const (
 
 // Roles are the controller's ClusterRoles. The first holds the rights to let go of all of them, so it goes last. Not each is there in
 // every installation.
-var Roles = []string{Account, "restage-controller-workloads", "restage-controller-injection"}
+var Roles = []string{Account, "restage-controller-workloads", "restage-controller-injection", workload.RecorderRole}
 
 // Keeper holds on to the controller's rights, and lets go of them.
 type Keeper struct {

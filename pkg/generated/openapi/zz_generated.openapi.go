@@ -749,6 +749,13 @@ func schema_pkg_apis_replay_v1alpha1_EgressCounts(ref common.ReferenceCallback) 
 							Format:      "int64",
 						},
 					},
+					"internal": {
+						SchemaProps: spec.SchemaProps{
+							Description: "internal is the number of those among answered that the responder led to the copy of another workload of the environment.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
 					"refused": {
 						SchemaProps: spec.SchemaProps{
 							Description: "refused is the number of those that were refused inside the environment.",
@@ -1280,6 +1287,14 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentWorkload(ref common.ReferenceCal
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Clone", "InPlace"},
+						},
+					},
+					"volumes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "volumes says what becomes of the volume claims of the workload, those of volumeClaimTemplates included. Refuse, the default, refuses to copy it: a copy must not share the data of the live workload. Ephemeral gives the copy an empty volume of the size of each claim, which goes with its pod.\n\nPossible enum values:\n - `\"Ephemeral\"` gives the copy an empty volume of the size of the claim, which goes with its pod.\n - `\"Refuse\"` refuses to copy a workload with claims.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Ephemeral", "Refuse"},
 						},
 					},
 					"containers": {
@@ -3158,14 +3173,14 @@ func schema_pkg_apis_replay_v1alpha1_WorkloadReference(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"apiVersion": {
 						SchemaProps: spec.SchemaProps{
-							Description: "apiVersion of the workload. Defaults to apps/v1.",
+							Description: "apiVersion of the workload. Defaults to that of the kind when it is one of Kubernetes' own, and must be given for any other.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"kind": {
 						SchemaProps: spec.SchemaProps{
-							Description: "kind of the workload. Only Deployment is supported in this version, which is the default.",
+							Description: "kind of the workload: Deployment, which is the default, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, Pod, or a kind of another API group that has its pod template at spec.template, such as a Rollout of argoproj.io. A Service stands for the one workload whose pods it selects, which the server writes in its place.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

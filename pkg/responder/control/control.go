@@ -35,6 +35,8 @@ type Play struct {
 	Reporter *outcome.Reporter
 	Unused   func() int
 	Rejected func() int64
+	// Internal counts the connections that were led to copies of other workloads.
+	Internal func() int64
 	// Unplayable is the number of records that cannot answer a call.
 	Unplayable int
 }
@@ -48,6 +50,7 @@ type Stats struct {
 	Unplayable  int             `json:"unplayable"`  // records that cannot answer a call
 	Unexplained int64           `json:"unexplained"` // misses without an explanation
 	Rejected    int64           `json:"rejected"`    // tunnels without the token
+	Internal    int64           `json:"internal"`    // connections that were led to copies of other workloads
 }
 
 // API answers the calls. Until Loaded it is not ready.
@@ -115,7 +118,7 @@ func (a *API) names(w http.ResponseWriter, _ *http.Request, p *Play) {
 func (a *API) stats(w http.ResponseWriter, _ *http.Request, p *Play) {
 	a.write(w, Stats{
 		Instance: a.instance, Matches: p.Outcomes.Matches(), Proxies: a.proxies.all(), Unused: p.Unused(),
-		Unplayable: p.Unplayable, Unexplained: p.Reporter.Unexplained(), Rejected: p.Rejected(),
+		Unplayable: p.Unplayable, Unexplained: p.Reporter.Unexplained(), Rejected: p.Rejected(), Internal: p.Internal(),
 	})
 }
 

@@ -47,6 +47,7 @@ type Server struct {
 	players  []player
 	reporter *outcome.Reporter
 	policy   Policy
+	routes   *Routes
 	token    []byte
 	log      *slog.Logger
 
@@ -55,8 +56,8 @@ type Server struct {
 }
 
 // NewServer returns a server for tunnels that show the token.
-func NewServer(x *match.Index, r *outcome.Reporter, p Policy, token []byte, log *slog.Logger) *Server {
-	s := &Server{index: x, reporter: r, policy: p, token: token, log: log, warn: rate.Sometimes{Interval: time.Second}}
+func NewServer(x *match.Index, r *outcome.Reporter, p Policy, routes *Routes, token []byte, log *slog.Logger) *Server {
+	s := &Server{index: x, reporter: r, policy: p, routes: routes, token: token, log: log, warn: rate.Sometimes{Interval: time.Second}}
 	for _, newPlayer := range protocols {
 		s.players = append(s.players, newPlayer(s))
 	}
@@ -109,6 +110,10 @@ func (s *Server) serve(ctx context.Context, accepted *net.TCPConn) {
 			s.rejected.Add(1)
 			s.warn.Do(func() { s.log.Warn("Rejected a tunnel", "remote", accepted.RemoteAddr().String(), "err", err) })
 		}
+		return
+	}
+	if address, ok := s.routes.find(hello); ok {
+		s.lead(ctx, accepted, address)
 		return
 	}
 	newConnection(s, accepted, hello).run(ctx)

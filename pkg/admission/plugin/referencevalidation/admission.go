@@ -8,6 +8,7 @@ package referencevalidation
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -86,11 +87,16 @@ func (p *Plugin) validate(ctx context.Context, a admission.Attributes) error {
 }
 
 func (p *Plugin) capture(ctx context.Context, namespace string, c *replay.TrafficCapture) (field.ErrorList, error) {
-	deployment, errs, err := p.workloads.Find(ctx, namespace, c.Spec.WorkloadRef, specPath.Child("workloadRef"))
+	path := specPath.Child("workloadRef")
+	found, errs, err := p.workloads.Find(ctx, namespace, c.Spec.WorkloadRef, path)
 	if err != nil || len(errs) > 0 {
 		return errs, err
 	}
-	warnOfPorts(ctx, c.Spec.Ports, deployment)
+	if maker := found.Controlled(); maker != nil {
+		return field.ErrorList{field.Invalid(path.Child("name"), found.GetName(),
+			fmt.Sprintf("the %s is made by %s %q, which would undo any change of it; record that instead", found.Kind.Kind, maker.Kind, maker.Name))}, nil
+	}
+	warnOfPorts(ctx, c.Spec.Ports, found)
 	return nil, nil
 }
 

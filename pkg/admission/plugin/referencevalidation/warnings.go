@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apiserver/pkg/warning"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // warnOfSnapshot warns of a snapshot that is not there yet, or that has nothing for a generator to send.
@@ -49,11 +49,11 @@ func warnOfTimeout(ctx context.Context, r *replay.TrafficReplay, snapshot *v1alp
 }
 
 // warnOfPorts warns of ports on which the workload may not listen.
-func warnOfPorts(ctx context.Context, ports []int32, deployment *appsv1.Deployment) {
-	declared := injection.DeclaredPorts(deployment.Spec.Template.Spec)
+func warnOfPorts(ctx context.Context, ports []int32, recorded *workload.Workload) {
+	declared := injection.DeclaredPorts(recorded.Template.Spec)
 	for i, port := range ports {
 		if !slices.Contains(declared, port) {
-			warning.AddWarning(ctx, "", fmt.Sprintf("%s: no container of Deployment %q declares port %d", specPath.Child("ports").Index(i), deployment.Name, port))
+			warning.AddWarning(ctx, "", fmt.Sprintf("%s: no container of %s %q declares port %d", specPath.Child("ports").Index(i), recorded.Kind.Kind, recorded.GetName(), port))
 		}
 	}
 }

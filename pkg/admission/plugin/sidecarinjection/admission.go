@@ -19,6 +19,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 )
 
 // PluginName is the name of the plugin in flags.
@@ -79,10 +80,11 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	for i := range environment.Spec.Workloads {
 		wanted := &environment.Spec.Workloads[i]
 		wanted.Template = nil
-		if !lookup.IsName(wanted.Ref.Name) || wanted.Ref.Kind != v1alpha1.DefaultWorkloadKind {
+		path := field.NewPath("spec", "workloads").Index(i)
+		if !lookup.IsName(wanted.Ref.Name) || len(validation.ValidateWorkloadReference(wanted.Ref, path.Child("ref"))) > 0 {
 			continue // the validation that follows refuses it
 		}
-		template, problems, err := p.workloads.Compile(ctx, place, wanted, field.NewPath("spec", "workloads").Index(i))
+		template, problems, err := p.workloads.Compile(ctx, place, wanted, path)
 		if err != nil {
 			return apierrors.NewInternalError(err)
 		}

@@ -99,7 +99,7 @@ func TestWhatCannotBeCompiledIsRefused(t *testing.T) {
 func TestUnfinishedWorkloadsAreLeftToValidation(t *testing.T) {
 	e := environment("", "")
 	e.Spec.Workloads = append(e.Spec.Workloads, at.Workload("front"))
-	e.Spec.Workloads[1].Ref.Kind = "StatefulSet"
+	e.Spec.Workloads[1].Ref.Kind = "Gadget"
 	if err := newPlugin(t).Admit(t.Context(), at.Create("Environment", e), nil); err != nil {
 		t.Error(err)
 	}

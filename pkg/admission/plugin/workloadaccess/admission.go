@@ -73,7 +73,11 @@ func (p *Plugin) Admit(ctx context.Context, a admission.Attributes, _ admission.
 	if !concerns(a) {
 		return nil
 	}
-	missing, err := p.missing(ctx, a.GetUserInfo(), p.stated(a.GetObject(), a.GetNamespace()))
+	needs, err := p.stated(ctx, a.GetObject(), a.GetNamespace())
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	missing, err := p.missing(ctx, a.GetUserInfo(), needs)
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
@@ -102,7 +106,10 @@ func (p *Plugin) Validate(ctx context.Context, a admission.Attributes, _ admissi
 }
 
 func (p *Plugin) check(ctx context.Context, a admission.Attributes) ([]need, error) {
-	needs := p.stated(a.GetObject(), a.GetNamespace())
+	needs, err := p.stated(ctx, a.GetObject(), a.GetNamespace())
+	if err != nil {
+		return nil, err
+	}
 	learned, copies, err := p.learned(ctx, a.GetObject(), a.GetNamespace())
 	if err != nil {
 		return nil, err

@@ -12,30 +12,31 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/lookup"
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/validation"
 )
 
 var specPath = field.NewPath("spec")
 
 // stated returns what an object needs as far as it says so itself.
-func (p *Plugin) stated(object runtime.Object, namespace string) []need {
+func (p *Plugin) stated(ctx context.Context, object runtime.Object, namespace string) ([]need, error) {
 	of := rights{namespace}
 	switch o := object.(type) {
 	case *replay.TrafficCapture:
-		needs := []need{of.deployment(p.recording(), o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
-		return append(needs, certificates(of, o.Spec.TLS)...)
+		needs, err := p.workload(ctx, of, p.recording(), o.Spec.WorkloadRef, specPath.Child("workloadRef", "name"))
+		return append(needs, certificates(of, o.Spec.TLS)...), err
 	case *replay.TrafficSnapshot:
 		// Its traffic is read through trafficsnapshots/records, which is a right of its own.
-		return []need{of.deployment("get", o.Spec.WorkloadRef.Name, specPath.Child("workloadRef", "name"))}
+		return p.workload(ctx, of, "get", o.Spec.WorkloadRef, specPath.Child("workloadRef", "name"))
 	case *replay.Environment:
-		needs := []need{of.snapshot(o.Spec.SnapshotName)}
-		return append(needs, running(of, o.Spec.Workloads)...)
+		needs, err := p.running(ctx, of, o.Spec.Workloads)
+		return append([]need{of.snapshot(o.Spec.SnapshotName)}, needs...), err
 	case *replay.TrafficReplay:
-		return statedByReplay(of, &o.Spec)
+		return p.statedByReplay(ctx, of, &o.Spec)
 	}
-	return nil
+	return nil, nil
 }
 
-// recording is the verb that recording a workload needs. It adds a container to the template: whoever may patch the Deployment could do the same. Where
+// recording is the verb that recording a workload needs. It adds a container to the template: whoever may patch the workload could do the same. Where
 // workloads are not changed, a capture tells of one and no more.
 func (p *Plugin) recording() string {
 	if p.manual {
@@ -59,32 +60,50 @@ func certificates(of rights, tls *replay.CaptureTLS) (needs []need) {
 	return needs
 }
 
-func statedByReplay(of rights, spec *replay.TrafficReplaySpec) []need {
+func (p *Plugin) statedByReplay(ctx context.Context, of rights, spec *replay.TrafficReplaySpec) ([]need, error) {
 	needs := []need{of.snapshot(spec.SnapshotName)}
 	switch {
 	case spec.Target != nil:
 		// The recorded requests go to wherever the caller says, so he must be allowed to read them.
-		return append(needs, of.records(spec.SnapshotName, specPath.Child("target", "url")))
+		return append(needs, of.records(spec.SnapshotName, specPath.Child("target", "url"))), nil
 	case spec.Environment != nil && spec.Environment.Name != "":
 		// The pods are there already, and whoever made them has been asked.
-		return append(needs, of.environment(spec.Environment.Name, specPath.Child("environment", "name")))
+		return append(needs, of.environment(spec.Environment.Name, specPath.Child("environment", "name"))), nil
 	}
-	return append(needs, running(of, spec.Workloads)...)
+	running, err := p.running(ctx, of, spec.Workloads)
+	return append(needs, running...), err
 }
 
-// running is what running copies of workloads needs. What Restage makes is a Deployment with its own names and rules; what the caller gets
-// is a pod that runs his image with the service account of the workload. In Kubernetes the right to that is "create pods":
-// it comprises every service account of the namespace. "create deployments" leads to the same and is not asked for besides.
-func running(of rights, workloads []replay.EnvironmentWorkload) []need {
+// running is what running copies of workloads needs. What Restage makes is a Deployment or a Job with its own names and rules; what the
+// caller gets is a pod that runs his image with the service account of the workload. In Kubernetes the right to that is
+// "create pods": it comprises every service account of the namespace. "create deployments" leads to the same and is not asked for besides.
+func (p *Plugin) running(ctx context.Context, of rights, workloads []replay.EnvironmentWorkload) ([]need, error) {
 	needs := []need{of.pods(specPath.Child("workloads"))}
 	for i, workload := range workloads {
 		verb := "get"
 		if workload.Strategy == replay.StrategyInPlace {
-			verb = "patch" // the live Deployment itself is changed
+			verb = "patch" // the live workload itself is changed
 		}
-		needs = append(needs, of.deployment(verb, workload.Ref.Name, specPath.Child("workloads").Index(i).Child("ref", "name")))
+		more, err := p.workload(ctx, of, verb, workload.Ref, specPath.Child("workloads").Index(i).Child("ref", "name"))
+		if err != nil {
+			return nil, err
+		}
+		needs = append(needs, more...)
 	}
-	return needs
+	return needs, nil
+}
+
+// workload is the right to a workload, whatever its kind. A reference that validation refuses, and one to a kind that the cluster does not
+// have, need none: nothing is read or done because of them.
+func (p *Plugin) workload(ctx context.Context, of rights, verb string, ref replay.WorkloadReference, path *field.Path) ([]need, error) {
+	if len(validation.ValidateWorkloadReference(ref, path)) > 0 {
+		return nil, nil
+	}
+	resource, known, err := p.workloads.Resource(ctx, ref)
+	if err != nil || !known {
+		return nil, err
+	}
+	return []need{of.to(verb, resource, ref.Name, path)}, nil
 }
 
 // learned returns what an object needs according to what it refers to, and the copies that it asks for. What it refers to
@@ -115,8 +134,11 @@ func (p *Plugin) learnedByReplay(ctx context.Context, of rights, r *replay.Traff
 			return nil, nil, err
 		}
 		for _, recorded := range lookup.Copies(r, snapshot) {
-			copies = append(copies, recorded)
-			needs = append(needs, of.deployment("get", recorded.Workload.Ref.Name, specPath.Child("snapshotName")))
+			more, err := p.workload(ctx, of, "get", recorded.Workload.Ref, specPath.Child("snapshotName"))
+			if err != nil {
+				return nil, nil, err
+			}
+			copies, needs = append(copies, recorded), append(needs, more...)
 		}
 	}
 	if r.Spec.Environment == nil || r.Spec.Environment.Template == nil {

@@ -6,6 +6,7 @@ package workloadaccess
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -53,8 +54,8 @@ type rights struct {
 	namespace string
 }
 
-func (r rights) deployment(verb, name string, path *field.Path) need {
-	return need{right{verb: verb, group: "apps", version: "v1", resource: "deployments", namespace: r.namespace, name: name}, path}
+func (r rights) to(verb string, resource schema.GroupVersionResource, name string, path *field.Path) need {
+	return need{right{verb: verb, group: resource.Group, version: resource.Version, resource: resource.Resource, namespace: r.namespace, name: name}, path}
 }
 
 func (r rights) pods(path *field.Path) need {

@@ -31,6 +31,7 @@ func Funcs(serializer.CodecFactory) []any {
 			c.FillNoCustom(workload)
 			orElse(&workload.Name, workload.Ref.Name)
 			orElse(&workload.Strategy, replay.StrategyClone)
+			orElse(&workload.Volumes, replay.VolumesRefuse)
 		},
 		func(template *corev1.PodTemplateSpec, c randfill.Continue) {
 			template.Labels = map[string]string{c.String(0): c.String(0)}

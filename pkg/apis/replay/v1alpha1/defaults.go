@@ -27,10 +27,10 @@ func defaultHeaders() []string {
 	return []string{"Content-Type", "Location"}
 }
 
-// SetDefaults_WorkloadReference fills in the only kind of workload that there is.
+// SetDefaults_WorkloadReference fills in the usual kind of workload, and the API version of a kind that is Kubernetes' own.
 func SetDefaults_WorkloadReference(ref *WorkloadReference) {
-	setDefault(&ref.APIVersion, DefaultWorkloadAPIVersion)
 	setDefault(&ref.Kind, DefaultWorkloadKind)
+	setDefault(&ref.APIVersion, WorkloadAPIVersion(ref.Kind))
 }
 
 // SetDefaults_CaptureTLS leaves outbound connections as they are.
@@ -38,10 +38,11 @@ func SetDefaults_CaptureTLS(tls *CaptureTLS) {
 	setDefault(&tls.Outbound, TLSPassThrough)
 }
 
-// SetDefaults_EnvironmentWorkload names the workload after the live one and clones it.
+// SetDefaults_EnvironmentWorkload names the workload after the live one and clones it, unless it has claims.
 func SetDefaults_EnvironmentWorkload(workload *EnvironmentWorkload) {
 	setDefault(&workload.Name, workload.Ref.Name)
 	setDefault(&workload.Strategy, StrategyClone)
+	setDefault(&workload.Volumes, VolumesRefuse)
 }
 
 // SetDefaults_Environment fills in how dependencies are played.

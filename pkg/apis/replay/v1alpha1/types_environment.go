@@ -65,6 +65,18 @@ const (
 	StrategyInPlace WorkloadStrategy = "InPlace"
 )
 
+// WorkloadVolumes says what becomes of the volume claims of a workload in its copy.
+// +enum
+// +k8s:enum
+type WorkloadVolumes string
+
+const (
+	// VolumesRefuse refuses to copy a workload with claims.
+	VolumesRefuse WorkloadVolumes = "Refuse"
+	// VolumesEphemeral gives the copy an empty volume of the size of the claim, which goes with its pod.
+	VolumesEphemeral WorkloadVolumes = "Ephemeral"
+)
+
 // EnvironmentWorkload is one workload of an environment.
 type EnvironmentWorkload struct {
 	// name of the workload within the environment. Defaults to ref.name.
@@ -80,6 +92,12 @@ type EnvironmentWorkload struct {
 	// +optional
 	// +k8s:optional
 	Strategy WorkloadStrategy `json:"strategy,omitempty"`
+	// volumes says what becomes of the volume claims of the workload, those of volumeClaimTemplates included. Refuse, the default, refuses
+	// to copy it: a copy must not share the data of the live workload. Ephemeral gives the copy an empty volume of
+	// the size of each claim, which goes with its pod.
+	// +optional
+	// +k8s:optional
+	Volumes WorkloadVolumes `json:"volumes,omitempty"`
 	// containers overrides settings of the copied containers.
 	// +optional
 	// +listType=atomic
@@ -152,6 +170,11 @@ type EgressCounts struct {
 	// +k8s:optional
 	// +k8s:minimum=0
 	Answered int64 `json:"answered"`
+	// internal is the number of those among answered that the responder led to the copy of another workload of the environment.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	Internal int64 `json:"internal,omitempty"`
 	// refused is the number of those that were refused inside the environment.
 	// +k8s:optional
 	// +k8s:minimum=0

@@ -5,10 +5,12 @@ package v1alpha1
 
 // WorkloadReference names a workload in the namespace of the object that refers to it.
 type WorkloadReference struct {
-	// apiVersion of the workload. Defaults to apps/v1.
+	// apiVersion of the workload. Defaults to that of the kind when it is one of Kubernetes' own, and must be given for any other.
 	// +optional
 	APIVersion string `json:"apiVersion,omitempty"`
-	// kind of the workload. Only Deployment is supported in this version, which is the default.
+	// kind of the workload: Deployment, which is the default, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, Pod, or a kind of
+	// another API group that has its pod template at spec.template, such as a Rollout of argoproj.io. A Service stands for
+	// the one workload whose pods it selects, which the server writes in its place.
 	// +optional
 	Kind string `json:"kind,omitempty"`
 	// name of the workload.

@@ -962,6 +962,37 @@ func Validate_EgressCounts(
 		errs = append(errs, fn(fldPath.Child("answered"), &obj.Answered, oldVal, oldObj != nil)...)
 	}
 
+	{ // field EgressCounts.Internal
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *EgressCounts) *int64 {
+				return &oldObj.Internal
+			})
+		errs = append(errs, fn(fldPath.Child("internal"), &obj.Internal, oldVal, oldObj != nil)...)
+	}
+
 	{ // field EgressCounts.Refused
 		fn := func(
 			fldPath *field.Path,
@@ -1642,6 +1673,36 @@ func Validate_EnvironmentWorkload(
 				return &oldObj.Strategy
 			})
 		errs = append(errs, fn(fldPath.Child("strategy"), &obj.Strategy, oldVal, oldObj != nil)...)
+	}
+
+	{ // field EnvironmentWorkload.Volumes
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *WorkloadVolumes,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_WorkloadVolumes(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *EnvironmentWorkload) *WorkloadVolumes {
+				return &oldObj.Volumes
+			})
+		errs = append(errs, fn(fldPath.Child("volumes"), &obj.Volumes, oldVal, oldObj != nil)...)
 	}
 
 	{ // field EnvironmentWorkload.Containers
@@ -5228,6 +5289,21 @@ func Validate_WorkloadStrategy(
 	obj, oldObj *WorkloadStrategy) (errs field.ErrorList) {
 
 	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForWorkloadStrategy, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+var symbolsForWorkloadVolumes = sets.New(VolumesEphemeral, VolumesRefuse)
+
+// Validate_WorkloadVolumes validates an instance of WorkloadVolumes according
+// to declarative validation rules in the API schema.
+func Validate_WorkloadVolumes(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *WorkloadVolumes) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForWorkloadVolumes, nil); len(e) != 0 {
 		errs = append(errs, e...)
 	}
 

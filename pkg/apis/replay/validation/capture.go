@@ -16,7 +16,7 @@ import (
 // ValidateTrafficCapture checks a new capture.
 func ValidateTrafficCapture(capture *replay.TrafficCapture) field.ErrorList {
 	errs := validateName(capture.Name, apivalidation.NameIsDNSSubdomain)
-	errs = append(errs, validateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
+	errs = append(errs, ValidateWorkloadReference(capture.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
 	errs = append(errs, validateIgnore(capture.Spec.Ignore, specPath.Child("ignore"))...)
 	errs = append(errs, validateRedaction(capture.Spec.Redaction, specPath.Child("redaction"))...)
 	return append(errs, validateCaptureTLS(capture.Spec.TLS, specPath.Child("tls"))...)

@@ -8,6 +8,7 @@ package validation
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,9 +16,11 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 )
 
 // maxOwnerName is the longest name of an Environment or TrafficReplay: what is made for it carries the name and a suffix.
@@ -63,10 +66,40 @@ func ValidateConditions(conditions []metav1.Condition) field.ErrorList {
 	return metav1validation.ValidateConditions(conditions, field.NewPath("status", "conditions"))
 }
 
-// validateWorkloadReference accepts Deployments only. The fields are open strings, so that a kind can be added.
-func validateWorkloadReference(ref replay.WorkloadReference, path *field.Path) field.ErrorList {
-	errs := validateEnum(ref.APIVersion, path.Child("apiVersion"), "apps/v1")
-	return append(errs, validateEnum(ref.Kind, path.Child("kind"), "Deployment")...)
+// kindForm is how kinds are written.
+var kindForm = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
+
+// ValidateWorkloadReference accepts the kinds of Kubernetes that have pods, each in the version that Restage reads it in, and every kind
+// of another API group: whether the cluster has that, with a pod template, is seen when it is read.
+func ValidateWorkloadReference(ref replay.WorkloadReference, path *field.Path) field.ErrorList {
+	if version := v1alpha1.WorkloadAPIVersion(ref.Kind); version != "" && isKubernetes(ref.APIVersion) {
+		return validateEnum(ref.APIVersion, path.Child("apiVersion"), version)
+	}
+	if ref.APIVersion == "" {
+		return field.ErrorList{field.Required(path.Child("apiVersion"), fmt.Sprintf("must be given for the kind %q; it is known for %s",
+			ref.Kind, strings.Join(v1alpha1.WorkloadKinds(), ", ")))}
+	}
+	if isKubernetes(ref.APIVersion) {
+		return field.ErrorList{field.NotSupported(path.Child("kind"), ref.Kind, v1alpha1.WorkloadKinds())}
+	}
+	var errs field.ErrorList
+	group, version, _ := strings.Cut(ref.APIVersion, "/")
+	for _, problem := range slices.Concat(validation.IsDNS1123Subdomain(group), validation.IsDNS1035Label(version)) {
+		errs = append(errs, field.Invalid(path.Child("apiVersion"), ref.APIVersion, "must be GROUP/VERSION: "+problem))
+	}
+	if !kindForm.MatchString(ref.Kind) {
+		errs = append(errs, field.Invalid(path.Child("kind"), ref.Kind, "must begin with a capital letter and have at most 63 letters and digits"))
+	}
+	if group == v1alpha1.GroupName {
+		errs = append(errs, field.Invalid(path.Child("apiVersion"), ref.APIVersion, "has no workloads"))
+	}
+	return errs
+}
+
+// isKubernetes tells whether the API version is of a group of Kubernetes itself in which there are workloads, or of one like it.
+func isKubernetes(apiVersion string) bool {
+	group, _, grouped := strings.Cut(apiVersion, "/")
+	return apiVersion != "" && (!grouped || group == "apps" || group == "batch" || group == "extensions")
 }
 
 func validateEnum[T ~string](value T, path *field.Path, allowed ...T) field.ErrorList {

@@ -36,7 +36,7 @@ func validateWorkloads(workloads []replay.EnvironmentWorkload, owner string, pat
 }
 
 func validateWorkload(workload *replay.EnvironmentWorkload, owner string, path *field.Path) field.ErrorList {
-	errs := validateWorkloadReference(workload.Ref, path.Child("ref"))
+	errs := ValidateWorkloadReference(workload.Ref, path.Child("ref"))
 	errs = append(errs, validateWorkloadName(workload.Name, owner, path.Child("name"))...)
 	return append(errs, validateContainers(workload.Containers, path.Child("containers"))...)
 }

@@ -15,7 +15,7 @@ import (
 // ValidateTrafficSnapshot checks a new snapshot.
 func ValidateTrafficSnapshot(snapshot *replay.TrafficSnapshot) field.ErrorList {
 	errs := validateName(snapshot.Name, apivalidation.NameIsDNSSubdomain)
-	errs = append(errs, validateWorkloadReference(snapshot.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
+	errs = append(errs, ValidateWorkloadReference(snapshot.Spec.WorkloadRef, specPath.Child("workloadRef"))...)
 	return append(errs, validateRange(&snapshot.Spec)...)
 }
 

@@ -157,6 +157,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: internal
+      type:
+        scalar: numeric
     - name: refused
       type:
         scalar: numeric
@@ -339,6 +342,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: volumes
+      type:
+        scalar: string
 - name: dev.restage.replay.v1alpha1.Goal
   map:
     fields:

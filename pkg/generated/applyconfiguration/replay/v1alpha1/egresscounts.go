@@ -14,6 +14,8 @@ type EgressCountsApplyConfiguration struct {
 	Attempted *int64 `json:"attempted,omitempty"`
 	// answered is the number of those that the responder took.
 	Answered *int64 `json:"answered,omitempty"`
+	// internal is the number of those among answered that the responder led to the copy of another workload of the environment.
+	Internal *int64 `json:"internal,omitempty"`
 	// refused is the number of those that were refused inside the environment.
 	Refused *int64 `json:"refused,omitempty"`
 	// escaped is the number of those that left the environment. It is attempted - answered - refused
@@ -40,6 +42,14 @@ func (b *EgressCountsApplyConfiguration) WithAttempted(value int64) *EgressCount
 // If called multiple times, the Answered field is set to the value of the last call.
 func (b *EgressCountsApplyConfiguration) WithAnswered(value int64) *EgressCountsApplyConfiguration {
 	b.Answered = &value
+	return b
+}
+
+// WithInternal sets the Internal field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Internal field is set to the value of the last call.
+func (b *EgressCountsApplyConfiguration) WithInternal(value int64) *EgressCountsApplyConfiguration {
+	b.Internal = &value
 	return b
 }
 

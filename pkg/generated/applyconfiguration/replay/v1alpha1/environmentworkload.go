@@ -23,6 +23,10 @@ type EnvironmentWorkloadApplyConfiguration struct {
 	// live one alone. InPlace changes the live Deployment itself, so that its pods are isolated and serve nobody but
 	// the replay, and gives it back exactly as it was at the end.
 	Strategy *replayv1alpha1.WorkloadStrategy `json:"strategy,omitempty"`
+	// volumes says what becomes of the volume claims of the workload, those of volumeClaimTemplates included. Refuse, the default, refuses
+	// to copy it: a copy must not share the data of the live workload. Ephemeral gives the copy an empty volume of
+	// the size of each claim, which goes with its pod.
+	Volumes *replayv1alpha1.WorkloadVolumes `json:"volumes,omitempty"`
 	// containers overrides settings of the copied containers.
 	Containers []ContainerOverrideApplyConfiguration `json:"containers,omitempty"`
 	// tests are the keys of the inbound slices that are replayed: a unique part of
@@ -64,6 +68,14 @@ func (b *EnvironmentWorkloadApplyConfiguration) WithRef(value *WorkloadReference
 // If called multiple times, the Strategy field is set to the value of the last call.
 func (b *EnvironmentWorkloadApplyConfiguration) WithStrategy(value replayv1alpha1.WorkloadStrategy) *EnvironmentWorkloadApplyConfiguration {
 	b.Strategy = &value
+	return b
+}
+
+// WithVolumes sets the Volumes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Volumes field is set to the value of the last call.
+func (b *EnvironmentWorkloadApplyConfiguration) WithVolumes(value replayv1alpha1.WorkloadVolumes) *EnvironmentWorkloadApplyConfiguration {
+	b.Volumes = &value
 	return b
 }
 
