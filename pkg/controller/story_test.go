@@ -71,6 +71,7 @@ func newStory(t *testing.T) *story {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: shop}},
 		&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}},
 		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: wiring.ServerDeployment, Namespace: ours}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: wiring.ControllerDeployment, Namespace: ours}}, // or the server ends replays
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ServiceName, Namespace: ours}},
 		annotatedFront())
 	if err != nil {
