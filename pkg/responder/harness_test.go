@@ -58,7 +58,7 @@ type snapshots struct {
 	ca       string
 }
 
-func serveSnapshot(t testing.TB, records []*trafficpb.Record) *snapshots {
+func serveSnapshot(t testing.TB, records []*trafficpb.Record, more ...func(*grpc.Server)) *snapshots {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -71,6 +71,9 @@ func serveSnapshot(t testing.TB, records []*trafficpb.Record) *snapshots {
 	s := &snapshots{records: records, ca: writeFile(t, "ca.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
 	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key})))
 	trafficpb.RegisterSnapshotsServer(server, s)
+	for _, register := range more {
+		register(server)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	go func() { _ = server.Serve(listener) }()

@@ -26,6 +26,7 @@ const (
 	keyExact     = 'E'
 	keyDenoised  = 'D'
 	keyOperation = 'O'
+	keyOpening   = 'B'
 )
 
 // longestPath is the length in bytes of the path of a JSON value, or of the name of another field, up to which it can be volatile. It

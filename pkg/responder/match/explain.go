@@ -73,7 +73,7 @@ func (e *Explainer) ExplainOpaque(host string, port uint32, sent int) string {
 	key := Destination(host, port)
 	switch o := e.opaque[key]; {
 	case o.connections == 0:
-		return fmt.Sprintf("no connection to %s that is not HTTP/1 was recorded", key)
+		return fmt.Sprintf("no connection to %s that is not HTTP was recorded", key)
 	case o.reason != "":
 		return fmt.Sprintf("of %d recorded connections to %s some cannot be played: %s", o.connections, key, o.reason)
 	default:
@@ -86,7 +86,7 @@ func (e *Explainer) remember() {
 	e.opaque = map[string]opaqueExamples{}
 	places := map[string]int{} // of destination and operation
 	for number, r := range e.index.records {
-		if r.GetProtocol() == protocolHTTP {
+		if isHTTP(r.GetProtocol()) {
 			e.rememberHTTP(uint32(number), r, places)
 			continue
 		}

@@ -44,6 +44,7 @@ type Index struct {
 	followers    map[uint32]uint32 // records of exchanges that changed the protocol, to those of what followed
 	playable     int
 	redactor     *redact.Redactor // nil redacts nothing
+	openings     map[Key][]int    // by the operation of calls that are answered before they are whole: see Openings
 	// digestFrom is the least length of a recorded body that is known by its digest.
 	digestFrom int64
 
@@ -216,7 +217,8 @@ type builder struct {
 func newBuilder(records []*trafficpb.Record) *builder {
 	x := &Index{
 		records: records, destinations: map[string]*destination{}, unplayable: map[Key]uint32{}, reasons: map[uint32]string{}, followers: map[uint32]uint32{},
-		used: make([]atomic.Bool, len(records)), digestFrom: math.MaxInt64,
+		openings: map[Key][]int{},
+		used:     make([]atomic.Bool, len(records)), digestFrom: math.MaxInt64,
 	}
 	x.requests.New = func() any { return new(canonical) }
 	return &builder{index: x, learner: &learner{operations: map[Key]*operationFields{}}}
@@ -224,7 +226,7 @@ func newBuilder(records []*trafficpb.Record) *builder {
 
 func (b *builder) learn(i int) {
 	r := b.index.records[i]
-	if r.GetProtocol() != protocolHTTP {
+	if !isHTTP(r.GetProtocol()) {
 		return
 	}
 	if q, err := b.index.request(r); err == nil {
@@ -239,7 +241,7 @@ func (b *builder) add(number uint32) {
 	reason := unplayable(r)
 	switch {
 	case r.GetProtocol() == protocolWebSocket: // played with the exchange that opened it
-	case r.GetProtocol() == protocolHTTP:
+	case isHTTP(r.GetProtocol()):
 		if reason == "" && r.GetStatus() == http.StatusSwitchingProtocols {
 			reason = b.linkFollower(number, r)
 		}
@@ -270,6 +272,9 @@ func (b *builder) addHTTP(number uint32, r *trafficpb.Record, reason string) str
 		} else {
 			b.entries = append(b.entries, entry{key, number})
 		}
+	}
+	if reason == "" {
+		b.addOpening(number, r, q)
 	}
 	return reason
 }

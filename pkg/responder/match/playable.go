@@ -14,14 +14,21 @@ import (
 // Protocols of records.
 const (
 	protocolHTTP      = "http/1.1"
+	protocolHTTP2     = "http/2"
+	protocolGRPC      = "grpc"
 	protocolOpaque    = "opaque"
 	protocolWebSocket = "websocket"
 )
 
+// isHTTP tells whether the records of a protocol are exchanges with heads, which are matched alike in all versions of HTTP.
+func isHTTP(protocol string) bool {
+	return protocol == protocolHTTP || protocol == protocolHTTP2 || protocol == protocolGRPC
+}
+
 // unplayable says why a record cannot answer a call, "" when it can.
 func unplayable(r *trafficpb.Record) string {
 	switch {
-	case r.GetProtocol() != protocolHTTP && r.GetProtocol() != protocolOpaque && r.GetProtocol() != protocolWebSocket:
+	case !isHTTP(r.GetProtocol()) && r.GetProtocol() != protocolOpaque && r.GetProtocol() != protocolWebSocket:
 		return "it is of protocol " + strconv.Quote(r.GetProtocol()) + ", which is not played"
 	case hasDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW):
 		return "bytes of it were not recorded because the recorder could not keep up"

@@ -105,11 +105,11 @@ func (c *http1Connection) respond(m *http1.Message, found match.Match) bool {
 	c.out = c.out[:0]
 	switch {
 	case m.Method == http.MethodHead:
-		c.out = append(c.out, response.GetHead()...)
+		c.out = append(c.out, reply.head...)
 	case reply.raw:
-		c.out = append(append(c.out, response.GetHead()...), response.GetBody()...)
+		c.out = append(append(c.out, reply.head...), response.GetBody()...)
 	default:
-		c.out = http1.AppendMessage(c.out, response.GetHead(), response.GetBody())
+		c.out = http1.AppendMessage(c.out, reply.head, response.GetBody())
 	}
 	return c.send(m.Close || reply.closes)
 }

@@ -19,7 +19,7 @@ type player interface {
 }
 
 // protocols are asked in their order. The last plays what is none of the others.
-var protocols = [...]func(*Server) player{newTLSPlayer, newHTTP1Player, newOpaquePlayer}
+var protocols = [...]func(*Server) player{newTLSPlayer, newHTTP2Player, newHTTP1Player, newOpaquePlayer}
 
 // detect waits for enough bytes of the client to know the protocol. It is nil when the client sent none.
 func (c *connection) detect() player {

@@ -4,6 +4,9 @@
 package play
 
 import (
+	"bytes"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
@@ -15,6 +18,8 @@ type reply struct {
 	closes bool // the server closed the connection after it
 	raw    bool // the body ended with the connection, so that it is sent without framing
 	chunks bool // the body was sent in chunks
+	// head is that of the response, as HTTP/1 has it also when it was recorded of HTTP/2.
+	head []byte
 }
 
 // newReplies reads the heads of all responses once.
@@ -29,10 +34,23 @@ func newReplies(records []*trafficpb.Record) []reply {
 		replies[i] = reply{
 			closes: m.Close,
 			chunks: m.Get("Transfer-Encoding") != "",
-			raw:    !bodiless && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "",
+			raw:    !bodiless && m.Get("Content-Length") == "" && m.Get("Transfer-Encoding") == "" && m.Proto != protoHTTP2,
+			head:   headOfHTTP1(m),
 		}
 	}
 	return replies
+}
+
+// protoHTTP2 begins the heads of records of HTTP/2.
+const protoHTTP2 = "HTTP/2"
+
+// headOfHTTP1 rewrites the first line of a response that was recorded of HTTP/2.
+func headOfHTTP1(m *http1.Message) []byte {
+	if m.Proto != protoHTTP2 {
+		return m.Head
+	}
+	_, fields, _ := bytes.Cut(m.Head, []byte("\r\n"))
+	return append(fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n", m.Status, http.StatusText(m.Status)), fields...)
 }
 
 // delay is how long the dependency took from the last byte of the request to the first of the response.

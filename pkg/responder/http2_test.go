@@ -1,0 +1,196 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package responder
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	pb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/restage-dev/restage/pkg/protocol/grpc/grpctest"
+	"github.com/restage-dev/restage/pkg/proxy"
+	"github.com/restage-dev/restage/pkg/proxy/recorder"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// recordings takes what a proxy records.
+type recordings struct {
+	trafficpb.UnimplementedIngestServer
+	mu      sync.Mutex
+	records []*trafficpb.Record
+}
+
+func (r *recordings) Push(stream trafficpb.Ingest_PushServer) error {
+	for {
+		request, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		r.records = append(r.records, request.GetRecords()...)
+		r.mu.Unlock()
+		if err := stream.Send(&trafficpb.PushResponse{Batch: request.GetBatch()}); err != nil {
+			return err
+		}
+	}
+}
+
+type dialer = func(context.Context, string) (net.Conn, error)
+
+// recordedByProxy returns what a real proxy records of the calls to a server that use makes.
+func recordedByProxy(t *testing.T, server string, use func(dialer)) []*trafficpb.Record {
+	t.Helper()
+	taken := &recordings{}
+	s := serveSnapshot(t, nil, func(g *grpc.Server) { trafficpb.RegisterIngestServer(g, taken) })
+	listen := func() *net.TCPListener {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		must(t, err)
+		return l
+	}
+	outbound := listen()
+	config := proxy.CaptureConfig{
+		Settings: wiring.NewCaptureSettings("front", nil), TeeMemory: 16 << 20, BufferMemory: 32 << 20,
+		Forwarder: recorder.Forwarder{Address: s.address, CAFile: s.ca, TokenFile: writeFile(t, "token", []byte(forwarderToken))},
+		Outbound:  outbound, Inbound: listen(), Admin: listen(),
+		OriginalDestination: func(*net.TCPConn) (netip.AddrPort, error) { return netip.MustParseAddrPort(server), nil },
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- proxy.RunCapture(ctx, config, slog.New(slog.NewTextHandler(t.Output(), nil))) }()
+	use(func(ctx context.Context, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", outbound.Addr().String())
+	})
+	stop()
+	must(t, <-done)
+	slices.SortFunc(taken.records, func(a, b *trafficpb.Record) int {
+		return int(a.GetRequest().GetFirstByte() - b.GetRequest().GetFirstByte())
+	})
+	return taken.records
+}
+
+// tunnel dials host as an isolated workload does.
+func (e *environment) tunnelTo(host string, port uint32) dialer {
+	return func(context.Context, string) (net.Conn, error) { return e.dial(host, "198.18.0.1", port), nil }
+}
+
+// TestGRPCIsPlayed records calls of all kinds with a real client and server, and plays them to a real client.
+func TestGRPCIsPlayed(t *testing.T) {
+	server := grpctest.Serve(t)
+	var want []string
+	records := recordedByProxy(t, server, func(dial dialer) {
+		var err error
+		want, err = grpctest.CallAll(t.Context(), grpctest.Client(t, "orders", dial), "seed")
+		must(t, err)
+	})
+	if len(records) != 5 {
+		t.Fatalf("%d records: %v", len(records), records)
+	}
+	for _, latency := range []string{"None", "Recorded"} {
+		settings := defaultSettings()
+		settings.Latency = latency
+		e := playing(t, settings, records...)
+		client := grpctest.Client(t, "orders", e.tunnelTo("orders", records[0].GetPort()))
+		got, err := grpctest.CallAll(t.Context(), client, "seed")
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: played %q, %v; want %q", latency, got, err, want)
+		}
+		var trailer metadata.MD
+		_, err = client.UnaryCall(t.Context(), &pb.SimpleRequest{Payload: grpctest.Payload("seed")}, grpc.Trailer(&trailer))
+		if err != nil || !slices.Equal(trailer.Get("cost"), []string{"7"}) {
+			t.Errorf("%s: trailer %v, %v", latency, trailer, err)
+		}
+		_, err = client.UnaryCall(t.Context(), &pb.SimpleRequest{Payload: grpctest.Payload("another")})
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "does not hold this call: /grpc.testing.TestService/UnaryCall") {
+			t.Errorf("%s: a call that was not recorded got %v", latency, err)
+		}
+		stats := e.stats()
+		if stats.Matches.Exact != 6 || stats.Matches.Missed != 1 || stats.Unused != 0 {
+			t.Errorf("%s: %+v", latency, stats)
+		}
+	}
+}
+
+// TestHTTP2IsPlayed plays to net/http and to curl, and to a client that speaks HTTP/1.
+func TestHTTP2IsPlayed(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Trailer", "Sum")
+		w.Header().Set("X-Recorded", "yes")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write(append([]byte("got "), body...))
+		w.Header().Set("Sum", "9")
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	post := func(dial dialer, version int) (*http.Response, string) {
+		transport := &http.Transport{Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP1(version == 1)
+		transport.Protocols.SetUnencryptedHTTP2(version == 2)
+		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) }
+		defer transport.CloseIdleConnections()
+		response, err := (&http.Client{Transport: transport}).Post("http://back/things?a=1", "application/json", strings.NewReader(`{"b":2}`))
+		must(t, err)
+		body, err := io.ReadAll(response.Body)
+		must(t, err)
+		return response, string(body)
+	}
+	records := recordedByProxy(t, server.Listener.Addr().String(), func(dial dialer) { post(dial, 2) })
+	if len(records) != 1 {
+		t.Fatalf("%d records", len(records))
+	}
+	e := playing(t, defaultSettings(), records...)
+	dial := e.tunnelTo("back", records[0].GetPort())
+	for _, version := range []int{2, 1} {
+		response, body := post(dial, version)
+		if response.ProtoMajor != version || response.StatusCode != http.StatusCreated || body != `got {"b":2}` || response.Header.Get("X-Recorded") != "yes" {
+			t.Errorf("HTTP/%d: %v, %q", version, response, body)
+		}
+		if version == 2 && (response.Trailer.Get("Sum") != "9" || len(response.Header.Values("Date")) != 1) {
+			t.Errorf("trailers %v, headers %v", response.Trailer, response.Header)
+		}
+	}
+	// curl, through a port that puts the hello before its bytes.
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer front.Close()
+	go func() {
+		conn, err := front.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		back := e.dial("back", "198.18.0.1", records[0].GetPort())
+		go func() { _, _ = io.Copy(back, conn) }()
+		_, _ = io.Copy(conn, back)
+	}()
+	out, err := exec.CommandContext(t.Context(), "curl", "-sS", "--max-time", "20", "--http2-prior-knowledge", "-H", "Host: back",
+		"-H", "Content-Type: application/json", "-d", `{ "b": 2 }`, "-w", " %{http_code} %{http_version}",
+		"http://"+front.Addr().String()+"/things?a=1").CombinedOutput()
+	if err != nil || string(out) != `got {"b":2} 201 2` {
+		t.Errorf("curl got %q, %v", out, err)
+	}
+}
