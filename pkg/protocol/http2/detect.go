@@ -21,3 +21,14 @@ func Detect(first []byte) http1.Verdict {
 	}
 	return http1.No
 }
+
+// IsServerPreface tells whether the first bytes of a server are the settings that each connection begins with. A server may send them
+// before it has heard of its client.
+func IsServerPreface(first []byte) bool {
+	const header, setting = 9, 6
+	if len(first) < header {
+		return false
+	}
+	length := int(first[0])<<16 | int(first[1])<<8 | int(first[2])
+	return length%setting == 0 && length <= 64*setting && first[3] == byte(http2.FrameSettings) && string(first[4:header]) == "\x00\x00\x00\x00\x00"
+}

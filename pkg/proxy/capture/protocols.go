@@ -57,11 +57,19 @@ func (d *detector) requests() {
 }
 
 func (d *detector) responses() {
-	if _, err := d.connection.responses.Peek(1); err == nil && d.connection.requests.Stream().Written() == 0 {
-		d.decide(unknownProtocol) // in none of the protocols that are known the server speaks first
+	// Of the protocols that are known only HTTP/2 has servers that may speak first.
+	if _, err := d.connection.responses.Peek(1); err == nil && d.connection.requests.Stream().Written() == 0 && !d.beginsHTTP2() {
+		d.decide(unknownProtocol)
 	}
 	<-d.decided
 	d.parser.responses()
+}
+
+// beginsHTTP2 tells whether what the server sent begins with settings of HTTP/2.
+func (d *detector) beginsHTTP2() bool {
+	r := d.connection.responses
+	first, _ := r.Peek(r.Buffered()) // cannot fail
+	return http2.IsServerPreface(first)
 }
 
 func (d *detector) finish() parser { return d.parser.finish() }
