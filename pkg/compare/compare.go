@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
 
@@ -40,7 +41,7 @@ const (
 
 // Difference is one place in which two responses differ. Values are cut at 1 KiB.
 type Difference struct {
-	// Field is a JSON path, header.<Name>, status, body (a whole body that is not JSON) or response.
+	// Field is a JSON path, header.<Name>, status, grpc-status, body (a whole body that is not JSON) or response.
 	Field string `json:"field"`
 	Kind  Kind   `json:"kind"`
 	// Recorded and Replayed are JSON when the field is a JSON path, else plain text.
@@ -131,6 +132,11 @@ func (c *Comparer) each(recorded, replayed *http1.Message, id Identity, report f
 	if recorded.Status != replayed.Status {
 		report(found{name: "status", kind: KindStatus, old: strconv.Itoa(recorded.Status), new: strconv.Itoa(replayed.Status)})
 	}
+	if grpc.Is(recorded) {
+		if x, y := grpc.Status(recorded), grpc.Status(replayed); x != y {
+			report(found{name: "grpc-status", kind: KindStatus, old: x.String(), new: y.String()})
+		}
+	}
 	for _, name := range c.Headers {
 		x, y := values(recorded, name), values(replayed, name)
 		if !id.same(x, y) {
@@ -140,12 +146,14 @@ func (c *Comparer) each(recorded, replayed *http1.Message, id Identity, report f
 	c.bodies(recorded, replayed, id, report)
 }
 
-// values joins the values of a header, as a list header may be sent in one line or in several.
+// values joins the values of a header, or of a trailer of that name, as a list header may be sent in one line or in several.
 func values(m *http1.Message, name string) string {
 	var all []string
-	for _, h := range m.Headers {
-		if strings.EqualFold(h.Name, name) {
-			all = append(all, h.Value)
+	for _, fields := range [][]http1.Header{m.Headers, m.Trailers} {
+		for _, h := range fields {
+			if strings.EqualFold(h.Name, name) {
+				all = append(all, h.Value)
+			}
 		}
 	}
 	return strings.Join(all, ", ")

@@ -45,12 +45,13 @@ type engine struct {
 
 func newEngine(p *plan, timeout time.Duration) *engine {
 	e := &engine{plan: p, timeout: timeout, workers: make([]*worker, p.connections), results: make(chan result, maxUnjudged)}
-	sizes := make([]int, p.connections)
-	for _, q := range p.requests {
-		sizes[q.connection]++
+	for i := range e.workers {
+		e.workers[i] = &worker{engine: e}
 	}
-	for i, size := range sizes {
-		e.workers[i] = &worker{engine: e, size: size}
+	for _, q := range p.requests {
+		w := e.workers[q.connection]
+		w.size++
+		w.streams = w.streams || isHTTP2(q.record)
 	}
 	return e
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/http2"
 	"golang.org/x/sys/unix"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
@@ -152,7 +153,10 @@ func (l *link) write(conn net.Conn) error {
 
 // failureOf names an error in the words of a record's failure.
 func failureOf(err error) string {
+	var reset http2.StreamError
 	switch {
+	case errors.As(err, &reset):
+		return "stream reset: " + reset.Code.String()
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -11,12 +11,21 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// protocolHTTP1 is the protocol that can be replayed.
-const protocolHTTP1 = "http/1.1"
+// Protocols that can be replayed.
+const (
+	protocolHTTP1 = "http/1.1"
+	protocolHTTP2 = "http/2"
+	protocolGRPC  = "grpc"
+)
+
+// isHTTP2 tells whether the requests of a record's connection are streams of HTTP/2.
+func isHTTP2(r *trafficpb.Record) bool {
+	return r.GetProtocol() == protocolHTTP2 || r.GetProtocol() == protocolGRPC
+}
 
 // obstacle says why a record cannot be replayed, "" when it can.
 func obstacle(r *trafficpb.Record) string {
-	if r.GetProtocol() != protocolHTTP1 && r.GetProtocol() != protocolWebSocket {
+	if r.GetProtocol() != protocolHTTP1 && r.GetProtocol() != protocolWebSocket && !isHTTP2(r) {
 		return "protocol " + r.GetProtocol()
 	}
 	if r.GetNotReplayable() {
@@ -74,5 +83,6 @@ func recordedResponse(r *trafficpb.Record) *http1.Message {
 	m.Body = r.GetResponse().GetBody()
 	m.BodyLength = r.GetResponse().GetBodyLength()
 	m.BodySHA256 = r.GetResponse().GetBodySha256()
+	m.Trailers, _ = http1.ParseFields(r.GetResponse().GetTrailers()) // those that cannot be read are not compared
 	return m
 }

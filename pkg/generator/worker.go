@@ -8,16 +8,26 @@ import (
 	"time"
 )
 
-// worker sends the requests of one recorded connection, one after the other, over one connection of its own.
+// worker sends the requests of one recorded connection over one connection of its own.
 type worker struct {
-	engine *engine
-	size   int
-	queue  chan *request
-	link   link
+	engine  *engine
+	size    int
+	streams bool // of HTTP/2, else the requests of HTTP/1 follow each other
+	queue   chan *request
+	link    link
 }
 
 // run takes the requests up as they are released, until all are done or the context ends.
 func (w *worker) run(ctx context.Context, start time.Time) {
+	if w.streams {
+		w.runStreams(ctx, start)
+		return
+	}
+	w.runInTurn(ctx, start)
+}
+
+// runInTurn sends one request after the other.
+func (w *worker) runInTurn(ctx context.Context, start time.Time) {
 	defer w.link.close()
 	var free time.Time // when the connection became free
 	for range w.size {

@@ -22,6 +22,7 @@ type Splitter struct {
 	have   int   // bytes of the prefix
 	left   int64 // bytes of the message that are still to come
 	offset int64
+	count  int
 	pieces []*trafficpb.Piece
 }
 
@@ -40,12 +41,16 @@ func (s *Splitter) Add(part []byte, at int64) {
 		s.left, s.offset, part = s.left-n, s.offset+n, part[n:]
 		if s.left == 0 {
 			s.have = 0
+			s.count++
 			if len(s.pieces) < mostPieces {
 				s.pieces = append(s.pieces, &trafficpb.Piece{End: s.offset, At: at})
 			}
 		}
 	}
 }
+
+// Count returns the number of messages that have ended.
+func (s *Splitter) Count() int { return s.count }
 
 // Pieces returns where the messages end, as far as so many bytes of the body are kept; nil when there is one message or none, as in
 // unary calls.

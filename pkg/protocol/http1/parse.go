@@ -86,6 +86,9 @@ func (m *Message) closes() bool {
 	return m.Proto == "HTTP/1.0" && !m.HasToken("Connection", "keep-alive")
 }
 
+// ParseFields parses field lines that have no first line before them and no empty one after, such as the trailers of a record.
+func ParseFields(lines []byte) ([]Header, error) { return parseFields(string(lines)) }
+
 // parseFields parses field lines up to the empty one.
 func parseFields(lines string) ([]Header, error) {
 	headers := make([]Header, 0, strings.Count(lines, "\n"))

@@ -4,7 +4,6 @@
 package play
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -165,8 +164,12 @@ func (c *http2Call) respond(r *trafficpb.Record) {
 			_ = http.NewResponseController(c.w).Flush() // fails when the client is gone, as writing will
 		}
 	}
-	for name, value := range fieldsOf(trailers) {
-		c.w.Header().Add(http.TrailerPrefix+name, value)
+	fields, err := http1.ParseFields(trailers)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	for _, f := range fields {
+		c.w.Header().Add(http.TrailerPrefix+http.CanonicalHeaderKey(f.Name), f.Value)
 	}
 }
 
@@ -274,16 +277,4 @@ func stepsOf(r *trafficpb.Record) []step {
 		steps = append(steps, s)
 	}
 	return steps
-}
-
-// fieldsOf yields the names and values of lines.
-func fieldsOf(lines []byte) func(yield func(name, value string) bool) {
-	return func(yield func(name, value string) bool) {
-		for line := range bytes.Lines(lines) {
-			name, value, ok := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(":"))
-			if ok && !yield(http.CanonicalHeaderKey(string(name)), string(bytes.TrimLeft(value, " \t"))) {
-				return
-			}
-		}
-	}
 }

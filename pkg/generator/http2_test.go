@@ -1,0 +1,136 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package generator
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/grpc"
+	"github.com/restage-dev/restage/pkg/protocol/grpc/grpctest"
+	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/http2"
+	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+)
+
+// recordGRPC makes records of all calls on one connection to a server.
+func recordGRPC(t *testing.T, server string, seed string) []*trafficpb.Record {
+	t.Helper()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var records []*trafficpb.Record
+	budget := tee.NewBudget(16 << 20)
+	requests, responses := tee.NewReader(tee.NewStream(budget, 4<<20)), tee.NewReader(tee.NewStream(budget, 4<<20))
+	done := make(chan struct{})
+	conversation := http2.NewConversation(requests, responses, http2.Options{
+		HeadLimit: 1 << 16,
+		Limits:    func(*http2.Exchange) http1.Limits { return http1.Limits{Head: 1 << 16, Body: 1 << 20} },
+		Split:     func(*http1.Message) http2.Splitter { return &grpc.Splitter{} },
+		Lost:      func(err error) { t.Errorf("lost: %v", err) },
+		Done: func(x *http2.Exchange) {
+			r := &trafficpb.Record{
+				Id: "r", Protocol: "grpc", Direction: trafficpb.Direction_DIRECTION_INBOUND, Connection: "c", Ordinal: x.Ordinal, Stream: x.Stream,
+				Workload: "front", Port: 9898, Status: uint32(x.Response.Message.Status), GrpcStatus: uint32(grpc.Status(x.Response.Message)),
+			}
+			half := func(h *http2.Half) *trafficpb.Message {
+				m := h.Message
+				out := &trafficpb.Message{
+					Head: m.Head, Body: m.Body, BodyLength: m.BodyLength, BodySha256: m.BodySHA256, FirstByte: h.First, LastByte: h.Last,
+					Trailers: h.Trailers,
+				}
+				if s, ok := h.Parts.(*grpc.Splitter); ok {
+					out.Pieces = s.Pieces(len(m.Body))
+				}
+				return out
+			}
+			r.Request, r.Response = half(&x.Request), half(&x.Response)
+			r.Operation = x.Request.Message.Method + " " + x.Request.Message.Target
+			records = append(records, r)
+		},
+	})
+	go func() {
+		defer close(done)
+		client, err := listener.AcceptTCP()
+		if err != nil {
+			return
+		}
+		back, err := net.Dial("tcp", server)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- conversation.Requests() }()
+		answers := make(chan error, 1)
+		go func() { answers <- conversation.Responses() }()
+		relay.Run(client, back.(*net.TCPConn), requests.Stream(), responses.Stream(), &relay.Traffic{})
+		conversation.Finish(<-ended, <-answers)
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var conn net.Conn
+	client := grpctest.Client(t, "front", func(ctx context.Context, _ string) (net.Conn, error) {
+		var d net.Dialer
+		var err error
+		conn, err = d.DialContext(ctx, "tcp", listener.Addr().String())
+		return conn, err
+	})
+	if _, err := grpctest.CallAll(ctx, client, seed); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	<-done
+	return records
+}
+
+// TestGRPCIsReplayed replays the calls of a recorded connection to the real server: streams, trailers and statuses are the same.
+func TestGRPCIsReplayed(t *testing.T) {
+	server := grpctest.Serve(t)
+	records := recordGRPC(t, server, "seed")
+	if len(records) != 5 {
+		t.Fatalf("%d records", len(records))
+	}
+	var all []*request
+	for _, r := range records {
+		if reason := obstacle(r); reason != "" {
+			t.Fatalf("%s cannot be replayed: %s", r.GetOperation(), reason)
+		}
+		all = append(all, newRequest(r, "front:9898", server, 1))
+	}
+	p := &plan{requests: all}
+	p.schedule(1)
+	comparer := &compare.Comparer{Headers: []string{"Content-Type", "Cost", "Grpc-Message"}}
+	replayed := 0
+	newEngine(p, 20*time.Second).run(t.Context(), func(r result) {
+		replayed++
+		if r.failure != "" || r.response == nil {
+			t.Errorf("%s: %s", r.operation, r.failure)
+			return
+		}
+		if got := comparer.Compare(r.operation, recordedResponse(r.record), r.response, compare.Identity{}); len(got.Differences) > 0 {
+			t.Errorf("%s: %+v", r.operation, got.Differences)
+		}
+	})
+	if replayed != 5 {
+		t.Errorf("%d of 5 requests were replayed", replayed)
+	}
+	// A status that changed is a difference.
+	m := recordedResponse(records[0])
+	changed := *m
+	changed.Trailers = []http1.Header{{Name: "grpc-status", Value: "13"}}
+	got := comparer.Compare("op", m, &changed, compare.Identity{})
+	if len(got.Differences) == 0 || got.Differences[0].Field != "grpc-status" || got.Differences[0].Recorded != codes.OK.String() {
+		t.Errorf("differences %+v", got.Differences)
+	}
+}
