@@ -214,7 +214,8 @@ func (r *controlAPI) restart(t testing.TB, instance string) {
 	reporter := outcome.NewReporter(outcomes, index)
 	go reporter.Run(t.Context())
 	api := control.New(instance, environmentToken, slog.New(slog.DiscardHandler))
-	api.Loaded(&control.Play{Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: func() int64 { return 0 }})
+	none := func() int64 { return 0 }
+	api.Loaded(&control.Play{Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: none, Internal: none})
 	handler := api.Handler()
 	r.handler.Store(&handler)
 }
