@@ -27,6 +27,7 @@ import (
 // startH2C serves HTTP/2 without TLS, also for connections that begin as HTTP/1.
 func startH2C(t *testing.T, handler http.Handler) string {
 	t.Helper()
+	//lint:ignore SA1019 net/http itself does not take the upgrade from HTTP/1, which is tested here too
 	server := httptest.NewServer(h2c.NewHandler(handler, &http2.Server{}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()

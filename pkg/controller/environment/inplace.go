@@ -49,7 +49,7 @@ func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alph
 	namespace, name := m.environment.Namespace, workload.Ref.Name
 	live, err := r.Kube.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return refusal{reasonChanged, fmt.Errorf("Deployment %q does not exist any more", name)}
+		return refusal{reasonChanged, fmt.Errorf("there is no Deployment %q any more", name)}
 	}
 	if err != nil {
 		return fmt.Errorf("reading Deployment %q: %w", name, err)
@@ -60,7 +60,7 @@ func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alph
 	delete(template.Annotations, v1alpha1.AnnotationInPlaceBase)
 	err = inplace.Put(ctx, r.Kube, live, template, base, m.environment.Name, m.environment.UID)
 	if errors.Is(err, inplace.ErrChanged) {
-		return refusal{reasonChanged, fmt.Errorf("Deployment %q: %w; make the environment again", name, err)}
+		return refusal{reasonChanged, fmt.Errorf("the Deployment %q: %w; make the environment again", name, err)}
 	}
 	return err
 }
