@@ -81,7 +81,7 @@ func TestDryRunAndRefusals(t *testing.T) {
 		{"unknown field", "kind: TrafficReplay\nspec: {snapshotName: small, speeed: 2}", "spec.speeed"},
 		{"negative duration", "kind: TrafficReplay\nspec: {snapshotName: small, timeout: -5m}", "spec.timeout"},
 		{"negative window", "kind: TrafficSnapshot\nspec: {workloadRef: {name: front}, last: -1m}", "spec.last"},
-		{"kind of workload", "kind: TrafficCapture\nspec: {workloadRef: {kind: StatefulSet, name: front}}", "spec.workloadRef.kind"},
+		{"kind of workload", "kind: TrafficCapture\nspec: {workloadRef: {apiVersion: v1, kind: ConfigMap, name: front}}", "spec.workloadRef.kind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := kube.Apply(t, strings.ReplaceAll(badHeader, "NS", s.namespace)+c.manifest+"\n")
