@@ -37,7 +37,7 @@ func kinds() []kind {
 			change: "{ports: [9898]}", bad: "{workloadRef: {name: other}}", badField: "spec.workloadRef",
 			status: "recordingPods", values: [2]any{int64(1), int64(2)},
 			fields:  map[string]string{v1alpha1.FieldWorkloadName: "front"},
-			columns: "Name Workload Ready Recording Records Complete Last Age | Reason Dropped",
+			columns: "Name Workload Ready Recording Records Complete Last Age | Reason Dropped Rate Size",
 		},
 		{
 			name: "TrafficSnapshot", resource: "trafficsnapshots", spec: "{workloadRef: {name: front}, last: 1m}",
@@ -56,7 +56,7 @@ func kinds() []kind {
 			bad: "{responder: {latency: None}}", badField: "spec",
 			status: "responderAddress", values: [2]any{"10.0.0.1:80", "10.0.0.2:80"},
 			fields:  map[string]string{v1alpha1.FieldSnapshotName: snapshot, v1alpha1.FieldClassName: ""},
-			columns: "Name Class Snapshot Workloads Ready Age | Reason Responder",
+			columns: "Name Class Snapshot Workloads Ready Isolated Age | Reason Refused Responder",
 		},
 		{
 			name: "EnvironmentClass", resource: "environmentclasses", clusterScoped: true, spec: "{imagePullPolicy: Never}",
