@@ -28,6 +28,8 @@ var (
 	ErrHeadTooLong = errors.New("HTTP/2 head longer than the limit")
 	// ErrTooManyStreams says that a stream was left out, since too many others were open.
 	ErrTooManyStreams = fmt.Errorf("more than %d streams are open", mostStreams)
+
+	errNoHead = fmt.Errorf("%w: the stream ended without a head", ErrMalformed)
 )
 
 // ResetError ends a stream before its end.
@@ -85,8 +87,9 @@ type Options struct {
 	Ordinal uint64
 	// Done is called with each exchange when both its halves have ended, by one goroutine at a time.
 	Done func(*Exchange)
-	// Lost is called with the reason for each exchange that cannot be put together, by one goroutine at a time.
-	Lost func(error)
+	// Lost is called instead with each exchange that cannot be put together, and the reason. It is for Done and Lost to give back what
+	// the exchange holds.
+	Lost func(*Exchange, error)
 }
 
 // Conversation is what both directions of a connection carry. Requests and Responses may run at the same time.
@@ -185,6 +188,9 @@ func (h *Half) end(err error) {
 	if h.endBy != nil {
 		err = h.endBy
 	}
+	if err == nil && h.Message == nil {
+		err = errNoHead
+	}
 	h.ended = true
 	if h.Err == nil {
 		h.Err = err
@@ -203,10 +209,9 @@ func (c *Conversation) settle(x *Exchange) {
 		return
 	}
 	delete(c.streams, x.Stream)
-	switch {
-	case x.Request.Message != nil:
+	if x.Request.Message != nil {
 		c.options.Done(x)
-	case x.Request.Err != nil:
-		c.options.Lost(x.Request.Err)
+		return
 	}
+	c.options.Lost(x, x.Request.Err)
 }

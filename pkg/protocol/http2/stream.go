@@ -35,7 +35,7 @@ func (r *reader) find(stream uint32, opens bool) *Exchange {
 	if len(r.streams) >= mostStreams {
 		if r.side == client {
 			r.newest = stream
-			r.options.Lost(ErrTooManyStreams)
+			r.options.Lost(&Exchange{Stream: stream}, ErrTooManyStreams)
 		}
 		return nil
 	}

@@ -34,14 +34,16 @@ func newHTTP2Parser(c *connection) parser { return newHTTP2(c) }
 func newHTTP2(c *connection) *http2Parser {
 	p := &http2Parser{connection: c, sentErr: tee.ErrAborted, receivedErr: tee.ErrAborted}
 	p.conversation = http2.NewConversation(c.requests, c.responses, http2.Options{
-		HeadLimit: headLimit, Ordinal: c.ordinal, Done: p.done, Split: split,
+		HeadLimit: headLimit, Ordinal: c.ordinal, Done: p.done, Lost: p.lost, Split: split,
 		Limits: func(x *http2.Exchange) http1.Limits { return c.limits(&x.Held) },
-		Lost: func(err error) {
-			p.found = true
-			c.loseNow(lossReason(err))
-		},
 	})
 	return p
+}
+
+func (p *http2Parser) lost(x *http2.Exchange, err error) {
+	p.release(&x.Held)
+	p.found = true
+	p.loseNow(lossReason(err))
 }
 
 // upgradedParser returns the parser of a connection of HTTP/1 whose last request was answered by a change to HTTP/2.
