@@ -23,12 +23,12 @@ type planned struct {
 }
 
 func (p *planned) addFlags(to *pflag.FlagSet) {
-	to.StringVar(&p.values, "values", "", "Before installing: file with the options of the installation, as of kubectl restage install, or - for standard input.")
+	to.StringVar(&p.values, "values", "", "Before installing: file with the options of the installation, as the command install takes it, or - for standard input.")
 	options := install.Defaults()
 	all := flags.For(&options)
 	for _, name := range planOptions {
 		flag := all.Lookup(name)
-		flag.Usage = "Before installing: as of kubectl restage install. " + flag.Usage
+		flag.Usage = "Before installing, as for the command install: " + flag.Usage
 		to.AddFlag(flag)
 	}
 }
