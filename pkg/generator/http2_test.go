@@ -37,7 +37,7 @@ func recordGRPC(t *testing.T, server string, seed string) []*trafficpb.Record {
 		HeadLimit: 1 << 16,
 		Limits:    func(*http2.Exchange) http1.Limits { return http1.Limits{Head: 1 << 16, Body: 1 << 20} },
 		Split:     func(*http1.Message) http2.Splitter { return &grpc.Splitter{} },
-		Lost:      func(err error) { t.Errorf("lost: %v", err) },
+		Lost:      func(_ *http2.Exchange, err error) { t.Errorf("lost: %v", err) },
 		Done: func(x *http2.Exchange) {
 			r := &trafficpb.Record{
 				Id: "r", Protocol: "grpc", Direction: trafficpb.Direction_DIRECTION_INBOUND, Connection: "c", Ordinal: x.Ordinal, Stream: x.Stream,

@@ -310,3 +310,42 @@ func TestOneBadStream(t *testing.T) {
 		t.Errorf("%d records", n)
 	}
 }
+
+// TestHTTP2ServerSpeaksFirst has a client that waits for the server's settings, and until the proxy has looked at them, before it says
+// anything.
+func TestHTTP2ServerSpeaksFirst(t *testing.T) {
+	r := newRig(t, nil)
+	server := serveOnce(t, func(conn *net.TCPConn) {
+		framer := http2.NewFramer(conn, conn)
+		_ = framer.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 10})
+		if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		for {
+			frame, err := framer.ReadFrame()
+			if err != nil {
+				return
+			}
+			if h, ok := frame.(*http2.HeadersFrame); ok {
+				_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: h.StreamID, BlockFragment: []byte{0x88}, EndHeaders: true, EndStream: true}) // :status 200
+			}
+		}
+	})
+	conn := r.dial(t, r.outbound, server)
+	framer := http2.NewFramer(conn, conn)
+	if frame, err := framer.ReadFrame(); err != nil || frame.Header().Type != http2.FrameSettings {
+		t.Fatal(frame, err)
+	}
+	eventually(t, "the parser", func() bool { return strings.Contains(r.scrape(t), "\nrestage_proxy_tee_bytes 0\n") })
+	fmt.Fprint(conn, http2.ClientPreface)
+	_ = framer.WriteSettings()
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/late"}, {":authority", "back"}} {
+		_ = encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+	}
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
+	if got := r.operation(t, "GET /late"); got.GetProtocol() != "http/2" || got.GetStatus() != 200 || len(got.GetDefects()) > 0 || got.GetFailure() != "" {
+		t.Errorf("record: %v", got)
+	}
+}

@@ -291,6 +291,9 @@ func TestServerSpeaksFirst(t *testing.T) {
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "220 mail ready\r\n" {
 		t.Fatal(line, err)
 	}
+	eventually(t, "the protocol", func() bool {
+		return strings.Contains(r.scrape(t), "\nrestage_proxy_connections_parsed_total{protocol=\"opaque\"} 1\n")
+	})
 	fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n") // looks like HTTP, but is not, on a connection like this
 	conn.Close()
 	got := r.find(t, "an opaque record", func(r *trafficpb.Record) bool { return r.GetProtocol() == "opaque" })
