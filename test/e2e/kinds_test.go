@@ -65,7 +65,7 @@ spec: {workloadRef: {kind: StatefulSet, name: front}, last: 15m}
 	s.kubectl(t, "annotate", "statefulset/front", "capture.restage.dev/enabled-")
 	kube.Eventually(t, time.Minute, "the proxy is out of the StatefulSet", func() (bool, string) {
 		now := template()
-		return !strings.Contains(now, "restage"), now
+		return !strings.Contains(now, "restage-"), now
 	})
 	s.kubectl(t, "rollout", "status", "statefulset/front", "--timeout=120s")
 }

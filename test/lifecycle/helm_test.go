@@ -34,7 +34,9 @@ func TestHelm(t *testing.T) {
 	prometheusOperator(t)
 	s := openShop(t)
 	live := s.live(t)
-	t.Cleanup(func() { kube.CleanUp(t, 3*time.Minute, "delete", "namespace", system, "--ignore-not-found", "--timeout=160s") })
+	t.Cleanup(func() {
+		kube.CleanUp(t, 3*time.Minute, "delete", "namespace", system, "--ignore-not-found", "--timeout=160s")
+	})
 	helm(t, "install", "restage", chart, "--create-namespace", "--wait", "--set", "registry=localhost,tag=dev,monitoring=true")
 	awaitReady(t)
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")

@@ -80,7 +80,7 @@ func TestDryRunShowsTheTemplate(t *testing.T) {
 		t.Fatalf("the user's template was kept: %+v", template)
 	}
 	app := template.Spec.Containers[0]
-	if app.Image != "example.com/app:2" || len(app.Env) != 2 || app.Env[0].Value != "changed" {
+	if app.Image != "example.com/app:2" || app.Env[0].Value != "changed" || app.Env[1].Name != "NEW" {
 		t.Errorf("the override gave %+v", app)
 	}
 	proxy := template.Spec.InitContainers[1]

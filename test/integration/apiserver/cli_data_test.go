@@ -39,7 +39,7 @@ func TestCLISnapshotCreate(t *testing.T) {
 		`startTime: "2026-05-04T12:00:00Z"`, `endTime: "2026-05-04T12:10:00Z"`, "name: front")
 	for want, args := range map[string][]string{
 		"--workload: must name":             {"--last", "1m"},
-		`--workload: "sts/db"`:              {"--workload", "sts/db", "--last", "1m"},
+		`--workload: "cm/db"`:               {"--workload", "cm/db", "--last", "1m"},
 		"--last and --since: give one":      {"--workload", "front"},
 		"--until: needs --since":            {"--workload", "front", "--last", "1m", "--until", "1m"},
 		"--last -1m0s: must be positive":    {"--workload", "front", "--last", "-1m"},

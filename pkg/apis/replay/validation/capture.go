@@ -52,9 +52,20 @@ func validateRedaction(redaction *replay.CaptureRedaction, path *field.Path) (er
 		return nil
 	}
 	for i, rule := range redaction.Rules {
-		err := redact.CheckRule(wiring.RedactionRule{Name: rule.Name, Header: rule.Header, JSONPath: rule.JSONPath, Regexp: rule.Regexp})
-		if err != nil {
-			errs = append(errs, field.Invalid(path.Child("rules").Index(i), rule.Name, err.Error()))
+		for _, given := range []struct {
+			field, value string
+			rule         wiring.RedactionRule
+		}{
+			{"header", rule.Header, wiring.RedactionRule{Header: rule.Header}},
+			{"jsonPath", rule.JSONPath, wiring.RedactionRule{JSONPath: rule.JSONPath}},
+			{"regexp", rule.Regexp, wiring.RedactionRule{Regexp: rule.Regexp}},
+		} {
+			if given.value == "" {
+				continue
+			}
+			if err := redact.CheckRule(given.rule); err != nil {
+				errs = append(errs, field.Invalid(path.Child("rules").Index(i).Child(given.field), given.value, err.Error()))
+			}
 		}
 	}
 	return errs
