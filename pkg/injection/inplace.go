@@ -18,7 +18,7 @@ func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	if err := refuseInPlace(template.Spec, opts.Path); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
-	isolatePatch(opts).AddTo(&template)
+	isolatePatch(opts, template).AddTo(&template)
 	template.Labels = merged(template.Labels, WorkloadLabels(opts.Environment, opts.Workload))
 	dropRawPackets(template.Spec.InitContainers)
 	dropRawPackets(template.Spec.Containers)

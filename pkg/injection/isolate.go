@@ -76,9 +76,7 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool {
 		return strings.HasPrefix(key, captureAnnotations)
 	})
-	patch := isolatePatch(opts)
-	patch.addTrust(template)
-	patch.AddTo(&template)
+	isolatePatch(opts, template).AddTo(&template)
 	template.Spec.NodeSelector = merged(template.Spec.NodeSelector, opts.NodeSelector)
 	template.Spec.PriorityClassName = ""
 	template.Spec.Priority = nil
@@ -89,7 +87,7 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	return template, nil
 }
 
-func isolatePatch(opts IsolateOptions) Patch {
+func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
 	link := LinkName(opts.Environment)
 	env := []corev1.EnvVar{
 		configEnv(wiring.EnvResponder, link, "responder"),
@@ -110,11 +108,13 @@ func isolatePatch(opts IsolateOptions) Patch {
 		MountPath: wiring.EnvironmentDir,
 		ReadOnly:  true,
 	}}
-	return Patch{
+	patch := Patch{
 		InitContainers:   []corev1.Container{first, proxy},
 		Volumes:          []corev1.Volume{EnvironmentVolume(link)},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}
+	patch.addTrust(template)
+	return patch
 }
 
 // EnvironmentVolume holds the token of an environment, from the Secret that LinkName names.
