@@ -97,7 +97,7 @@ func TestRestoredByteForByte(t *testing.T) {
 func TestWhatSomebodyElseChangedIsLeft(t *testing.T) {
 	managed := metav1.ManagedFieldsEntry{
 		Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, Time: &metav1.Time{Time: time.Unix(1e9, 0)}, FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{"f:image":{}}}}}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{"f:image":{}}}}}}}`),
 	}
 	for name, c := range map[string]struct {
 		change func(*corev1.PodTemplateSpec)

@@ -4,8 +4,6 @@
 package inplace
 
 import (
-	"bytes"
-
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -44,7 +42,7 @@ func owns(entry *metav1.ManagedFieldsEntry, field fieldpath.Path) bool {
 		return false
 	}
 	set := &fieldpath.Set{}
-	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+	if err := set.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
 		return false
 	}
 	const template = 2 // parts of the path that many own without owning the field
