@@ -20,6 +20,7 @@ func fill(t *testing.T, client *clientv3.Client) (keys int) {
 	for ; keys < 100; keys++ {
 		_, err := client.Put(t.Context(), fmt.Sprint("key-", keys), value)
 		if errors.Is(err, rpctypes.ErrNoSpace) {
+			awaitAlarm(t, client)
 			return keys
 		}
 		if err != nil {
@@ -28,6 +29,20 @@ func fill(t *testing.T, client *clientv3.Client) (keys int) {
 	}
 	t.Fatal("etcd never refused")
 	return 0
+}
+
+// awaitAlarm waits until etcd refuses every write: it may raise the alarm only after it has answered the write that was too much.
+func awaitAlarm(t *testing.T, client *clientv3.Client) {
+	t.Helper()
+	for t.Context().Err() == nil {
+		list, err := client.AlarmList(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Alarms) > 0 {
+			return
+		}
+	}
 }
 
 func TestFullEtcdTakesWritesAgainWhenSpaceIsFreed(t *testing.T) {
