@@ -27,12 +27,16 @@ type Flags struct {
 	Tests     []string
 	Mocks     []string
 	Volumes   string
+	Strategy  string
 
 	mapper workload.Mapper
 }
 
-// volumes are the values of --volumes.
-var volumes = []string{string(v1alpha1.VolumesRefuse), string(v1alpha1.VolumesEphemeral)}
+// Values of --volumes and --strategy.
+var (
+	volumes    = []string{string(v1alpha1.VolumesRefuse), string(v1alpha1.VolumesEphemeral)}
+	strategies = []string{string(v1alpha1.StrategyClone), string(v1alpha1.StrategyInPlace)}
+)
 
 // AddTo adds the flags to a command, whose flag --snapshot names the snapshot. Tests are for commands that send requests.
 func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
@@ -40,11 +44,13 @@ func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.Workloads, "workload", nil, "The workload to copy, as deploy/NAME, sts/NAME, svc/NAME and so on; may be given several times. Default is the workload of the snapshot.")
 	flags.StringVar(&f.Volumes, "volumes", "", "What becomes of the volume claims of the workloads: Refuse, the default, or Ephemeral, empty volumes of the same size.")
+	flags.StringVar(&f.Strategy, "strategy", "", "How the workloads get into the environment: Clone, the default, runs copies; InPlace puts the live Deployments in and gives them back at the end.")
 	flags.StringArrayVar(&f.Images, "image", nil, "Another image for a container of the copy, as CONTAINER=IMAGE, or IMAGE when there is one container.")
 	flags.StringArrayVar(&f.Env, "env", nil, "An environment variable of a container of the copy, as CONTAINER:NAME=VALUE, or NAME=VALUE when there is one container or --image names one.")
 	flags.StringSliceVar(&f.Mocks, "mock", nil, "The key of a slice of dependencies that are played, or a unique part of it. Default is all.")
 	complete.Flag(cmd, "workload", complete.WorkloadOf(c))
 	complete.Flag(cmd, "volumes", cobra.FixedCompletions(volumes, cobra.ShellCompDirectiveNoFileComp))
+	complete.Flag(cmd, "strategy", cobra.FixedCompletions(strategies, cobra.ShellCompDirectiveNoFileComp))
 	complete.Flag(cmd, "image", complete.Containers(c, "="))
 	complete.Flag(cmd, "env", complete.Containers(c, ":"))
 	complete.Flag(cmd, "mock", complete.Slices(c, complete.SnapshotFlag, v1alpha1.DirectionOutbound))
@@ -56,7 +62,7 @@ func (f *Flags) AddTo(cmd *cobra.Command, c *cluster.Cluster, tests bool) {
 
 // Given tells whether any of the flags was given.
 func (f *Flags) Given() bool {
-	return len(f.Workloads)+len(f.Images)+len(f.Env)+len(f.Tests)+len(f.Mocks)+len(f.Volumes) > 0
+	return len(f.Workloads)+len(f.Images)+len(f.Env)+len(f.Tests)+len(f.Mocks)+len(f.Volumes)+len(f.Strategy) > 0
 }
 
 // Parse returns the workloads with their overrides. Without --workload it is the one that recorded returns, which is asked only when
@@ -68,6 +74,9 @@ func (f *Flags) Parse(recorded func() (v1alpha1.WorkloadReference, error)) ([]v1
 	}
 	if f.Volumes != "" && !slices.Contains(volumes, f.Volumes) {
 		return nil, fmt.Errorf("--volumes %q: must be one of %s", f.Volumes, strings.Join(volumes, ", "))
+	}
+	if f.Strategy != "" && !slices.Contains(strategies, f.Strategy) {
+		return nil, fmt.Errorf("--strategy %q: must be one of %s", f.Strategy, strings.Join(strategies, ", "))
 	}
 	overridden := len(containers)+len(f.Tests)+len(f.Mocks) > 0
 	if overridden && len(f.Workloads) > 1 {
@@ -81,7 +90,7 @@ func (f *Flags) Parse(recorded func() (v1alpha1.WorkloadReference, error)) ([]v1
 		}
 		workloads = append(workloads, v1alpha1.EnvironmentWorkload{Ref: ref})
 	}
-	if len(workloads) == 0 && (overridden || f.Volumes != "") {
+	if len(workloads) == 0 && (overridden || f.Volumes != "" || f.Strategy != "") {
 		ref, err := recorded()
 		if err != nil {
 			return nil, err
@@ -92,7 +101,7 @@ func (f *Flags) Parse(recorded func() (v1alpha1.WorkloadReference, error)) ([]v1
 		workloads[0].Containers, workloads[0].Tests, workloads[0].Mocks = containers, f.Tests, f.Mocks
 	}
 	for i := range workloads {
-		workloads[i].Volumes = v1alpha1.WorkloadVolumes(f.Volumes)
+		workloads[i].Volumes, workloads[i].Strategy = v1alpha1.WorkloadVolumes(f.Volumes), v1alpha1.WorkloadStrategy(f.Strategy)
 	}
 	return workloads, nil
 }

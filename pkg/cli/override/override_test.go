@@ -36,6 +36,8 @@ func TestParse(t *testing.T) {
 		"the recorded one": {Flags{Images: []string{"registry.example:5000/front:2"}}, []v1alpha1.EnvironmentWorkload{
 			{Ref: front, Containers: []v1alpha1.ContainerOverride{{Image: "registry.example:5000/front:2"}}},
 		}},
+		"the recorded one in place": {Flags{Strategy: "InPlace"}, []v1alpha1.EnvironmentWorkload{{Ref: front, Strategy: v1alpha1.StrategyInPlace}}},
+		"volumes":                   {Flags{Volumes: "Ephemeral"}, []v1alpha1.EnvironmentWorkload{{Ref: front, Volumes: v1alpha1.VolumesEphemeral}}},
 		"everything": {
 			Flags{
 				Workloads: []string{"deploy/front"}, Images: []string{"app=front:2"}, Env: []string{"app:A=1=2", "side:B=", "app:C=x:y"},
@@ -70,6 +72,8 @@ func TestParseRefuses(t *testing.T) {
 		`--env "A": must be`:                      {Env: []string{"A"}},
 		`--env "app:=1": must be`:                 {Env: []string{"app:=1"}},
 		`--workload: "node/db"`:                   {Workloads: []string{"node/db"}},
+		`--strategy "Move": must be one of`:       {Strategy: "Move"},
+		`--volumes "Share": must be one of`:       {Volumes: "Share"},
 		`go with one --workload, and there are 2`: {Workloads: []string{"a", "b"}, Images: []string{"x"}},
 		`no such snapshot`:                        {Mocks: []string{"back"}},
 	} {
