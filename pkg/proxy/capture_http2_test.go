@@ -22,6 +22,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/grpc/grpctest"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // startH2C serves HTTP/2 without TLS, also for connections that begin as HTTP/1.
@@ -180,6 +181,7 @@ func TestResetStreams(t *testing.T) {
 
 // TestCurlHTTP2 has another implementation as client, with prior knowledge and by an upgrade.
 func TestCurlHTTP2(t *testing.T) {
+	peer.Need(t, "curl", "curl")
 	r, server := newRig(t, nil), startH2C(t, http.HandlerFunc(echoWithTrailers))
 	target := netip.MustParseAddrPort(server)
 	r.to.Store(&target)

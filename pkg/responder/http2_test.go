@@ -29,6 +29,7 @@ import (
 	"github.com/restage-dev/restage/pkg/proxy/recorder"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // recordings takes what a proxy records.
@@ -134,6 +135,7 @@ func TestGRPCIsPlayed(t *testing.T) {
 
 // TestHTTP2IsPlayed plays to net/http and to curl, and to a client that speaks HTTP/1.
 func TestHTTP2IsPlayed(t *testing.T) {
+	peer.Need(t, "curl", "curl")
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("Trailer", "Sum")

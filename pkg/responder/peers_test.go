@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // run runs a real client and returns what it printed.
@@ -48,14 +49,6 @@ func serve(t *testing.T, address, name string, arguments ...string) {
 	})
 }
 
-// install installs a Debian package unless its program is there.
-func install(t *testing.T, program, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		run(t, "apt-get", "install", "-y", "-q", pkg)
-	}
-}
-
 func freeAddress(t *testing.T) (address, port string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,8 +61,8 @@ func freeAddress(t *testing.T) (address, port string) {
 
 // TestRedis records redis-cli with Redis, and plays it to redis-cli without.
 func TestRedis(t *testing.T) {
-	install(t, "redis-server", "redis-server")
-	install(t, "redis-cli", "redis-tools")
+	peer.Need(t, "redis-server", "redis-server")
+	peer.Need(t, "redis-cli", "redis-tools")
 	address, port := freeAddress(t)
 	serve(t, address, "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
 	commands := [][]string{{"SET", "tea", "green"}, {"GET", "tea"}, {"EVAL", "return {1, {2, 'three'}, ARGV[1]}", "0", "four"}, {"GET", "none"}}
@@ -111,6 +104,7 @@ func TestRedis(t *testing.T) {
 
 // TestSMTP records Python's client with a server that speaks first, and plays it to the same client.
 func TestSMTP(t *testing.T) {
+	peer.Need(t, "python3", "python3")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
@@ -325,6 +319,9 @@ func checkWebSocket(t *testing.T, records []*trafficpb.Record, compress bool) {
 
 // TestWebSocketOfNode plays a recorded conversation of Go to the client of Node.
 func TestWebSocketOfNode(t *testing.T) {
+	if out, err := exec.CommandContext(t.Context(), "node", "--experimental-websocket", "-e", "WebSocket").CombinedOutput(); err != nil {
+		t.Skipf("needs a Node that has WebSocket: %v %s", err, out)
+	}
 	server := httptest.NewServer(chat(true))
 	defer server.Close()
 	r := startRecording(t, server.Listener.Addr().String())
@@ -354,6 +351,7 @@ s.onerror = (e) => { console.log("failed", e.message); process.exit(1); };
 
 // TestServerSentEvents records curl with a stream of events that it ends itself, and plays it.
 func TestServerSentEvents(t *testing.T) {
+	peer.Need(t, "curl", "curl")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for i := range 3 {
