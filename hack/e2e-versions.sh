@@ -12,7 +12,7 @@ cd "$root"
 . hack/localcluster/versions.sh
 read -ra versions <<<"${VERSIONS:-${OLDER_KUBERNETES_VERSIONS[*]}}"
 prefix=${CLUSTER_NAME:-minor}
-traffic='^(TestStory|TestSubresources|TestDryRunAndRefusals|TestCLIDailyWork)$'
+traffic='^(TestStory|TestSubresources|TestDryRunAndRefusals|TestCLIDailyWork|TestStatefulSet)$'
 logs=$(mktemp -d)
 unset KUBECONFIG
 
