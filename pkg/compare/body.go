@@ -5,15 +5,12 @@ package compare
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
-	"fmt"
 	"io"
 	"mime"
 	"strings"
 
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/sse"
 )
@@ -26,48 +23,11 @@ func decoded(m *http1.Message) []byte {
 	if m.Truncated {
 		return m.Body
 	}
-	var open func(io.Reader) (io.ReadCloser, error)
-	switch strings.ToLower(m.Get("Content-Encoding")) {
-	case "gzip", "x-gzip":
-		open = func(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
-	case "deflate":
-		open = openDeflate
-	default:
-		return m.Body
-	}
-	body, err := decode(m.Body, open)
+	body, err := coding.Decode(m.Get("Content-Encoding"), m.Body, maxDecoded)
 	if err != nil {
 		return m.Body
 	}
 	return body
-}
-
-func decode(body []byte, open func(io.Reader) (io.ReadCloser, error)) ([]byte, error) {
-	r, err := open(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	out, err := io.ReadAll(io.LimitReader(r, maxDecoded+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(out) > maxDecoded {
-		return nil, fmt.Errorf("decompressed body is longer than %d bytes", maxDecoded)
-	}
-	return out, nil
-}
-
-// openDeflate reads the zlib format, as the standard has it, or the bare deflate that some servers send.
-func openDeflate(r io.Reader) (io.ReadCloser, error) {
-	body, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	if z, err := zlib.NewReader(bytes.NewReader(body)); err == nil {
-		return z, nil
-	}
-	return flate.NewReader(bytes.NewReader(body)), nil
 }
 
 // documents reads both bodies as JSON, or as lists of events whose data may be JSON; it is not ok when one is not JSON, or when neither the content type

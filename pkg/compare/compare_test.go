@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
@@ -129,6 +130,7 @@ func TestContentCodings(t *testing.T) {
 	const body = `{"a":1,"b":"x"}`
 	gz := func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
 	zl := func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }
+	br := func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) }
 	fl := func(w io.Writer) io.WriteCloser {
 		f, err := flate.NewWriter(w, 9)
 		if err != nil {
@@ -142,6 +144,8 @@ func TestContentCodings(t *testing.T) {
 		"gzip":    response(t, 200, compress(t, " "+body, gz), jsonType, "Content-Encoding: GZIP"),
 		"zlib":    response(t, 200, compress(t, body, zl), jsonType, "Content-Encoding: deflate"),
 		"deflate": response(t, 200, compress(t, body, fl), jsonType, "Content-Encoding: deflate"),
+		"brotli":  response(t, 200, compress(t, body, br), jsonType, "Content-Encoding: br"),
+		"twice":   response(t, 200, compress(t, compress(t, body, gz), br), jsonType, "Content-Encoding: gzip, br"),
 	} {
 		if got := (&Comparer{}).Compare("GET /", recorded, replayed, Identity{}); len(got.Differences) > 0 {
 			t.Errorf("%s: %+v", name, got)

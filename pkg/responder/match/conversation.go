@@ -68,7 +68,7 @@ func (c *Conversation) search(b []byte) (from, to int) {
 	return c.from + from, c.from + to
 }
 
-// Cue tells how it goes on. Settled says that the client says nothing more for now.
+// Cue tells how it goes on. Settled says that the client waits for an answer.
 func (c *Conversation) Cue(settled bool) Cue {
 	if c.follows() && c.step < len(c.played().Steps) && c.played().Steps[c.step].After == c.answered {
 		return Speak // the rest of a turn

@@ -64,7 +64,7 @@ type opaqueConnection struct {
 	last    time.Time // when somebody spoke
 	sent    int       // bytes of the client
 	matched bool      // was reported
-	settled bool      // the client says nothing more for now
+	settled bool      // the client waits for an answer
 	gone    bool      // the client says nothing more at all
 }
 
