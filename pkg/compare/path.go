@@ -51,6 +51,9 @@ func ParsePath(s string) (Path, error) {
 	if len(s) > maxPath {
 		return Path{}, fmt.Errorf("path has %d bytes; at most %d are allowed", len(s), maxPath)
 	}
+	if !utf8.ValidString(s) {
+		return Path{}, fmt.Errorf("path %q is not valid UTF-8, as every name in a JSON document is", s)
+	}
 	rest, ok := strings.CutPrefix(s, "$")
 	if !ok {
 		return Path{}, fmt.Errorf("path %q must begin with $", s)

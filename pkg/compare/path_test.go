@@ -21,6 +21,7 @@ func TestParsePathRefuses(t *testing.T) {
 	for path, want := range map[string]string{
 		"":                               "must begin with $",
 		"a.b":                            "must begin with $",
+		"$.a['\xff']":                    `path "$.a['\xff']" is not valid UTF-8`,
 		"$":                              "selects the whole document",
 		"$.":                             "at byte 1: want a name",
 		"$..":                            "at byte 1: want a name",
@@ -79,7 +80,7 @@ func TestCovers(t *testing.T) {
 
 // A place as a report writes it can be pasted into an ignore rule, and selects just that.
 func FuzzParsePath(f *testing.F) {
-	for _, s := range []string{"$.a.b[*].c", `$.a["x y"]`, "$..name", "$.a['b'][0].*", `$["\u00e9\""]`} {
+	for _, s := range []string{"$.a.b[*].c", `$.a["x y"]`, "$..name", "$.a['b'][0].*", `$["\u00e9\""]`, "$.a['\xff']"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
