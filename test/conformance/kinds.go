@@ -61,7 +61,7 @@ func kinds() []kind {
 		{
 			name: "EnvironmentClass", resource: "environmentclasses", clusterScoped: true, spec: "{imagePullPolicy: Never}",
 			change: "{maxTimeout: 1m0s}", bad: "{maxTimeout: 0s}", badField: "spec.maxTimeout",
-			columns: "Name Default Pull Timeout Age | Nodes",
+			columns: "Name Default Pull Interception Timeout Age | Nodes",
 		},
 		{
 			name: "TrafficReplay", resource: "trafficreplays", spec: "{snapshotName: " + snapshot + "}",

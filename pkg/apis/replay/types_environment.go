@@ -121,10 +121,23 @@ type EnvironmentClassSpec struct {
 	ResponderResources corev1.ResourceRequirements
 	GeneratorResources corev1.ResourceRequirements
 	ImagePullPolicy    corev1.PullPolicy
+	Interception       Interception
 	NodeSelector       map[string]string
 	MaxTimeout         *metav1.Duration
 	Limits             *EnvironmentLimits
 }
+
+// Interception says how the connections of a pod are led to the proxy.
+type Interception string
+
+const (
+	// InterceptionAuto is Redirect unless the namespace does not allow it, and Explicit then.
+	InterceptionAuto Interception = "Auto"
+	// InterceptionRedirect has rules in the pod's own network lead all connections to the proxy.
+	InterceptionRedirect Interception = "Redirect"
+	// InterceptionExplicit has names and proxy variables lead the workload to the proxy.
+	InterceptionExplicit Interception = "Explicit"
+)
 
 // EnvironmentLimits bound what replays may ask for.
 type EnvironmentLimits struct {

@@ -123,7 +123,7 @@ func TestTablesOfOtherKinds(t *testing.T) {
 	class.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
 	class.Spec.MaxTimeout = &metav1.Duration{Duration: time.Hour}
 	createClass(t, class)
-	expectCells(t, "environmentclasses/tabled", map[string]string{"Default": "yes", "Pull": "IfNotPresent", "Timeout": "1h0m0s"})
+	expectCells(t, "environmentclasses/tabled", map[string]string{"Default": "yes", "Pull": "IfNotPresent", "Interception": "Auto", "Timeout": "1h0m0s"})
 
 	if _, err := client().TrafficCaptures(namespace).Create(ctx, newCapture("tabled"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ func Funcs(serializer.CodecFactory) []any {
 		func(class *replay.EnvironmentClass, c randfill.Continue) {
 			c.FillNoCustom(class)
 			orElse(&class.Spec.ImagePullPolicy, corev1.PullIfNotPresent)
+			orElse(&class.Spec.Interception, replay.InterceptionAuto)
 		},
 		func(profile *replay.ReplayProfile, c randfill.Continue) {
 			c.FillNoCustom(profile)

@@ -50,8 +50,9 @@ func SetDefaults_Environment(environment *Environment) {
 	defaultResponder(&environment.Spec.Responder)
 }
 
-// SetDefaults_EnvironmentClass fills in the pull policy.
+// SetDefaults_EnvironmentClass fills in the pull policy and the interception.
 func SetDefaults_EnvironmentClass(class *EnvironmentClass) {
+	setDefault(&class.Spec.Interception, InterceptionAuto)
 	setDefault(&class.Spec.ImagePullPolicy, corev1.PullIfNotPresent)
 }
 

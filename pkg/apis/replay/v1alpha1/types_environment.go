@@ -192,7 +192,8 @@ type EnvironmentStatus struct {
 	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules
-	// stand in every pod of a copy, and a connection that tried to leave was refused there.
+	// stand in every pod of a copy, and a connection that tried to leave was refused there. Its reason is ExplicitMode when no rules
+	// stand there, as with interception Explicit, and the network refused that connection instead, which is the weaker guarantee.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -290,6 +291,9 @@ type EnvironmentClassSpec struct {
 	// +optional
 	// +k8s:opaqueType
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// interception is how the connections of the copies are led to the responder. Default Auto.
+	// +optional
+	Interception Interception `json:"interception,omitempty"`
 	// nodeSelector is added to every pod of an environment.
 	// +optional
 	// +k8s:optional
@@ -304,6 +308,21 @@ type EnvironmentClassSpec struct {
 	// +optional
 	Limits *EnvironmentLimits `json:"limits,omitempty"`
 }
+
+// Interception says how the connections of a pod are led to the proxy.
+//
+// +enum
+type Interception string
+
+const (
+	// InterceptionAuto is Redirect unless the namespace enforces a Pod Security level that refuses NET_ADMIN, and Explicit then.
+	InterceptionAuto Interception = "Auto"
+	// InterceptionRedirect has rules in the pod's own network lead all connections to the proxy and drop the rest. Writing them needs NET_ADMIN.
+	InterceptionRedirect Interception = "Redirect"
+	// InterceptionExplicit has names and proxy variables lead the workload to the proxy. It needs no capability; a connection that
+	// goes past both is held back by the network alone, if it enforces NetworkPolicies.
+	InterceptionExplicit Interception = "Explicit"
+)
 
 // EnvironmentLimits bound what replays and environments may ask for. A limit that is absent is taken from the configuration
 // of the server's admission plugin ReplayLimits, which has none unless it is told.

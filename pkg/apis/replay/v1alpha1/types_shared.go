@@ -91,6 +91,9 @@ const (
 	AnnotationCaptureInjected = "capture.restage.dev/injected"
 	// AnnotationInPlaceBase on a compiled pod template tells which template of the live workload it was compiled from.
 	AnnotationInPlaceBase = "replay.restage.dev/in-place-base"
+	// AnnotationInterception on a compiled pod template says how the connections of its pods are led to the proxy: Explicit. Without it rules
+	// in the pod redirect them.
+	AnnotationInterception = "replay.restage.dev/interception"
 	// AnnotationDefaultClass on an EnvironmentClass, with the value "true", makes it the default one.
 	AnnotationDefaultClass = "environmentclass.replay.restage.dev/is-default-class"
 	// LabelEnvironment carries the name of the Environment on everything made for it.

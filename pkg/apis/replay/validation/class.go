@@ -22,6 +22,8 @@ func ValidateEnvironmentClass(class *replay.EnvironmentClass) field.ErrorList {
 	errs = append(errs, validateResources(&spec.GeneratorResources, specPath.Child("generatorResources"))...)
 	errs = append(errs, validateEnum(spec.ImagePullPolicy, specPath.Child("imagePullPolicy"),
 		corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever)...)
+	errs = append(errs, validateEnum(spec.Interception, specPath.Child("interception"),
+		replay.InterceptionAuto, replay.InterceptionExplicit, replay.InterceptionRedirect)...)
 	errs = append(errs, metav1validation.ValidateLabels(spec.NodeSelector, specPath.Child("nodeSelector"))...)
 	errs = append(errs, validatePositive(spec.MaxTimeout, specPath.Child("maxTimeout"))...)
 	if spec.Limits != nil {

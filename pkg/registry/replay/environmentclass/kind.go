@@ -30,6 +30,7 @@ func Kind() *resource.Kind[*replay.EnvironmentClass] {
 		Columns: []metav1.TableColumnDefinition{
 			resource.Column("Default", "Whether the class is taken where none is named."),
 			resource.Column("Pull", "Pull policy of the images that Restage adds."),
+			resource.Column("Interception", "How connections of copies are led to the responder: Redirect, Explicit, or as the namespace allows."),
 			resource.Column("Timeout", "Longest timeout that a replay may ask for."),
 			resource.Wide(resource.Column("Nodes", "Labels of the nodes that environments run on.")),
 		},
@@ -41,7 +42,7 @@ func Kind() *resource.Kind[*replay.EnvironmentClass] {
 			if c.Spec.MaxTimeout != nil {
 				timeout = c.Spec.MaxTimeout.Duration.String()
 			}
-			return []any{isDefault, string(c.Spec.ImagePullPolicy), timeout, labels.FormatLabels(c.Spec.NodeSelector)}
+			return []any{isDefault, string(c.Spec.ImagePullPolicy), string(c.Spec.Interception), timeout, labels.FormatLabels(c.Spec.NodeSelector)}
 		},
 	}
 }
