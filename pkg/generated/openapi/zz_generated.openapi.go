@@ -959,6 +959,14 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentClassSpec(ref common.ReferenceCa
 							Enum:        []interface{}{"Always", "IfNotPresent", "Never"},
 						},
 					},
+					"interception": {
+						SchemaProps: spec.SchemaProps{
+							Description: "interception is how the connections of the copies are led to the responder. Default Auto.\n\nPossible enum values:\n - `\"Auto\"` is Redirect unless the namespace enforces a Pod Security level that refuses NET_ADMIN, and Explicit then.\n - `\"Explicit\"` has names and proxy variables lead the workload to the proxy. It needs no capability; a connection that goes past both is held back by the network alone, if it enforces NetworkPolicies.\n - `\"Redirect\"` has rules in the pod's own network lead all connections to the proxy and drop the rest. Writing them needs NET_ADMIN.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Auto", "Explicit", "Redirect"},
+						},
+					},
 					"nodeSelector": {
 						SchemaProps: spec.SchemaProps{
 							Description: "nodeSelector is added to every pod of an environment.",
@@ -1207,7 +1215,7 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules stand in every pod of a copy, and a connection that tried to leave was refused there.",
+							Description: "conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules stand in every pod of a copy, and a connection that tried to leave was refused there. Its reason is ExplicitMode when no rules stand there, as with interception Explicit, and the network refused that connection instead, which is the weaker guarantee.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -1128,6 +1128,7 @@ func Validate_EnvironmentClassSpec(
 	// field EnvironmentClassSpec.ResponderResources has no validation
 	// field EnvironmentClassSpec.GeneratorResources has no validation
 	// field EnvironmentClassSpec.ImagePullPolicy has no validation
+	// field EnvironmentClassSpec.Interception has no validation
 
 	{ // field EnvironmentClassSpec.NodeSelector
 		fn := func(

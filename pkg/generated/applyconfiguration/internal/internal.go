@@ -212,6 +212,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: imagePullPolicy
       type:
         scalar: string
+    - name: interception
+      type:
+        scalar: string
     - name: limits
       type:
         namedType: dev.restage.replay.v1alpha1.EnvironmentLimits

@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	replayv1alpha1 "github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -23,6 +24,8 @@ type EnvironmentClassSpecApplyConfiguration struct {
 	GeneratorResources *v1.ResourceRequirements `json:"generatorResources,omitempty"`
 	// imagePullPolicy of the images that Restage adds. Default IfNotPresent.
 	ImagePullPolicy *v1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// interception is how the connections of the copies are led to the responder. Default Auto.
+	Interception *replayv1alpha1.Interception `json:"interception,omitempty"`
 	// nodeSelector is added to every pod of an environment.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// maxTimeout is the longest timeout that a replay in this class may ask for. No limit when absent.
@@ -66,6 +69,14 @@ func (b *EnvironmentClassSpecApplyConfiguration) WithGeneratorResources(value v1
 // If called multiple times, the ImagePullPolicy field is set to the value of the last call.
 func (b *EnvironmentClassSpecApplyConfiguration) WithImagePullPolicy(value v1.PullPolicy) *EnvironmentClassSpecApplyConfiguration {
 	b.ImagePullPolicy = &value
+	return b
+}
+
+// WithInterception sets the Interception field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Interception field is set to the value of the last call.
+func (b *EnvironmentClassSpecApplyConfiguration) WithInterception(value replayv1alpha1.Interception) *EnvironmentClassSpecApplyConfiguration {
+	b.Interception = &value
 	return b
 }
 

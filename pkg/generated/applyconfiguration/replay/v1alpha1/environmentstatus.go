@@ -17,7 +17,8 @@ type EnvironmentStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when the responder answers and every workload's copy is ready. Isolated is true when the rules
-	// stand in every pod of a copy, and a connection that tried to leave was refused there.
+	// stand in every pod of a copy, and a connection that tried to leave was refused there. Its reason is ExplicitMode when no rules
+	// stand there, as with interception Explicit, and the network refused that connection instead, which is the weaker guarantee.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// responderAddress is the address, host:port, on which the responder takes the workloads' calls.
 	ResponderAddress *string `json:"responderAddress,omitempty"`
