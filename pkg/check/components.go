@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/installation"
 )
 
@@ -63,7 +64,7 @@ func (c *Cluster) podFix(detail, namespace, object string) string {
 	case strings.Contains(detail, "crashes"):
 		return fmt.Sprintf("kubectl -n %s logs %s --previous", namespace, object)
 	case strings.Contains(detail, "violates PodSecurity"):
-		return fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", namespace, enforceLabel, privileged)
+		return fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", namespace, injection.EnforceLabel, privileged)
 	}
 	return fmt.Sprintf("kubectl -n %s describe %s", namespace, object)
 }

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -106,7 +107,7 @@ func TestNamespaces(t *testing.T) {
 		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: labels, Annotations: annotations}}
 	}
 	for level, want := range map[string]Verdict{"": OK, "privileged": OK, "baseline": Failed, "restricted": Failed} {
-		said(t, []Finding{judgePodSecurity(namespace(map[string]string{enforceLabel: level}, nil))}, want, "shop")
+		said(t, []Finding{judgePodSecurity(namespace(map[string]string{injection.EnforceLabel: level}, nil))}, want, "shop")
 	}
 	for _, test := range []struct {
 		labels, annotations map[string]string

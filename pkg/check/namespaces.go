@@ -11,12 +11,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/injection"
 )
 
 const (
-	enforceLabel = "pod-security.kubernetes.io/enforce"
-	warnLabel    = "pod-security.kubernetes.io/warn"
-	privileged   = "privileged"
+	warnLabel  = "pod-security.kubernetes.io/warn"
+	privileged = "privileged"
 )
 
 // podSecurity tells whether the target namespaces allow the container that writes the redirect rules.
@@ -35,22 +36,22 @@ func podSecurity(ctx context.Context, c *Cluster) ([]Finding, error) {
 	return findings, nil
 }
 
-// judgePodSecurity: capabilities beyond the default are allowed at the level privileged alone.
+// judgePodSecurity: a namespace that refuses NET_ADMIN has environments of the weaker kind, and no recordings.
 func judgePodSecurity(namespace *corev1.Namespace) Finding {
 	if namespace == nil {
 		return failure("Name one that exists: kubectl get namespaces", "the namespace does not exist")
 	}
 	name := namespace.Name
-	switch level := namespace.Labels[enforceLabel]; level {
-	case "", privileged:
-		if warn := namespace.Labels[warnLabel]; warn != "" && warn != privileged {
-			return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s enforces nothing that is in the way; kubectl will warn of level %s", name, warn)}
-		}
-		return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s allows NET_ADMIN, which the init container of recorded pods needs", name)}
-	default:
-		return failure(fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", name, enforceLabel, privileged),
-			"namespace %s has label %s=%s, which refuses the init container of recorded pods and of copies: it needs NET_ADMIN", name, enforceLabel, level)
+	if level := injection.RefusingLevel(namespace.Labels); level != "" {
+		return failure(fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite, to record there; environments work without it, and are then as shut as the network's NetworkPolicies make them",
+			name, injection.EnforceLabel, privileged),
+			"namespace %s has label %s=%s, which refuses the init container of recorded pods: it needs NET_ADMIN; copies run with interception Explicit, which is the weaker isolation", name,
+			injection.EnforceLabel, level)
 	}
+	if warn := namespace.Labels[warnLabel]; warn != "" && warn != privileged {
+		return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s enforces nothing that is in the way; kubectl will warn of level %s", name, warn)}
+	}
+	return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s allows NET_ADMIN, which the init container of recorded pods needs", name)}
 }
 
 // namespace returns nil where there is none.
@@ -65,7 +66,7 @@ func (c *Cluster) namespace(ctx context.Context, name string) (*corev1.Namespace
 	return namespace, nil
 }
 
-// meshes tells which target namespaces have a sidecar of a mesh injected.
+// meshes tells which target namespaces have a sidecar of a mesh injected. The rules are made for that, so it is a fact and no warning.
 func meshes(ctx context.Context, c *Cluster) ([]Finding, error) {
 	var findings []Finding
 	for _, name := range c.Targets {
@@ -77,17 +78,11 @@ func meshes(ctx context.Context, c *Cluster) ([]Finding, error) {
 			continue
 		}
 		if mesh, by := meshOf(namespace); mesh != "" {
-			findings = append(findings, warning(
-				fmt.Sprintf("Annotate the pod template of workloads to record: %s", meshOptOut[mesh]),
-				"namespace %s is in the mesh %s (%s): its sidecar encrypts what the proxy is to record, and both redirect the pod's connections", name, mesh, by))
+			findings = append(findings, Finding{Verdict: OK, Reason: fmt.Sprintf(
+				"namespace %s is in the mesh %s (%s): workloads are recorded between them and the proxy of the mesh, in the clear; environments stay out of it", name, mesh, by)})
 		}
 	}
 	return orOK(findings, "no target namespace is in a mesh that is known (Istio, Linkerd)"), nil
-}
-
-var meshOptOut = map[string]string{
-	"Istio":   "sidecar.istio.io/inject: \"false\" (as a label), or istio.io/dataplane-mode: none in ambient mode",
-	"Linkerd": "linkerd.io/inject: disabled",
 }
 
 // meshOf tells by which label or annotation a namespace is in a mesh.

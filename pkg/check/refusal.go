@@ -6,6 +6,8 @@ package check
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/restage-dev/restage/pkg/injection"
 )
 
 // refusals are those who refuse a pod with NET_ADMIN, by how kube-apiserver words it.
@@ -15,7 +17,7 @@ var refusals = []struct {
 	fix     string // %s: the namespace
 }{
 	{regexp.MustCompile(`violates PodSecurity "([^"]+)"`), "Pod Security level %q refuses a container with NET_ADMIN, which recorded pods begin with",
-		"kubectl label namespace %s " + enforceLabel + "=" + privileged + " --overwrite"},
+		"kubectl label namespace %s " + injection.EnforceLabel + "=" + privileged + " --overwrite"},
 	{regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)'`), "ValidatingAdmissionPolicy %q refuses a container with NET_ADMIN, which recorded pods begin with",
 		"Exempt namespace %s in the policy's binding: kubectl get validatingadmissionpolicybindings"},
 	{regexp.MustCompile(`admission webhook "([^"]+)" denied`), "admission webhook %q refuses a container with NET_ADMIN, which recorded pods begin with",

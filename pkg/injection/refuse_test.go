@@ -67,8 +67,8 @@ func TestRefuse(t *testing.T) {
 			capture: true,
 		},
 		"port of the proxy": {
-			change:  func(s *corev1.PodSpec) { s.Containers[0].Ports[0].ContainerPort = 15006 },
-			want:    "spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 15006",
+			change:  func(s *corev1.PodSpec) { s.Containers[0].Ports[0].ContainerPort = 15106 },
+			want:    "spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 15106",
 			capture: true,
 		},
 		"host port": {

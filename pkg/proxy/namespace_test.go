@@ -163,13 +163,18 @@ func buildProxy(t *testing.T) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	// The proxy's user must be able to reach it.
-	for dir := filepath.Dir(binary); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+	reachable(t, filepath.Dir(binary))
+	return binary
+}
+
+// reachable lets the proxy's user come to a directory.
+func reachable(t *testing.T, dir string) {
+	t.Helper()
+	for ; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return binary
 }
 
 // sniff returns a function that gives the next packet which arrives at an interface, from its network header on, and its EtherType.

@@ -10,12 +10,12 @@ package wiring
 // or hold them to the responder (isolate), so no container of the workload may run as this user.
 const ProxyUID = 15100
 
-// Ports of the proxy within a pod.
+// Ports of the proxy within a pod. They are none that the sidecars of Istio (150xx) and Linkerd (41xx) listen on, so that both fit into one pod.
 const (
-	ProxyOutboundPort = 15001 // redirected outbound TCP
-	ProxyInboundPort  = 15006 // redirected inbound TCP
-	ProxyDNSPort      = 15053 // redirected DNS, isolate mode only
-	ProxyAdminPort    = 15020 // /readyz, /livez
+	ProxyOutboundPort = 15101 // redirected outbound TCP; with InterceptionExplicit an HTTP proxy
+	ProxyInboundPort  = 15106 // redirected inbound TCP
+	ProxyDNSPort      = 15153 // redirected DNS, isolate mode only
+	ProxyAdminPort    = 15120 // /readyz, /livez, /metrics
 )
 
 // Ports of the other parts.
@@ -30,6 +30,18 @@ const (
 const (
 	InjectionWorkload = "workload" // the controller, by the rights that it has on workloads
 	InjectionManual   = "manual"   // those who keep the templates; the controller changes no workload
+)
+
+// How connections are led to the proxy.
+const (
+	InterceptionRedirect = "Redirect" // by rules in the pod's network
+	InterceptionExplicit = "Explicit" // by names and proxy variables
+)
+
+// What the init container of a pod without rules says in its termination message: whether the network refused what tried to leave the pod.
+const (
+	CanaryHeld = "Held"
+	CanaryOut  = "Out"
 )
 
 // Names inside a pod template that Restage adds to.

@@ -157,6 +157,8 @@ func responderDeployment(environment *v1alpha1.Environment, pod dataplane.Pod) *
 	}
 	c.ReadinessProbe = responderProbe("/readyz", 1)
 	c.LivenessProbe = responderProbe("/livez", 10)
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec}
+	injection.NoMesh(&template)
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: ResponderName(environment.Name), Namespace: environment.Namespace, Labels: labels},
 		Spec: appsv1.DeploymentSpec{
@@ -164,7 +166,7 @@ func responderDeployment(environment *v1alpha1.Environment, pod dataplane.Pod) *
 			RevisionHistoryLimit: ptr.To[int32](0),
 			Strategy:             appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
 			Selector:             &metav1.LabelSelector{MatchLabels: labels},
-			Template:             corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec},
+			Template:             template,
 		},
 	}
 }

@@ -149,11 +149,15 @@ func generatorLabels(replay *v1alpha1.TrafficReplay) map[string]string {
 func generatorJob(replay *v1alpha1.TrafficReplay, pod dataplane.Pod) *batchv1.Job {
 	spec := pod.Spec()
 	spec.RestartPolicy = corev1.RestartPolicyNever
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: generatorLabels(replay)}, Spec: spec}
+	if pod.LinkSecret != "" { // what is called is a copy, and not a URL, which may be in the mesh
+		injection.NoMesh(&template)
+	}
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: GeneratorName(replay.Name), Namespace: replay.Namespace, Labels: generatorLabels(replay)},
 		Spec: batchv1.JobSpec{
 			BackoffLimit: ptr.To[int32](backoffLimit),
-			Template:     corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: generatorLabels(replay)}, Spec: spec},
+			Template:     template,
 		},
 	}
 }

@@ -37,6 +37,32 @@ func user(op expr.CmpOp) []expr.Any {
 	}
 }
 
+// uid compares it with another one.
+func uid(number uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeySKUID, Register: register},
+		equal(binaryutil.NativeEndian.PutUint32(number)),
+	}
+}
+
+// mark compares some bits of the packet's mark.
+func mark(bits, mask uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(mask), Xor: make([]byte, 4)},
+		equal(binaryutil.NativeEndian.PutUint32(bits)),
+	}
+}
+
+func outInterface(name string) []expr.Any {
+	padded := make([]byte, unix.IFNAMSIZ)
+	copy(padded, name)
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: register},
+		equal(padded),
+	}
+}
+
 func protocol(number byte) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register},
@@ -58,11 +84,18 @@ func icmp6Type(kind byte) []expr.Any {
 	}
 }
 
-// destinationIn compares the destination address, and first the family that its place in the packet depends upon.
-func destinationIn(prefix netip.Prefix) []expr.Any {
-	family, offset, length := byte(unix.NFPROTO_IPV4), uint32(16), uint32(4)
+// destinationIn compares the destination address.
+func destinationIn(prefix netip.Prefix) []expr.Any { return addressIn(prefix, 16, 24) }
+
+func sourceIs(address netip.Addr) []expr.Any {
+	return addressIn(netip.PrefixFrom(address, address.BitLen()), 12, 8)
+}
+
+// addressIn compares the address at one of two places in the packet, and first the family that the place depends upon.
+func addressIn(prefix netip.Prefix, offset4, offset6 uint32) []expr.Any {
+	family, offset, length := byte(unix.NFPROTO_IPV4), offset4, uint32(4)
 	if prefix.Addr().Is6() {
-		family, offset, length = unix.NFPROTO_IPV6, 24, 16
+		family, offset, length = unix.NFPROTO_IPV6, offset6, 16
 	}
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: register},

@@ -23,9 +23,10 @@ const TableName = "restage"
 // Capture writes the rules of capture mode: outbound TCP and inbound TCP to the given ports go to the proxy.
 func Capture(inbound []uint16) error {
 	return replace(func(t *tableWriter) {
-		output := t.natChain("output", nftables.ChainHookOutput)
+		output := t.natChain("output", nftables.ChainHookOutput, beforeMesh)
+		t.captureBesideMesh(output, inbound)
 		t.redirectOutbound(output)
-		prerouting := t.natChain("prerouting", nftables.ChainHookPrerouting)
+		prerouting := t.natChain("prerouting", nftables.ChainHookPrerouting, afterMesh)
 		for _, port := range inbound {
 			t.rule(prerouting, protocol(unix.IPPROTO_TCP), destinationPort(port), redirectTo(wiring.ProxyInboundPort))
 		}
@@ -36,7 +37,9 @@ func Capture(inbound []uint16) error {
 // responder, and nothing else leaves.
 func Isolate(responder, control netip.AddrPort) error {
 	return replace(func(t *tableWriter) {
-		output := t.natChain("output", nftables.ChainHookOutput)
+		output := t.natChain("output", nftables.ChainHookOutput, beforeMesh)
+		t.claim(output, responder)
+		t.claim(output, control)
 		for _, transport := range []byte{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
 			t.rule(output, user(expr.CmpOpNeq), protocol(transport), destinationPort(53), redirectTo(wiring.ProxyDNSPort))
 		}
@@ -90,9 +93,9 @@ func replace(write func(*tableWriter)) error {
 	return nil
 }
 
-func (t *tableWriter) natChain(name string, hook *nftables.ChainHook) *nftables.Chain {
+func (t *tableWriter) natChain(name string, hook *nftables.ChainHook, priority nftables.ChainPriority) *nftables.Chain {
 	return t.conn.AddChain(&nftables.Chain{
-		Name: name, Table: t.table, Type: nftables.ChainTypeNAT, Hooknum: hook, Priority: nftables.ChainPriorityNATDest,
+		Name: name, Table: t.table, Type: nftables.ChainTypeNAT, Hooknum: hook, Priority: &priority,
 	})
 }
 
