@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // Modes of the proxy.
@@ -41,8 +43,18 @@ func parse(flags *pflag.FlagSet, args []string, only map[string][]string) (mode 
 	return mode, nil
 }
 
-// parsePorts reads "80,9898". An empty list is allowed: nothing inbound is recorded then.
-func parsePorts(list string) ([]uint16, error) {
+const interceptionUsage = "Isolate: how connections are led to the proxy, Redirect (by rules) or Explicit (by names and proxy variables)"
+
+func parseInterception(value string) (explicit bool, err error) {
+	switch value {
+	case wiring.InterceptionRedirect, wiring.InterceptionExplicit:
+		return value == wiring.InterceptionExplicit, nil
+	}
+	return false, fmt.Errorf("--interception: %q, allowed are %s and %s", value, wiring.InterceptionRedirect, wiring.InterceptionExplicit)
+}
+
+// parsePorts reads the "80,9898" of a flag. An empty list is allowed.
+func parsePorts(flag, list string) ([]uint16, error) {
 	var ports []uint16
 	for item := range strings.SplitSeq(list, ",") {
 		if item == "" {
@@ -50,7 +62,7 @@ func parsePorts(list string) ([]uint16, error) {
 		}
 		port, err := strconv.ParseUint(item, 10, 16)
 		if err != nil || port == 0 {
-			return nil, fmt.Errorf("--ports: %q is not a port, allowed are 1 to 65535", item)
+			return nil, fmt.Errorf("--%s: %q is not a port, allowed are 1 to 65535", flag, item)
 		}
 		if !slices.Contains(ports, uint16(port)) {
 			ports = append(ports, uint16(port))

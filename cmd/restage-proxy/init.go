@@ -5,13 +5,22 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/restage-dev/restage/pkg/proxy"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
+
+// networkPatience is enough for network plugins that learn of a pod only some seconds after it has started.
+const networkPatience = 15 * time.Second
 
 // initCommand writes the redirect rules. In capture mode only bad flags are an error.
 func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
@@ -20,12 +29,16 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 	portList := flags.String("ports", "", "inbound TCP ports to record, separated by commas")
 	responder := flags.String("responder", "", "ip:port of the responder's tunnel")
 	control := flags.String("control", "", "ip:port of the responder's control API")
-	mode, err := parse(flags, args, map[string][]string{modeCapture: {"ports"}, modeIsolate: {"responder", "control"}})
+	interception := flags.String("interception", wiring.InterceptionRedirect, interceptionUsage)
+	canary := flags.String("canary", "", "host:port that must not be reached, with --interception=Explicit (default the API server of the cluster)")
+	patience := flags.Duration("patience", networkPatience, "time that the network has to put the pod behind its NetworkPolicies, with --interception=Explicit")
+	output := flags.String("output", "/dev/termination-log", "file that gets the outcome, Held or Out, with --interception=Explicit")
+	mode, err := parse(flags, args, map[string][]string{modeCapture: {"ports"}, modeIsolate: {"responder", "control", "interception", "canary", "patience", "output"}})
 	if err != nil {
 		return err
 	}
 	if mode == modeCapture {
-		ports, err := parsePorts(*portList)
+		ports, err := parsePorts("ports", *portList)
 		if err != nil {
 			return err
 		}
@@ -40,5 +53,34 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 	if err != nil {
 		return err
 	}
+	explicit, err := parseInterception(*interception)
+	if err != nil {
+		return err
+	}
+	if explicit {
+		return initExplicit(ctx, api, *canary, *patience, *output, log)
+	}
 	return proxy.InitIsolate(ctx, tunnel, api, log)
+}
+
+// initExplicit writes whether the network holds the pod back. That it does not is no error: the environment says so.
+func initExplicit(ctx context.Context, control netip.AddrPort, canary string, patience time.Duration, output string, log *slog.Logger) error {
+	if canary == "" {
+		canary = net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+	}
+	if host, port, err := net.SplitHostPort(canary); err != nil || host == "" || port == "" {
+		return fmt.Errorf("--canary: %q is not host:port", canary)
+	}
+	held, err := proxy.InitExplicit(ctx, control, canary, patience, log)
+	if err != nil {
+		return err
+	}
+	outcome := wiring.CanaryOut
+	if held {
+		outcome = wiring.CanaryHeld
+	}
+	if err := os.WriteFile(output, []byte(outcome), 0o600); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return nil
 }

@@ -18,9 +18,9 @@ import (
 )
 
 const usage = `restage-proxy init --mode=Capture --ports=9898,...
-restage-proxy init --mode=Isolate --responder=ip:port --control=ip:port
+restage-proxy init --mode=Isolate --responder=ip:port --control=ip:port [--interception=Explicit]
 restage-proxy run  --mode=Capture --settings=JSON --forwarder=host:port
-restage-proxy run  --mode=Isolate --workload=NAME --responder=ip:port --control=ip:port
+restage-proxy run  --mode=Isolate --workload=NAME --responder=ip:port --control=ip:port [--interception=Explicit]
 restage-proxy probe --resolve=NAME,... --connect=host:port,...
 
 "restage-proxy init --help", "restage-proxy run --help" and "restage-proxy probe --help" show all flags.

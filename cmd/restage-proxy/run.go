@@ -24,8 +24,8 @@ const mebibyte = 1 << 20
 
 // runFlags are the flags of both modes.
 type runFlags struct {
-	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile string
-	teeMemory, bufferMemory                                                                              int64
+	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile, interception, ownPorts string
+	teeMemory, bufferMemory                                                                                                      int64
 }
 
 func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
@@ -45,12 +45,17 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 	flags.Int64Var(&f.bufferMemory, "buffer-memory", 32*mebibyte, "Capture: bytes of records that may wait for the forwarder")
 	flags.StringVar(&f.responder, "responder", "", "Isolate: ip:port of the responder's tunnel")
 	flags.StringVar(&f.control, "control", "", "Isolate: ip:port of the responder's control API")
+	flags.StringVar(&f.interception, "interception", wiring.InterceptionRedirect, interceptionUsage)
+	flags.StringVar(&f.ownPorts, "own-ports", "", "Isolate: TCP ports that the workload listens on, separated by commas; only with --interception=Explicit")
 	mode, err := parse(flags, args, map[string][]string{
 		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tls-dir", "tee-memory", "buffer-memory"},
-		modeIsolate: {"workload", "responder", "control"},
+		modeIsolate: {"workload", "responder", "control", "interception", "own-ports"},
 	})
 	if err != nil {
 		return err
+	}
+	if f.ownPorts != "" && f.interception != wiring.InterceptionExplicit {
+		return fmt.Errorf("--own-ports: allowed only with --interception=%s", wiring.InterceptionExplicit)
 	}
 	if mode == modeIsolate {
 		return f.isolate(ctx, log)
@@ -99,6 +104,18 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 	if pod == "" {
 		return errors.New("environment variable POD_NAME is needed")
 	}
+	explicit, err := parseInterception(f.interception)
+	if err != nil {
+		return err
+	}
+	ports, err := parsePorts("own-ports", f.ownPorts)
+	if err != nil {
+		return err
+	}
+	dns := []string{proxy.ExplicitDNS}
+	if !explicit {
+		dns = proxy.DNSAddresses(log)
+	}
 	search, err := isolate.SearchDomains("/etc/resolv.conf")
 	if err != nil {
 		log.Warn("The pod's search domains are unknown, only names asked for in full are answered", "err", err)
@@ -107,9 +124,9 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 		Settings: isolate.Settings{
 			Pod: pod, PodIP: os.Getenv("POD_IP"), Workload: f.workload, Responder: responder, Control: control,
 			TokenFile: withDefault(f.tokenFile, wiring.EnvironmentToken), SearchDomains: search,
-			TrustDir: f.trustDir,
+			TrustDir: f.trustDir, Explicit: explicit, OwnPorts: ports,
 		},
-		DNS: proxy.DNSAddresses(log),
+		DNS: dns,
 	}, log)
 }
 

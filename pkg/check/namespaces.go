@@ -43,10 +43,9 @@ func judgePodSecurity(namespace *corev1.Namespace) Finding {
 	}
 	name := namespace.Name
 	if level := injection.RefusingLevel(namespace.Labels); level != "" {
-		return failure(fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite, to record there; environments work without it, and are then as shut as the network's NetworkPolicies make them",
-			name, injection.EnforceLabel, privileged),
-			"namespace %s has label %s=%s, which refuses the init container of recorded pods: it needs NET_ADMIN; copies run with interception Explicit, which is the weaker isolation", name,
-			injection.EnforceLabel, level)
+		return failure(fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", name, injection.EnforceLabel, privileged),
+			"namespace %s has label %s=%s, which refuses the init container of recorded pods: it needs NET_ADMIN. Replays work without, with interception Explicit, "+
+				"and are then isolated as far as the network enforces NetworkPolicies", name, injection.EnforceLabel, level)
 	}
 	if warn := namespace.Labels[warnLabel]; warn != "" && warn != privileged {
 		return Finding{Verdict: OK, Reason: fmt.Sprintf("namespace %s enforces nothing that is in the way; kubectl will warn of level %s", name, warn)}

@@ -112,7 +112,7 @@ func DeclaredPorts(spec corev1.PodSpec) []int32 {
 	return slices.Compact(ports)
 }
 
-func portList(ports []uint16) string {
+func portList[T uint16 | int32](ports []T) string {
 	list := make([]string, len(ports))
 	for i, port := range ports {
 		list[i] = strconv.Itoa(int(port))

@@ -66,15 +66,20 @@ func proxyContainer(image string, pull corev1.PullPolicy, m mode, args []string,
 			PeriodSeconds:    1,
 			FailureThreshold: startupFailures,
 		},
-		SecurityContext: &corev1.SecurityContext{
-			RunAsUser:                ptr.To[int64](wiring.ProxyUID),
-			RunAsGroup:               ptr.To[int64](wiring.ProxyUID),
-			RunAsNonRoot:             ptr.To(true),
-			AllowPrivilegeEscalation: ptr.To(false),
-			ReadOnlyRootFilesystem:   ptr.To(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
+		SecurityContext: proxySecurity(),
+	}
+}
+
+// proxySecurity is what every Pod Security level allows.
+func proxySecurity() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		RunAsUser:                ptr.To[int64](wiring.ProxyUID),
+		RunAsGroup:               ptr.To[int64](wiring.ProxyUID),
+		RunAsNonRoot:             ptr.To(true),
+		AllowPrivilegeEscalation: ptr.To(false),
+		ReadOnlyRootFilesystem:   ptr.To(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 	}
 }
 

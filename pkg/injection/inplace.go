@@ -15,10 +15,10 @@ import (
 // recorded is refused: two of our proxies do not fit into a pod. The error is an aggregate of *field.Error.
 func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTemplateSpec, error) {
 	template := *live.DeepCopy()
-	if err := refuseInPlace(template.Spec, opts.Path); err != nil {
+	if err := refuseInPlace(template.Spec, opts); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
-	isolatePatch(opts, template).AddTo(&template)
+	addIsolation(opts, &template)
 	template.Labels = merged(template.Labels, WorkloadLabels(opts.Environment, opts.Workload))
 	dropRawPackets(template.Spec.InitContainers)
 	dropRawPackets(template.Spec.Containers)
@@ -26,10 +26,10 @@ func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 }
 
 // refuseInPlace returns why a live workload cannot be isolated, nil when it can.
-func refuseInPlace(spec corev1.PodSpec, path *field.Path) error {
+func refuseInPlace(spec corev1.PodSpec, opts IsolateOptions) error {
 	for i, c := range spec.InitContainers {
 		if isOurContainer(c.Name) {
-			return field.Forbidden(path.Child("initContainers").Index(i),
+			return field.Forbidden(opts.Path.Child("initContainers").Index(i),
 				"the workload is being recorded; end its TrafficCapture before, or use the strategy Clone")
 		}
 	}
@@ -40,5 +40,5 @@ func refuseInPlace(spec corev1.PodSpec, path *field.Path) error {
 			own.Containers[i].Ports[j].HostPort = 0
 		}
 	}
-	return refuseIsolate(own, path)
+	return refuseIsolate(own, opts)
 }

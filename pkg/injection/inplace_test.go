@@ -51,3 +51,36 @@ func TestInPlaceRefusesWhatIsRecorded(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Whatever the strategy and the interception, a pod on its node's network cannot be isolated.
+func TestHostNetworkIsRefused(t *testing.T) {
+	live := readTemplate(t, "front")
+	live.Spec.HostNetwork = true
+	for _, opts := range []IsolateOptions{isolateOptions(), explicitOptions()} {
+		for name, isolate := range map[string]func(corev1.PodTemplateSpec, IsolateOptions) (corev1.PodTemplateSpec, error){"Clone": Isolate, "InPlace": InPlace} {
+			if _, err := isolate(live, opts); err == nil || !strings.Contains(err.Error(), "spec.template.spec.hostNetwork: Forbidden: redirect rules need the pod's own network") {
+				t.Errorf("%s, explicit %t: error %v", name, opts.Explicit, err)
+			}
+		}
+	}
+	if err := RefuseCapture(live.Spec, isolateOptions().Path); err == nil || !strings.Contains(err.Error(), "hostNetwork") {
+		t.Errorf("recording: error %v", err)
+	}
+}
+
+// A mesh gets into no environment, whatever the live workload has.
+func TestNoMeshInEnvironments(t *testing.T) {
+	live := readTemplate(t, "front")
+	live.Labels["sidecar.istio.io/inject"] = "true"
+	live.Annotations = map[string]string{"linkerd.io/inject": "enabled", "sidecar.istio.io/inject": "true"}
+	for name, isolate := range map[string]func(corev1.PodTemplateSpec, IsolateOptions) (corev1.PodTemplateSpec, error){"Clone": Isolate, "InPlace": InPlace} {
+		template, err := isolate(live, isolateOptions())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if template.Labels["sidecar.istio.io/inject"] != "false" || template.Labels["istio.io/dataplane-mode"] != "none" ||
+			template.Annotations["linkerd.io/inject"] != "disabled" || template.Annotations["sidecar.istio.io/inject"] != "false" {
+			t.Errorf("%s: labels %v, annotations %v", name, template.Labels, template.Annotations)
+		}
+	}
+}

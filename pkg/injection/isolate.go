@@ -38,6 +38,10 @@ type IsolateOptions struct {
 	NodeSelector map[string]string
 	// ImagePullSecrets are added to those of the template; see PullSecrets.
 	ImagePullSecrets []string
+	// Explicit leads connections to the proxy without rules in the pod's network.
+	Explicit bool
+	// Namespace of the environment.
+	Namespace string
 	// Path of the pod spec in the live workload, for errors.
 	Path *field.Path
 }
@@ -63,7 +67,7 @@ func WorkloadLabels(environment, workload string) map[string]string {
 // priority and readiness gates, which nobody would open, are taken off. The error names every field because of which the
 // workload cannot be isolated; it is an aggregate of *field.Error.
 func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTemplateSpec, error) {
-	if err := refuseIsolate(live.Spec, opts.Path); err != nil {
+	if err := refuseIsolate(live.Spec, opts); err != nil {
 		return corev1.PodTemplateSpec{}, err
 	}
 	template := corev1.PodTemplateSpec{
@@ -76,7 +80,7 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	maps.DeleteFunc(template.Annotations, func(key, _ string) bool {
 		return strings.HasPrefix(key, captureAnnotations)
 	})
-	isolatePatch(opts, template).AddTo(&template)
+	addIsolation(opts, &template)
 	template.Spec.NodeSelector = merged(template.Spec.NodeSelector, opts.NodeSelector)
 	template.Spec.PriorityClassName = ""
 	template.Spec.Priority = nil
@@ -85,6 +89,15 @@ func Isolate(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 	dropRawPackets(template.Spec.InitContainers)
 	dropRawPackets(template.Spec.Containers)
 	return template, nil
+}
+
+// addIsolation puts the proxy into a template, and has all connections led to it.
+func addIsolation(opts IsolateOptions, template *corev1.PodTemplateSpec) {
+	isolatePatch(opts, *template).AddTo(template)
+	NoMesh(template)
+	if opts.Explicit {
+		explicit(template, opts.Namespace)
+	}
 }
 
 func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
@@ -102,6 +115,10 @@ func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
 		"--responder=$(" + wiring.EnvResponder + ")",
 		"--control=$(" + wiring.EnvResponderControl + ")",
 	}, env)
+	if opts.Explicit {
+		noRules(&first)
+		proxy.Args = append(proxy.Args, "--interception="+wiring.InterceptionExplicit, "--own-ports="+portList(DeclaredPorts(template.Spec)))
+	}
 	proxy.Resources = proxyResources(opts.Resources)
 	proxy.VolumeMounts = []corev1.VolumeMount{{
 		Name:      wiring.EnvironmentVolume,

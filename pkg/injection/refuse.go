@@ -27,7 +27,11 @@ func RefuseCapture(spec corev1.PodSpec, path *field.Path) error {
 }
 
 // refuseIsolate returns why the pods of a template cannot be isolated, nil when they can.
-func refuseIsolate(spec corev1.PodSpec, podSpecPath *field.Path) error {
+func refuseIsolate(spec corev1.PodSpec, opts IsolateOptions) error {
+	podSpecPath, checks := opts.Path, []containerCheck{refuseShared, refuseEscape, refuseHostHooks}
+	if opts.Explicit {
+		checks = append(checks, refuseExplicit)
+	}
 	errs := refuseHost(spec, podSpecPath)
 	if spec.HostPID {
 		errs = append(errs, field.Forbidden(podSpecPath.Child("hostPID"), "an isolated workload must not see the processes of its node"))
@@ -35,7 +39,7 @@ func refuseIsolate(spec corev1.PodSpec, podSpecPath *field.Path) error {
 	if spec.HostIPC {
 		errs = append(errs, field.Forbidden(podSpecPath.Child("hostIPC"), "an isolated workload must not speak to the processes of its node"))
 	}
-	errs = append(errs, refuseContainers(spec, podSpecPath, refuseShared, refuseEscape, refuseHostHooks)...)
+	errs = append(errs, refuseContainers(spec, podSpecPath, checks...)...)
 	return append(errs, refuseVolumes(spec.Volumes, podSpecPath.Child("volumes"))...).ToAggregate()
 }
 

@@ -39,13 +39,13 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, m
 	return nil
 }
 
-// listen opens the listener at a port of all addresses, unless there is one.
-func listen(ctx context.Context, listener **net.TCPListener, port int) error {
+// listen opens the listener at a port of an address, or of all, unless there is one.
+func listen(ctx context.Context, listener **net.TCPListener, host string, port int) error {
 	if *listener != nil {
 		return nil
 	}
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+	l, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}

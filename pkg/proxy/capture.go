@@ -67,9 +67,9 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 		TLSOut: tlsOut, TLSIn: tls.inbound(log), Log: log,
 	}
 	if err := errors.Join(
-		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
-		listen(ctx, &config.Inbound, wiring.ProxyInboundPort),
-		listen(ctx, &config.Admin, wiring.ProxyAdminPort),
+		listen(ctx, &config.Outbound, "", wiring.ProxyOutboundPort),
+		listen(ctx, &config.Inbound, "", wiring.ProxyInboundPort),
+		listen(ctx, &config.Admin, "", wiring.ProxyAdminPort),
 	); err != nil {
 		return err
 	}

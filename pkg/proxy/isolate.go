@@ -33,9 +33,13 @@ type IsolateConfig struct {
 func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) error {
 	log = log.With("workload", config.Workload, "pod", config.Pod)
 	proxy := isolate.New(config.Settings, log)
+	host := "" // the rules lead connections to the address that they came from
+	if config.Explicit {
+		host = loopback
+	}
 	if err := errors.Join(
-		listen(ctx, &config.Outbound, wiring.ProxyOutboundPort),
-		listen(ctx, &config.Admin, wiring.ProxyAdminPort),
+		listen(ctx, &config.Outbound, host, wiring.ProxyOutboundPort),
+		listen(ctx, &config.Admin, "", wiring.ProxyAdminPort),
 	); err != nil {
 		return err
 	}
@@ -44,24 +48,34 @@ func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) err
 	for _, address := range config.DNS {
 		group.Go(func() error { return proxy.ServeDNS(ctx, address) })
 	}
-	listener := &relay.Listener{TCPListener: config.Outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
-	group.Go(func() error { return listener.Serve(ctx) })
+	if config.Explicit {
+		group.Go(func() error { return proxy.ServeForward(ctx, config.Outbound) })
+	} else {
+		listener := &relay.Listener{TCPListener: config.Outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
+		group.Go(func() error { return listener.Serve(ctx) })
+	}
 	group.Go(func() error { return serveAdmin(ctx, config.Admin, proxy.Ready, isolateMetrics(proxy)) })
 	group.Go(func() error {
 		proxy.Run(ctx)
 		return nil
 	})
-	log.Info("Isolating", "dns", config.DNS, "responder", config.Responder.String())
+	log.Info("Isolating", "explicit", config.Explicit, "dns", config.DNS, "responder", config.Responder.String())
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
+const (
+	loopback = "127.0.0.1"
+	// ExplicitDNS is where a pod without rules is told to ask for names.
+	ExplicitDNS = loopback + ":53"
+)
+
 // DNSAddresses are the loopback addresses that DNS is redirected to, of the families that the pod has.
 func DNSAddresses(log *slog.Logger) []string {
 	port := strconv.Itoa(wiring.ProxyDNSPort)
-	addresses := []string{net.JoinHostPort("127.0.0.1", port)}
+	addresses := []string{net.JoinHostPort(loopback, port)}
 	probe, err := net.ListenPacket("udp", "[::1]:0")
 	if err != nil {
 		log.Info("The pod has no IPv6, DNS is answered over IPv4 only", "err", err)

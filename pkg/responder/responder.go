@@ -126,8 +126,8 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	}
 	o.Log.Info("Loaded the recording", "records", len(records), "unplayable", index.Unplayable(), "took", time.Since(start))
 	r.api.Loaded(&control.Play{
-		Names: slices.Concat(index.Names(), routes.Names()), Internal: routes.Taken, CA: string(ca.Bundle()), Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected,
-		Unplayable: index.Unplayable(),
+		Names: slices.Concat(index.Names(), routes.Names()), Ports: routes.AddPorts(index.Ports()), CA: string(ca.Bundle()),
+		Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected, Internal: routes.Taken, Unplayable: index.Unplayable(),
 	})
 	return server, reporter, nil
 }

@@ -68,6 +68,9 @@ func (s Source) Compile(ctx context.Context, place Place, wanted *replay.Environ
 	if opts.ImagePullSecrets, err = s.pullSecrets(ctx, place, *live); err != nil {
 		return nil, nil, err
 	}
+	if opts.Explicit, err = s.interception(ctx, place); err != nil {
+		return nil, nil, err
+	}
 	isolate := injection.Isolate
 	if wanted.Strategy == replay.StrategyInPlace {
 		isolate = injection.InPlace
@@ -110,7 +113,7 @@ func identify(spec *corev1.PodSpec, live *workload.Workload) {
 
 func options(place Place, workload string) injection.IsolateOptions {
 	opts := injection.IsolateOptions{
-		Environment: place.Environment, Workload: workload,
+		Environment: place.Environment, Workload: workload, Namespace: place.Namespace,
 		Image: place.ProxyImage, ImagePullPolicy: corev1.PullIfNotPresent,
 	}
 	if place.Class != nil {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,9 +71,44 @@ func TestIsolatedOnlyWhenTheRulesStandInEveryCopy(t *testing.T) {
 	}
 	expect(metav1.ConditionFalse, reasonNoPods)
 	add(clone("first", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 0}}))
-	expect(metav1.ConditionTrue, reasonFailsClosed)
+	expect(metav1.ConditionTrue, ReasonFailsClosed)
 	add(clone("second", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}))
 	expect(metav1.ConditionFalse, reasonRules)
+}
+
+// Without rules the network's answer to the canary is what counts, and the condition says that nothing else holds.
+func TestExplicitIsolationIsTheNetworks(t *testing.T) {
+	for said, want := range map[string]struct {
+		status metav1.ConditionStatus
+		reason string
+		says   string
+	}{
+		wiring.CanaryHeld: {metav1.ConditionTrue, reasonExplicit, "held back by NetworkPolicy monday-isolation alone"},
+		wiring.CanaryOut:  {metav1.ConditionFalse, reasonNotEnforced, "reached the API server past the proxy"},
+		"":                {metav1.ConditionFalse, reasonNotEnforced, "pod first"},
+		"runs":            {metav1.ConditionFalse, reasonUntried, "pod first"},
+	} {
+		t.Run(said, func(t *testing.T) {
+			cluster := newCluster(t, snapshot(), monday())
+			build(t, cluster)
+			state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: said}}
+			if said == "runs" {
+				state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+			}
+			pod := clone("first", state)
+			pod.Annotations = map[string]string{v1alpha1.AnnotationInterception: string(v1alpha1.InterceptionExplicit)}
+			if _, err := cluster.Kube.CoreV1().Pods(shop).Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := reconcile(t, cluster); err != nil {
+				t.Fatal(err)
+			}
+			got := meta.FindStatusCondition(status(t, cluster).Conditions, v1alpha1.EnvironmentIsolated)
+			if got == nil || got.Status != want.status || got.Reason != want.reason || !strings.Contains(got.Message, want.says) {
+				t.Errorf("Isolated is %+v, want %+v", got, want)
+			}
+		})
+	}
 }
 
 func TestWallHoldsTheCopiesToTheirEnvironment(t *testing.T) {

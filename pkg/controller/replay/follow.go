@@ -144,6 +144,6 @@ func (r *Reconciler) mirrorEnvironment(replay *v1alpha1.TrafficReplay) {
 		return
 	}
 	if condition := meta.FindStatusCondition(env.Status.Conditions, v1alpha1.ConditionReady); condition != nil {
-		set(replay, v1alpha1.ReplayEnvironmentReady, condition.Status, condition.Reason, condition.Message)
+		mirror(replay, env, *condition)
 	}
 }

@@ -142,6 +142,15 @@ func awaitDeletion(replay *v1alpha1.TrafficReplay, name string) {
 	set(replay, v1alpha1.ReplayEnvironmentReady, metav1.ConditionFalse, reasonEnvPending, fmt.Sprintf("an earlier Environment %q is still being deleted", name))
 }
 
+// mirror says of the replay what an environment says of itself: whether it is ready and, where its pods do not hold themselves, what does.
+func mirror(replay *v1alpha1.TrafficReplay, env *v1alpha1.Environment, ready metav1.Condition) {
+	isolated := meta.FindStatusCondition(env.Status.Conditions, v1alpha1.EnvironmentIsolated)
+	if ready.Status == metav1.ConditionTrue && isolated != nil && isolated.Reason != environment.ReasonFailsClosed {
+		ready.Message += fmt.Sprintf("; isolated: %s, %s: %s", isolated.Status, isolated.Reason, isolated.Message)
+	}
+	set(replay, v1alpha1.ReplayEnvironmentReady, ready.Status, ready.Reason, ready.Message)
+}
+
 // ready takes over what the environment says of itself.
 func (r *Reconciler) ready(replay *v1alpha1.TrafficReplay, env *v1alpha1.Environment, begun bool) (*v1alpha1.Environment, *ending, error) {
 	condition := meta.FindStatusCondition(env.Status.Conditions, v1alpha1.ConditionReady)
@@ -149,7 +158,7 @@ func (r *Reconciler) ready(replay *v1alpha1.TrafficReplay, env *v1alpha1.Environ
 		set(replay, v1alpha1.ReplayEnvironmentReady, metav1.ConditionFalse, reasonEnvPending, "the environment is being built")
 		return nil, nil, nil
 	}
-	set(replay, v1alpha1.ReplayEnvironmentReady, condition.Status, condition.Reason, condition.Message)
+	mirror(replay, env, *condition)
 	switch {
 	case condition.Status == metav1.ConditionTrue || begun:
 		return env, nil, nil

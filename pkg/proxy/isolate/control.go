@@ -50,20 +50,23 @@ type report struct {
 	RefusedNames []string `json:"refusedNames"`
 }
 
-// names asks for the hosts in the recording, and for who certifies them, as PEM.
-func (c *control) names(ctx context.Context) (names []string, ca string, err error) {
+// recorded is what the responder plays.
+type recorded struct {
+	Names []string            `json:"names"` // hosts in the recording
+	Ports map[string][]uint16 `json:"ports"` // at which each was called
+	CA    string              `json:"ca"`    // who certifies them, as PEM
+}
+
+// names asks what is recorded.
+func (c *control) names(ctx context.Context) (answer recorded, err error) {
 	data, err := c.call(ctx, http.MethodGet, "/v1/names", nil, http.StatusOK)
 	if err != nil {
-		return nil, "", fmt.Errorf("asking the responder for names: %w", err)
-	}
-	var answer struct {
-		Names []string `json:"names"`
-		CA    string   `json:"ca"`
+		return answer, fmt.Errorf("asking the responder for names: %w", err)
 	}
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return nil, "", fmt.Errorf("reading the responder's names: %w", err)
+		return answer, fmt.Errorf("reading the responder's names: %w", err)
 	}
-	return answer.Names, answer.CA, nil
+	return answer, nil
 }
 
 // put hands over the counters of a pod.

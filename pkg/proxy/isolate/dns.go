@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type DNS struct {
 	Names *Names
 	// Refused is called when a name is refused for the first time.
 	Refused func()
+	// Prepare is called before the address of a name is given away, which it keeps by an error; nil: nothing is to be done.
+	Prepare func(netip.Addr) error
 }
 
 // Serve answers on a UDP and a TCP socket until the context ends.
@@ -75,6 +78,9 @@ func (d *DNS) answer(query *dns.Msg) *dns.Msg {
 	}
 	question := query.Question[0]
 	addr, ok := d.Names.Address(question.Name)
+	if ok && d.Prepare != nil {
+		ok = d.Prepare(addr) == nil
+	}
 	if !ok {
 		// Looking up the name of an address is no attempt to reach anything.
 		if question.Qtype != dns.TypePTR && d.Names.Refuse(question.Name) {

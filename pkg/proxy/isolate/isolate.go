@@ -41,6 +41,10 @@ type Settings struct {
 	TokenFile            string
 	SearchDomains        []string // of the pod
 	TrustDir             string   // gets whom the workload is to trust; "": nothing is written
+	// Explicit says that no rules lead connections here: the proxy listens where the recorded names are said to be.
+	Explicit bool
+	// OwnPorts are those that the workload takes itself, so that the proxy cannot. Only with Explicit.
+	OwnPorts []uint16
 }
 
 // Isolate is the proxy of one pod.
@@ -54,15 +58,21 @@ type Isolate struct {
 	attempted, answered, refused atomic.Uint64
 	traffic                      relay.Traffic
 	changed                      chan struct{} // holds one note that a counter changed
+	local                        *local        // nil unless the proxy is explicit
 	reported                     atomic.Bool
 }
 
 // New returns the proxy of a pod.
 func New(s Settings, log *slog.Logger) *Isolate {
-	return &Isolate{
+	i := &Isolate{
 		settings: s, instance: ulid.Make().String(), names: NewNames(s.SearchDomains), log: log,
 		control: newControl(s.Control, s.TokenFile), changed: make(chan struct{}, 1),
 	}
+	if s.Explicit {
+		i.names = newNames(s.SearchDomains, syntheticLocal)
+		i.local = newLocal(i)
+	}
+	return i
 }
 
 // Ready tells whether the responder has answered: its names are known, and it knows the counters of this pod.
@@ -85,19 +95,27 @@ func (i *Isolate) RefusedNames() int { return len(i.names.Refused()) }
 
 // Outbound leads a connection of the workload to the responder. It is reset when the responder cannot be reached.
 func (i *Isolate) Outbound(ctx context.Context, client *net.TCPConn, to netip.AddrPort) {
-	i.attempted.Add(1)
-	i.note()
-	server, err := i.open(ctx, to)
+	server, err := i.lead(ctx, to)
 	if err != nil {
-		i.refused.Add(1)
-		i.note()
-		i.log.Warn("The responder cannot be reached, a connection is refused", "to", to.String(), "err", err)
 		relay.Reset(client)
 		return
 	}
-	i.answered.Add(1)
-	i.note()
 	relay.Run(client, server, nil, nil, &i.traffic)
+}
+
+// lead counts a connection of the workload and makes the one to the responder that stands for it.
+func (i *Isolate) lead(ctx context.Context, to netip.AddrPort) (*net.TCPConn, error) {
+	i.attempted.Add(1)
+	i.note()
+	defer i.note()
+	server, err := i.open(ctx, to)
+	if err != nil {
+		i.refused.Add(1)
+		i.log.Warn("The responder cannot be reached, a connection is refused", "to", to.String(), "err", err)
+		return nil, err
+	}
+	i.answered.Add(1)
+	return server, nil
 }
 
 // open makes a connection to the responder that stands for one to another address.
@@ -152,19 +170,25 @@ func (i *Isolate) ServeDNS(ctx context.Context, address string) error {
 		return err
 	}
 	server := &DNS{Names: i.names, Refused: i.note}
+	if i.local != nil {
+		server.Prepare = func(addr netip.Addr) error { return i.local.listen(ctx, addr) }
+	}
 	return server.Serve(ctx, packets, listener)
 }
 
 func (i *Isolate) loadNames(ctx context.Context) error {
-	names, ca, err := i.control.names(ctx)
+	recorded, err := i.control.names(ctx)
 	if err != nil {
 		return err
 	}
-	if err := i.tell(ca); err != nil {
+	if err := i.tell(recorded.CA); err != nil {
 		return err
 	}
-	i.log.Info("Loaded the recorded names", "count", len(names))
-	return i.names.Load(names)
+	if i.local != nil {
+		i.local.load(recorded.Ports)
+	}
+	i.log.Info("Loaded the recorded names", "count", len(recorded.Names))
+	return i.names.Load(recorded.Names)
 }
 
 // tell writes whom the workload is to trust: it starts once the proxy is ready, and so after that.

@@ -14,8 +14,12 @@ import (
 	"sync"
 )
 
-// synthetic is where the addresses of recorded names come from: the range for benchmarks of RFC 2544.
-var synthetic = netip.MustParsePrefix("198.18.0.0/15")
+// synthetic is where the addresses of recorded names come from: the range for benchmarks of RFC 2544. Where no rules lead
+// connections to the proxy they are local instead, so that the proxy can listen there.
+var (
+	synthetic      = netip.MustParsePrefix("198.18.0.0/15")
+	syntheticLocal = netip.MustParsePrefix("127.18.0.0/15")
+)
 
 const (
 	maxNames        = 1<<17 - 2 // addresses of synthetic, without its first and last
@@ -24,7 +28,8 @@ const (
 
 // Names knows the names in the recording, and gives each an address that stays the same as long as the process lives.
 type Names struct {
-	search []string // search domains of the pod, each with a leading dot
+	search []string   // search domains of the pod, each with a leading dot
+	base   netip.Addr // of the addresses
 
 	mu       sync.Mutex
 	loaded   bool
@@ -34,8 +39,11 @@ type Names struct {
 }
 
 // NewNames returns an empty table. search are the search domains of the pod.
-func NewNames(search []string) *Names {
-	n := &Names{byAddr: map[netip.Addr]string{}}
+func NewNames(search []string) *Names { return newNames(search, synthetic) }
+
+// newNames has the addresses come from a prefix of 15 bits.
+func newNames(search []string, addresses netip.Prefix) *Names {
+	n := &Names{base: addresses.Addr(), byAddr: map[netip.Addr]string{}}
 	for _, domain := range search {
 		if domain = canonical(domain); domain != "" {
 			n.search = append(n.search, "."+domain)
@@ -90,7 +98,7 @@ func (n *Names) assign(name string, addr netip.Addr) (netip.Addr, bool) {
 	if len(n.byAddr) >= maxNames {
 		return netip.Addr{}, false
 	}
-	base := synthetic.Addr().As4()
+	base := n.base.As4()
 	i := len(n.byAddr) + 1
 	addr = netip.AddrFrom4([4]byte{base[0], base[1] + byte(i>>16), byte(i >> 8), byte(i)})
 	n.recorded[name], n.byAddr[addr] = addr, name

@@ -13,11 +13,13 @@ import (
 	"time"
 )
 
-// Listener accepts redirected connections.
+// Listener accepts redirected connections, or those to one address.
 type Listener struct {
 	*net.TCPListener
 	// OriginalDestination tells where a connection was going; nil asks the kernel.
 	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
+	// At is where all connections were going, for a listener that stands in for that address itself; the zero value has each asked for.
+	At netip.AddrPort
 	// Handle serves and closes a connection.
 	Handle func(ctx context.Context, c *net.TCPConn, to netip.AddrPort)
 	Log    *slog.Logger
@@ -56,6 +58,9 @@ func (l *Listener) serve(ctx context.Context, c *net.TCPConn) {
 
 // destination refuses a connection made to the listener itself: relaying it would come back here without end.
 func (l *Listener) destination(c *net.TCPConn) (netip.AddrPort, error) {
+	if l.At.IsValid() {
+		return l.At, nil
+	}
 	find := l.OriginalDestination
 	if find == nil {
 		find = OriginalDestination

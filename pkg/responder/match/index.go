@@ -205,6 +205,21 @@ func (x *Index) Names() []string {
 	return ordered
 }
 
+// Ports are the ports on which each of the Names was called, in order.
+func (x *Index) Ports() map[string][]uint16 {
+	ports := map[string][]uint16{}
+	for _, r := range x.records {
+		host, port := HostName(r.GetHost()), uint16(r.GetPort())
+		if _, err := netip.ParseAddr(host); err != nil && host != "" && !slices.Contains(ports[host], port) {
+			ports[host] = append(ports[host], port)
+		}
+	}
+	for _, list := range ports {
+		slices.Sort(list)
+	}
+	return ports
+}
+
 // builder makes an Index.
 type builder struct {
 	index     *Index

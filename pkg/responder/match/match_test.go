@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/restage-dev/restage/pkg/protocol/coding"
@@ -236,6 +237,9 @@ func TestNamesLeaveAddressesOut(t *testing.T) {
 	})
 	if got := strings.Join(x.Names(), " "); got != "a b" {
 		t.Errorf("names %q", got)
+	}
+	if diff := cmp.Diff(map[string][]uint16{"a": {9898}, "b": {9898}}, x.Ports()); diff != "" {
+		t.Errorf("ports (-want +got):\n%s", diff)
 	}
 }
 

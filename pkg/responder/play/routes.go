@@ -6,6 +6,7 @@ package play
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,16 @@ func (r *Routes) Names() []string {
 		}
 	}
 	return names
+}
+
+// AddPorts adds the ports of the Names that lead to copies to those of other names, and returns them.
+func (r *Routes) AddPorts(ports map[string][]uint16) map[string][]uint16 {
+	for to := range r.addresses {
+		if port := uint16(to.port); net.ParseIP(to.host) == nil && !slices.Contains(ports[to.host], port) {
+			ports[to.host] = append(ports[to.host], port)
+		}
+	}
+	return ports
 }
 
 // Taken counts the connections that were led to copies.

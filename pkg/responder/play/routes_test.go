@@ -32,6 +32,9 @@ func TestRoutesKnowServices(t *testing.T) {
 			t.Errorf("%+v leads to %q, %v", test, address, ok)
 		}
 	}
+	if ports := routes.AddPorts(map[string][]uint16{"back": {443}}); !slices.Equal(ports["back"], []uint16{443, 80}) || ports["10.96.0.7"] != nil {
+		t.Errorf("ports %v", ports)
+	}
 	names := routes.Names()
 	slices.Sort(names)
 	if !slices.Equal(names, []string{"back", "back.shop.svc.cluster.local"}) {

@@ -17,6 +17,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -66,6 +67,39 @@ func TestTemplateIsCompiled(t *testing.T) {
 	}
 	if again := e.Spec.Workloads[0].Template; len(again.Spec.InitContainers) != len(template.Spec.InitContainers) {
 		t.Errorf("the second time it has the containers %v", again.Spec.InitContainers)
+	}
+}
+
+// The class decides or, where it leaves it open, what Pod Security allows in the namespace.
+func TestInterception(t *testing.T) {
+	for _, test := range []struct {
+		level string
+		class v1alpha1.Interception
+		want  string
+	}{
+		{"", "", ""}, {"privileged", v1alpha1.InterceptionAuto, ""}, {"restricted", v1alpha1.InterceptionAuto, "Explicit"}, {"baseline", "", "Explicit"},
+		{"", v1alpha1.InterceptionExplicit, "Explicit"}, {"restricted", v1alpha1.InterceptionRedirect, ""},
+	} {
+		t.Run(test.level+" "+string(test.class), func(t *testing.T) {
+			p := newPlugin(t)
+			class := at.Class("chosen", false)
+			class.Spec.Interception = test.class
+			p.SetReader(lookup.Reader{Client: fake.NewSimpleClientset(class)})
+			namespace := &corev1.Namespace{}
+			namespace.Name, namespace.Labels = at.Namespace, map[string]string{injection.EnforceLabel: test.level}
+			p.SetWorkloads(workload.Source{Client: kubefake.NewClientset(at.Deployment("front"), namespace)})
+			e := environment("chosen", "front")
+			if err := p.Admit(t.Context(), at.Create("Environment", e), nil); err != nil {
+				t.Fatal(err)
+			}
+			template := e.Spec.Workloads[0].Template
+			if got := template.Annotations[v1alpha1.AnnotationInterception]; got != test.want {
+				t.Errorf("interception %q, want %q", got, test.want)
+			}
+			if capable := template.Spec.InitContainers[0].SecurityContext.Capabilities.Add; (len(capable) > 0) == (test.want != "") {
+				t.Errorf("%q: the init container has the capabilities %v", test.want, capable)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,76 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+const (
+	// responderTimeout is what the responder has to load the recording; the init container is tried again after that.
+	responderTimeout = 5 * time.Minute
+	canaryPause      = 250 * time.Millisecond
+	canaryDial       = 2 * time.Second
+)
+
+// InitExplicit tries to leave a pod that has no rules, and tells whether the network held that back: a connection to the canary, which is an
+// address that answers in every cluster, while one to the responder passes, without which a network that is not up yet would look like a wall.
+// Patience is what the network has to put the new pod behind its policies. An error says that the responder cannot be reached.
+func InitExplicit(ctx context.Context, control netip.AddrPort, canary string, patience time.Duration, log *slog.Logger) (held bool, err error) {
+	if err := awaitResponder(ctx, control); err != nil {
+		return false, err
+	}
+	deadline := time.Now().Add(patience)
+	for {
+		err := dialOnce(ctx, canary)
+		switch {
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case err != nil:
+			log.Info("The network holds the pod back", "canary", canary, "err", err)
+			return true, nil
+		case time.Now().After(deadline):
+			log.Warn("Nothing holds the pod back: the network let a connection out", "canary", canary)
+			return false, nil
+		}
+		if err := sleep(ctx, canaryPause); err != nil {
+			return false, err
+		}
+	}
+}
+
+func awaitResponder(ctx context.Context, control netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, responderTimeout)
+	defer cancel()
+	for {
+		err := dialOnce(ctx, control.String())
+		if err == nil {
+			return nil
+		}
+		if sleep(ctx, canaryPause) != nil {
+			return fmt.Errorf("reaching the responder: %w", err)
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, canaryDial)
+	defer cancel()
+	return connect(ctx, address)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
