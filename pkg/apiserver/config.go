@@ -26,7 +26,7 @@ import (
 )
 
 // config is all that a server is made of. The order matters: admission needs the loopback client, which comes with serving.
-func (o *Options) config(ctx context.Context, host *Host, stored *watchCaches) (*genericapiserver.RecommendedConfig, error) {
+func (o *Options) config(ctx context.Context, host *Host, stored *watchCaches, embedded *embeddedStorage) (*genericapiserver.RecommendedConfig, error) {
 	c := genericapiserver.NewRecommendedConfig(o.codecs)
 	c.Serializer = newTextSerializer(o.api.Scheme, o.codecs)
 	c.SharedInformerFactory = host.Informers
@@ -48,7 +48,7 @@ func (o *Options) config(ctx context.Context, host *Host, stored *watchCaches) (
 		name  string
 		apply func() error
 	}{
-		{"storage", func() error { return o.applyStorage(c) }},
+		{"storage", func() error { return o.applyStorage(c, embedded) }},
 		{"egress", func() error { return o.EgressSelector.ApplyTo(&c.Config) }},
 		{"tracing", func() error { return o.Traces.ApplyTo(c.EgressSelector, &c.Config) }},
 		{"serving", func() error { return o.applyServing(ctx, c, host) }},

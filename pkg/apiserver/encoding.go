@@ -22,11 +22,17 @@ func (storageFactory) ResourcePrefix(resource schema.GroupResource) string {
 }
 
 // applyStorage makes the versions of stored objects and their place part of the configuration.
-func (o *Options) applyStorage(c *genericapiserver.RecommendedConfig) error {
+func (o *Options) applyStorage(c *genericapiserver.RecommendedConfig, embedded *embeddedStorage) error {
 	config := o.Etcd.StorageConfig
 	config.StorageObjectCountTracker = c.StorageObjectCountTracker
 	encoding := serverstorage.NewDefaultResourceEncodingConfigForEffectiveVersion(o.api.Scheme, c.EffectiveVersion)
-	return o.Etcd.ApplyWithStorageFactoryTo(storageFactory{
+	if err := o.Etcd.ApplyWithStorageFactoryTo(storageFactory{
 		serverstorage.NewDefaultStorageFactory(config, runtime.ContentTypeJSON, o.codecs, encoding, nil, nil),
-	}, &c.Config)
+	}, &c.Config); err != nil {
+		return err
+	}
+	if embedded != nil && o.Etcd.EnableWatchCache && len(o.Etcd.WatchCacheSizes) == 0 { // else the generic server decides what is cached
+		embedded.RESTOptionsGetter, c.RESTOptionsGetter = c.RESTOptionsGetter, embedded
+	}
+	return nil
 }

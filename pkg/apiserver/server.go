@@ -44,28 +44,29 @@ func (o *Options) Run(ctx context.Context) error {
 func (o *Options) Serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) (served error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	embedded := o.embedded()
-	if embedded {
-		stopEtcd, err := o.startEtcd(ctx, cancel)
+	var embedded *embeddedStorage
+	if o.embedded() {
+		near, stopEtcd, err := o.startEtcd(ctx, cancel)
 		if err != nil {
 			return err
 		}
+		embedded = near
 		defer func() { served = errors.Join(served, stopEtcd()) }()
 	}
-	stop, err := o.lookAfterStorage(ctx, cancel, host, embedded)
+	stop, err := o.lookAfterStorage(ctx, cancel, host, embedded != nil)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(o.serve(ctx, host, forwarder), stop())
+	err = errors.Join(o.serve(ctx, host, forwarder, embedded), stop())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
 	return err
 }
 
-func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface) error {
+func (o *Options) serve(ctx context.Context, host *Host, forwarder grpc.ClientConnInterface, embedded *embeddedStorage) error {
 	stored := &watchCaches{scheme: o.api.Scheme}
-	config, err := o.config(ctx, host, stored)
+	config, err := o.config(ctx, host, stored, embedded)
 	if err != nil {
 		return err
 	}

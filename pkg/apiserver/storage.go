@@ -10,17 +10,25 @@ import (
 	"path"
 	"sync"
 
+	"k8s.io/apiserver/pkg/storage/etcd3"
+
 	"github.com/restage-dev/restage/pkg/apiserver/backup"
 	"github.com/restage-dev/restage/pkg/apiserver/etcd"
 	"github.com/restage-dev/restage/pkg/apiserver/marker"
 )
 
 // startEtcd runs the embedded etcd and has the server use it. When etcd fails the server is cancelled.
-func (o *Options) startEtcd(ctx context.Context, cancel context.CancelCauseFunc) (stop func() error, err error) {
+func (o *Options) startEtcd(ctx context.Context, cancel context.CancelCauseFunc) (near *embeddedStorage, stop func() error, err error) {
 	storage, err := etcd.Start(ctx, o.EmbeddedEtcd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	client, err := storage.Client()
+	if err != nil {
+		return nil, nil, errors.Join(err, storage.Close())
+	}
+	client.KV = etcd3.NewETCDLatencyTracker(client.KV)
+	compactor := etcd3.StartCompactorPerEndpoint(client.Client, o.Etcd.StorageConfig.CompactionInterval)
 	o.Etcd.StorageConfig.Transport.ServerList = []string{storage.URL()}
 	go func() {
 		select {
@@ -29,7 +37,10 @@ func (o *Options) startEtcd(ctx context.Context, cancel context.CancelCauseFunc)
 		case <-ctx.Done():
 		}
 	}()
-	return storage.Close, nil
+	return &embeddedStorage{client: client, compactor: compactor}, func() error {
+		compactor.Stop()
+		return errors.Join(client.Close(), storage.Close())
+	}, nil
 }
 
 // lookAfterStorage makes sure that etcd holds the data that it is expected to hold, and looks after it until stop is called:

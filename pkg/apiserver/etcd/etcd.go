@@ -42,6 +42,7 @@ type Server struct {
 	lock     *os.File
 	socket   string
 	logLevel zap.AtomicLevel
+	running  gate
 }
 
 // paths are the places in the data directory.
@@ -155,6 +156,7 @@ func (s *Server) Err() <-chan error {
 
 // Close ends etcd. The API server must have ended before.
 func (s *Server) Close() error {
+	s.running.close()
 	s.logLevel.SetLevel(zap.FatalLevel) // etcd reports each of its listeners that closes as an error
 	s.etcd.Close()
 	return s.lock.Close()
