@@ -52,7 +52,7 @@ func (o *Options) config(ctx context.Context, host *Host, stored *watchCaches, e
 		{"egress", func() error { return o.EgressSelector.ApplyTo(&c.Config) }},
 		{"tracing", func() error { return o.Traces.ApplyTo(c.EgressSelector, &c.Config) }},
 		{"serving", func() error { return o.applyServing(ctx, c, host) }},
-		{"authentication", func() error { return o.Authentication.ApplyTo(&c.Authentication, c.SecureServing, c.OpenAPIConfig) }},
+		{"authentication", func() error { return o.applyAuthentication(c) }},
 		{"authorization", func() error { return o.Authorization.ApplyTo(&c.Authorization) }},
 		{"audit", func() error { return o.Audit.ApplyTo(&c.Config) }},
 		{"admission", func() error { return o.applyHostFeatures(ctx, c, host, stored) }},
@@ -89,6 +89,17 @@ func (o *Options) applyServing(ctx context.Context, c *genericapiserver.Recommen
 	})
 	c.SecureServing.Cert = servingCertificate{manager}
 	return manager.Sync(ctx)
+}
+
+// applyAuthentication asks kube-apiserver who a caller is, and takes its word for whom it speaks.
+func (o *Options) applyAuthentication(c *genericapiserver.RecommendedConfig) error {
+	if err := o.Authentication.ApplyTo(&c.Authentication, c.SecureServing, c.OpenAPIConfig); err != nil {
+		return err
+	}
+	if trust := c.Authentication.RequestHeaderConfig; trust != nil {
+		c.Authentication.Authenticator = newFrontProxy(trust, c.Authentication.Authenticator)
+	}
+	return nil
 }
 
 // applyHostFeatures switches off what the host lacks, then sets up flow control and the admission chain.
