@@ -30,6 +30,7 @@ type bench struct {
 	bare   *rest.RESTClient // to a restage-apiserver without our plugins
 	// servers are all processes whose work an operation may be.
 	servers []*controlplane.Process
+	bounds  []bound
 	out     output
 
 	dir               string
@@ -56,6 +57,9 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	if len(args) == 3 && args[0] == "informers" {
 		return runInformers(ctx, args[1], args[2])
+	}
+	if len(args) == 6 && args[0] == "floor" {
+		return serveFloor(ctx, args[1], args[2], args[3], args[4], args[5])
 	}
 	b := &bench{out: output{os.Stdout}}
 	var plane controlplane.Options
@@ -106,7 +110,7 @@ func (b *bench) run(ctx context.Context, opts controlplane.Options) (err error) 
 	}
 	b.out.line("%d processors, load %s, Go %s; %d rounds of %d operations a side in turn; CPU is that of all servers for one operation.",
 		runtime.NumCPU(), load(), runtime.Version(), b.rounds, b.batchSize)
-	for _, part := range []func(context.Context) error{b.prepare, b.compareRows, b.compareWatch, b.compareAdmission, b.scale} {
+	for _, part := range []func(context.Context) error{b.prepare, b.compareRows, b.compareAdmission, b.scale} {
 		if err := part(ctx); err != nil {
 			return err
 		}

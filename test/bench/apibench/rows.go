@@ -47,8 +47,12 @@ func (b *bench) get(s side) operation {
 
 func (b *bench) list(s side) operation {
 	return func(ctx context.Context, _ int) error {
-		return b.raw.Get().AbsPath(s.path("trafficreplays")).Param("labelSelector", "listed=true").Do(ctx).Error()
+		return b.listing(s).Do(ctx).Error()
 	}
+}
+
+func (b *bench) listing(s side) *rest.Request {
+	return b.raw.Get().AbsPath(s.path("trafficreplays")).Param("labelSelector", "listed=true")
 }
 
 func (b *bench) applyChange(s side) operation {
@@ -76,20 +80,42 @@ func (b *bench) fill(ctx context.Context, c *rest.RESTClient, s side) error {
 	return nil
 }
 
-// compareRows runs all rows and prints each as it ends.
+// compareRows runs all rows and prints each as it ends, and then what of it is the aggregation's.
 func (b *bench) compareRows(ctx context.Context) error {
 	for _, s := range []side{ours, twin} {
 		if err := b.fill(ctx, b.raw, s); err != nil {
 			return err
 		}
 	}
+	if err := b.startFloor(ctx); err != nil {
+		return fmt.Errorf("starting the floor: %w", err)
+	}
 	b.out.head(ours.name, twin.name)
 	for _, row := range b.rows() {
-		results, err := b.alternate(ctx, row.clients, row.on(ours), row.on(twin))
+		results, err := b.alternate(ctx, row.clients, row.on(ours), row.on(twin), row.on(floor))
 		if err != nil {
 			return fmt.Errorf("%s: %w", row.name, err)
 		}
-		b.out.row(row.name, results[0], results[1])
+		b.compared(row.name, results)
+	}
+	if err := b.compareWatch(ctx); err != nil {
+		return err
+	}
+	b.out.head(floor.name, twin.name)
+	for _, bound := range b.bounds {
+		b.out.row(bound.name, bound.floor, bound.twin)
 	}
 	return nil
+}
+
+// bound is what an operation costs on the floor, and as a custom resource.
+type bound struct {
+	name        string
+	floor, twin *measured
+}
+
+// compared prints what an operation took on our side and on the twin's, and keeps what the floor took.
+func (b *bench) compared(name string, results []*measured) {
+	b.out.row(name, results[0], results[1])
+	b.bounds = append(b.bounds, bound{name, results[2], results[1]})
 }

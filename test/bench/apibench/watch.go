@@ -18,12 +18,12 @@ import (
 
 const fanoutTimeout = 30 * time.Second
 
-// compareWatch has many watches on both sides and measures the time from a write until the last of them has heard of it.
+// compareWatch has many watches on all sides and measures the time from a write until the last of them has heard of it.
 func (b *bench) compareWatch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var writes []operation
-	for _, s := range []side{ours, twin} {
+	for _, s := range []side{ours, twin, floor} {
 		write, err := b.watched(ctx, s)
 		if err != nil {
 			return fmt.Errorf("watching %s: %w", s.name, err)
@@ -34,7 +34,7 @@ func (b *bench) compareWatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("comparing watches: %w", err)
 	}
-	b.out.row(fmt.Sprintf("write until %d watches know", b.watchers), results[0], results[1])
+	b.compared(fmt.Sprintf("write until %d watches know", b.watchers), results)
 	return nil
 }
 

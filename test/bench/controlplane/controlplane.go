@@ -88,7 +88,7 @@ func (c *ControlPlane) StartHost(ctx context.Context) error {
 		}
 	}
 	for _, port := range []*int{&c.ports.etcd, &c.ports.etcdPeer, &c.ports.kube, &c.ports.restage, &c.ports.bare} {
-		free, err := freePort()
+		free, err := FreePort()
 		if err != nil {
 			return err
 		}
@@ -183,12 +183,15 @@ func (c *ControlPlane) frontProxy() ([]string, error) {
 		return nil, err
 	}
 	return []string{
-		"--requestheader-client-ca-file=" + c.path("pki", "front-proxy-ca.crt"), "--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-client-ca-file=" + c.FrontProxyCA(), "--requestheader-allowed-names=front-proxy-client",
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + proxy, "--proxy-client-key-file=" + proxyKey,
 	}, nil
 }
+
+// FrontProxyCA is the file with the CA of the certificate that kube-apiserver shows to aggregated servers.
+func (c *ControlPlane) FrontProxyCA() string { return c.path("pki", "front-proxy-ca.crt") }
 
 // accountKey makes the key that kube-apiserver insists on. Nobody here has a service account.
 func (c *ControlPlane) accountKey() (string, error) {
@@ -263,7 +266,8 @@ func loopback(scheme string, port int) string {
 	return scheme + "://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-func freePort() (int, error) {
+// FreePort returns a port of loopback that nobody listens on.
+func FreePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("looking for a free port: %w", err)

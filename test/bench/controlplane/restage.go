@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -87,6 +88,9 @@ func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, n
 	return process, config, nil
 }
 
+// ServerName is what kube-apiserver expects of the certificates of aggregated servers.
+const ServerName = apiserver.ServiceName + "." + home + ".svc"
+
 // register has kube-apiserver hand our group on. No EndpointSlice may hold a loopback address, so the Service is a name, which
 // kube-apiserver resolves itself as long as --enable-aggregator-routing is not set.
 func (c *ControlPlane) register(ctx context.Context) error {
@@ -101,17 +105,22 @@ func (c *ControlPlane) register(ctx context.Context) error {
 	if _, err := client.CoreV1().Services(home).Create(ctx, service, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("making the Service: %w", err)
 	}
+	return c.Register(ctx, v1alpha1.SchemeGroupVersion, c.ports.restage, c.Direct.CAData)
+}
+
+// Register has kube-apiserver hand a group on to a server on a port of loopback whose certificate is for ServerName.
+func (c *ControlPlane) Register(ctx context.Context, version schema.GroupVersion, onPort int, ca []byte) error {
 	registrations, err := aggregator.NewForConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	port, version := int32(c.ports.restage), v1alpha1.SchemeGroupVersion
+	port := int32(onPort)
 	name := version.Version + "." + version.Group
 	services := registrations.ApiregistrationV1().APIServices()
 	if _, err := services.Create(ctx, &apiregistrationv1.APIService{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: apiregistrationv1.APIServiceSpec{
-			Group: version.Group, Version: version.Version, GroupPriorityMinimum: 1000, VersionPriority: 15, CABundle: c.Direct.CAData,
+			Group: version.Group, Version: version.Version, GroupPriorityMinimum: 1000, VersionPriority: 15, CABundle: ca,
 			Service: &apiregistrationv1.ServiceReference{Namespace: home, Name: apiserver.ServiceName, Port: &port},
 		},
 	}, metav1.CreateOptions{}); err != nil {
