@@ -53,8 +53,9 @@ demo: ## record, snapshot and replay a real application on a real cluster
 	hack/demo/demo.sh
 
 .PHONY: bench
-bench: ## Go benchmarks of the hot paths, then the API beside CRDs in a real kube-apiserver (BENCH_ARGS=--help)
+bench: ## Go benchmarks of the hot paths, the relay beside others, then the API beside CRDs in a real kube-apiserver (BENCH_ARGS=--help)
 	go test -run '^$$' -bench . -benchmem ./pkg/...
+	hack/bench-relay.sh
 	hack/bench.sh $(BENCH_ARGS)
 
 .PHONY: generate

@@ -89,3 +89,18 @@ func (p *Process) RSS() (int64, error) {
 	pages, err := strconv.ParseInt(fields[1], 10, 64)
 	return pages * int64(os.Getpagesize()), err
 }
+
+// PeakRSS is the most memory that the process has held, in bytes.
+func (p *Process) PeakRSS() (int64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the memory of %s: %w", p.Name, err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kibibytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			return kibibytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("reading the memory of %s: its status says nothing of it", p.Name)
+}
