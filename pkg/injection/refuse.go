@@ -92,7 +92,7 @@ func refuseShared(c corev1.Container, path *field.Path) field.ErrorList {
 		}
 	}
 	for i, mount := range c.VolumeMounts {
-		if isOurVolume(mount.Name) {
+		if isOurVolume(mount.Name) && !isTrustMount(mount) {
 			errs = append(errs, field.Invalid(path.Child("volumeMounts").Index(i).Child("name"), mount.Name, "the name is reserved for the proxy"))
 		}
 	}

@@ -65,10 +65,7 @@ func (p *Patch) addTrust(template corev1.PodTemplateSpec) {
 
 // trusting returns what a container gets, and the variables that it sets itself.
 func trusting(c corev1.Container) (part corev1.Container, kept []Kept) {
-	part = corev1.Container{
-		Name:         c.Name,
-		VolumeMounts: []corev1.VolumeMount{{Name: wiring.TrustVolume, MountPath: wiring.TrustDir, ReadOnly: true}},
-	}
+	part = corev1.Container{Name: c.Name, VolumeMounts: []corev1.VolumeMount{trustMount()}}
 	for _, ours := range trustEnv() {
 		if slices.ContainsFunc(c.Env, func(own corev1.EnvVar) bool { return own.Name == ours.Name && !isTrustEnv(own) }) {
 			kept = append(kept, Kept{c.Name, ours.Name})
@@ -77,6 +74,15 @@ func trusting(c corev1.Container) (part corev1.Container, kept []Kept) {
 		part.Env = append(part.Env, ours)
 	}
 	return part, kept
+}
+
+func trustMount() corev1.VolumeMount {
+	return corev1.VolumeMount{Name: wiring.TrustVolume, MountPath: wiring.TrustDir, ReadOnly: true}
+}
+
+// isTrustMount tells whether a mount is the one that was added here. A workload that is recorded has it.
+func isTrustMount(m corev1.VolumeMount) bool {
+	return m.Name == wiring.TrustVolume && m.MountPath == wiring.TrustDir
 }
 
 // isTrustEnv tells whether a variable is one that was added here.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -92,6 +93,28 @@ func TestTrustIsTakenOut(t *testing.T) {
 	Remove(&template)
 	if diff := cmp.Diff(trustTemplate(), template); diff != "" {
 		t.Errorf("traces are left (-before +after):\n%s", diff)
+	}
+}
+
+// A workload whose TLS is read can be recorded on, and be copied: what was added to its containers does not stand in the way.
+func TestTrustIsNotRefused(t *testing.T) {
+	template := trustTemplate()
+	tlsPatch(template, TLS{Outbound: true, Inbound: "own"}).AddTo(&template)
+	if err := RefuseCapture(template.Spec, field.NewPath("spec")); err != nil {
+		t.Error(err)
+	}
+	clone, err := Isolate(template, IsolateOptions{Environment: "e", Workload: "front", Image: "proxy:1", Path: field.NewPath("spec")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clone.Spec.Containers {
+		if got := mounts(c); !slices.Equal(got, []string{wiring.TrustVolume}) {
+			t.Errorf("%s of the copy mounts %v", c.Name, got)
+		}
+	}
+	template.Spec.Containers[0].VolumeMounts = append(template.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: wiring.TrustVolume, MountPath: "/mine"})
+	if err := RefuseCapture(template.Spec, field.NewPath("spec")); err == nil {
+		t.Error("another mount of a volume of ours is taken")
 	}
 }
 
