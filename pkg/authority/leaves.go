@@ -49,10 +49,13 @@ func (l *Leaves) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 
 // For returns a certificate for a DNS name in lower case.
 func (l *Leaves) For(name string) (*tls.Certificate, error) {
-	if kept, ok := l.cache.Get(name); ok && !Due(kept.(*tls.Certificate).Leaf, l.now()) {
-		return kept.(*tls.Certificate), nil
+	if kept := l.kept(name); kept != nil {
+		return kept, nil
 	}
 	made, err, _ := l.flight.Do(name, func() (any, error) {
+		if kept := l.kept(name); kept != nil { // made since it was looked for
+			return kept, nil
+		}
 		leaf, err := l.issuer.Certify(l.key.Public(), []string{name}, nil, leafLifetime, l.now())
 		if err != nil {
 			return nil, err
@@ -65,4 +68,13 @@ func (l *Leaves) For(name string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	return made.(*tls.Certificate), nil
+}
+
+// kept returns the certificate that was made for a name, nil when there is none or it is to be renewed.
+func (l *Leaves) kept(name string) *tls.Certificate {
+	kept, ok := l.cache.Get(name)
+	if !ok || Due(kept.(*tls.Certificate).Leaf, l.now()) {
+		return nil
+	}
+	return kept.(*tls.Certificate)
 }
