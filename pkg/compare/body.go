@@ -30,11 +30,14 @@ func decoded(m *http1.Message) []byte {
 	return body
 }
 
-// documents reads both bodies as JSON, or as lists of events whose data may be JSON; it is not ok when one is not JSON, or when neither the content type
+// documents reads both bodies as JSON, as messages of Protocol Buffers, or as lists of events whose data may be JSON; it is not ok when one is not JSON, or when neither the content type
 // nor the form of both (an object or a list) says that they are.
 func documents(recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
 	if sse.IsStream(recorded.Get("Content-Type")) && sse.IsStream(replayed.Get("Content-Type")) {
 		return events(a), events(b), true
+	}
+	if x, y, ok := messages(recorded, replayed, a, b); ok {
+		return x, y, true
 	}
 	if !(isJSON(recorded) && isJSON(replayed)) && !(hasStructure(a) && hasStructure(b)) {
 		return nil, nil, false

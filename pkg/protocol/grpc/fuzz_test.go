@@ -24,7 +24,7 @@ func FuzzSplitter(f *testing.F) {
 		var ends []int64
 		end := int64(0)
 		for m := range Messages(body) {
-			end += prefixLength + int64(len(m.Bytes))
+			end += PrefixLength + int64(len(m.Bytes))
 			ends = append(ends, end)
 		}
 		if s.Count() != len(ends) {

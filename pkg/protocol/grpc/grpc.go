@@ -18,8 +18,11 @@ import (
 const contentType = "application/grpc"
 
 // Is tells it from the head of a request or response. gRPC-Web, which is another protocol, is not meant.
-func Is(m *http1.Message) bool {
-	value := strings.ToLower(m.Get("Content-Type"))
+func Is(m *http1.Message) bool { return IsType(m.Get("Content-Type")) }
+
+// IsType tells it from a Content-Type.
+func IsType(value string) bool {
+	value = strings.ToLower(value)
 	rest, ok := strings.CutPrefix(value, contentType)
 	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';' || rest[0] == ' ')
 }

@@ -7,18 +7,19 @@ import (
 	"encoding/binary"
 	"iter"
 
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// prefixLength is that of what stands before each message: whether it is compressed, and its length in four bytes.
-const prefixLength = 5
+// PrefixLength is that of what stands before each message: whether it is compressed, and its length in four bytes.
+const PrefixLength = 5
 
 // mostPieces bounds what is remembered of one body.
 const mostPieces = 16 << 10
 
 // Splitter finds the messages of a body as it comes.
 type Splitter struct {
-	prefix [prefixLength]byte
+	prefix [PrefixLength]byte
 	have   int   // bytes of the prefix
 	left   int64 // bytes of the message that are still to come
 	offset int64
@@ -29,10 +30,10 @@ type Splitter struct {
 // Add is given the next bytes of the body and when they came, in Unix nanoseconds.
 func (s *Splitter) Add(part []byte, at int64) {
 	for len(part) > 0 {
-		if s.have < prefixLength {
+		if s.have < PrefixLength {
 			n := copy(s.prefix[s.have:], part)
 			s.have, s.offset, part = s.have+n, s.offset+int64(n), part[n:]
-			if s.have < prefixLength {
+			if s.have < PrefixLength {
 				return
 			}
 			s.left = int64(binary.BigEndian.Uint32(s.prefix[1:]))
@@ -68,18 +69,40 @@ func (s *Splitter) Pieces(kept int) []*trafficpb.Piece {
 // Messages yields the messages of a body without the lengths before them. It ends where the body is cut.
 func Messages(body []byte) iter.Seq[Message] {
 	return func(yield func(Message) bool) {
-		for len(body) >= prefixLength {
-			length := int64(binary.BigEndian.Uint32(body[1:prefixLength]))
-			if int64(len(body)-prefixLength) < length {
+		for len(body) >= PrefixLength {
+			length := int64(binary.BigEndian.Uint32(body[1:PrefixLength]))
+			if int64(len(body)-PrefixLength) < length {
 				return
 			}
-			m := Message{Compressed: body[0] != 0, Bytes: body[prefixLength : prefixLength+length]}
-			body = body[prefixLength+length:]
+			m := Message{Compressed: body[0] != 0, Bytes: body[PrefixLength : PrefixLength+length]}
+			body = body[PrefixLength+length:]
 			if !yield(m) {
 				return
 			}
 		}
 	}
+}
+
+// All returns the messages of a body that ends after one, each without its compression, as long as they take no more than limit bytes
+// altogether. The encoding is that of the header grpc-encoding.
+func All(body []byte, encoding string, limit int) ([][]byte, bool) {
+	var all [][]byte
+	length := 0
+	for m := range Messages(body) {
+		length += PrefixLength + len(m.Bytes)
+		plain := m.Bytes
+		if m.Compressed {
+			var err error
+			if plain, err = coding.Decode(encoding, m.Bytes, int64(limit)); err != nil {
+				return nil, false
+			}
+		}
+		if limit -= len(plain); limit < 0 {
+			return nil, false
+		}
+		all = append(all, plain)
+	}
+	return all, length == len(body)
 }
 
 // Message is one message of a call.

@@ -19,25 +19,28 @@ const (
 	bodyDigest = 'd' // length and SHA-256
 	bodyForm   = 'f'
 	bodyJSON   = 'j'
+	// bodyMessages are those of Protocol Buffers, in gRPC or alone.
+	bodyMessages = 'p'
 )
 
 // First bytes of what is hashed, so that keys of different kinds never meet.
 const (
-	keyExact     = 'E'
-	keyDenoised  = 'D'
-	keyOperation = 'O'
-	keyOpening   = 'B'
+	keyExact           = 'E'
+	keyDenoised        = 'D'
+	keyOperation       = 'O'
+	keyOpening         = 'B'
+	keyDenoisedOpening = 'b'
 )
 
 // longestPath is the length in bytes of the path of a JSON value, or of the name of another field, up to which it can be volatile. It
 // keeps the time to look up all fields of a request in proportion to its size.
 const longestPath = 512
 
-// fieldSet holds paths of fields: "query.id", "form.id", "$.items[*].id".
+// fieldSet holds paths of fields: "query.id", "form.id", "$.items[*].id", and "$[*].3.1" of a gRPC message.
 type fieldSet map[string]struct{}
 
 // canonical is a request taken apart: the order of query parameters, form fields and members of JSON objects is gone, and
-// so is the spelling of JSON. Its buffers are used again; it belongs to one goroutine at a time.
+// so is the spelling of JSON, and the order of the fields of messages. Its buffers are used again; it belongs to one goroutine at a time.
 type canonical struct {
 	q     *Request
 	query []pair
@@ -60,6 +63,9 @@ func (c *canonical) read(q *Request) {
 func (c *canonical) readBody() byte {
 	if c.q.byDigest() {
 		return bodyDigest
+	}
+	if c.doc.readMessages(c.q) {
+		return bodyMessages
 	}
 	encoded := c.q.ContentEncoding != "" && !strings.EqualFold(c.q.ContentEncoding, "identity")
 	if len(c.q.Body) == 0 || encoded {
@@ -105,7 +111,7 @@ func (c *canonical) key(kind byte, volatile fieldSet) Key {
 		c.out = append(c.out, c.q.BodySHA256...)
 	case bodyForm:
 		c.pairs("form.", c.form, volatile)
-	case bodyJSON:
+	case bodyJSON, bodyMessages:
 		c.path = append(c.path[:0], '$')
 		c.value(c.doc.root, volatile)
 	}
@@ -147,13 +153,15 @@ func (c *canonical) pairs(prefix string, pairs []pair, volatile fieldSet) {
 func (c *canonical) value(i int32, volatile fieldSet) {
 	n := &c.doc.nodes[i]
 	c.out = append(c.out, n.kind)
-	if n.kind != jsonObject && n.kind != jsonArray {
-		if len(volatile) > 0 && len(c.path) <= longestPath {
-			if _, ok := volatile[string(c.path)]; ok {
-				c.out[len(c.out)-1] = '*'
-				return
-			}
+	scalar := n.kind != jsonObject && n.kind != jsonArray
+	// Random bytes of a message may read as a message by chance.
+	if (scalar || c.body == bodyMessages) && len(volatile) > 0 && len(c.path) <= longestPath {
+		if _, ok := volatile[string(c.path)]; ok {
+			c.out[len(c.out)-1] = '*'
+			return
 		}
+	}
+	if scalar {
 		c.bytes(n.value)
 		return
 	}
@@ -202,7 +210,7 @@ func (c *canonical) eachField(yield func(path []byte, kind byte, value []byte)) 
 		c.path = append(append(c.path[:0], "form."...), c.form[i].name...)
 		yield(c.path, jsonString, []byte(c.form[i].value))
 	}
-	if c.body == bodyJSON {
+	if c.body == bodyJSON || c.body == bodyMessages {
 		c.path = append(c.path[:0], '$')
 		c.eachValue(c.doc.root, yield)
 	}

@@ -12,13 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// Kinds of JSON values, as they stand in the canonical form.
+// Kinds of values of JSON and of messages, as they stand in the canonical form.
 const (
 	jsonObject  = 'o'
 	jsonArray   = 'a'
 	jsonString  = 's'
 	jsonNumber  = 'n'
 	jsonLiteral = 'l'
+	rawBytes    = 'r' // of a message
 )
 
 // jsonNode is one value of a document. Members of objects are ordered by name.
@@ -29,7 +30,7 @@ type jsonNode struct {
 	from, to int32  // of an object or array: its children in document.children
 }
 
-// document is a JSON document taken apart into buffers that are used again.
+// document is a JSON document, or a body of messages, taken apart into buffers that are used again.
 type document struct {
 	text     []byte
 	at       int
@@ -46,10 +47,12 @@ func (d *document) parse(body []byte) bool {
 		return false
 	}
 	d.text, d.at = body, 0
-	d.nodes, d.children, d.open = d.nodes[:0], d.children[:0], d.open[:0]
+	d.empty()
 	d.root = d.parseValue(nil)
 	return true
 }
+
+func (d *document) empty() { d.nodes, d.children, d.open = d.nodes[:0], d.children[:0], d.open[:0] }
 
 // The text is known to be valid from here on.
 

@@ -32,7 +32,14 @@ func (x *Index) ClaimOpening(q *Request) (Match, bool) {
 	c := x.requests.Get().(*canonical)
 	defer x.release(c)
 	c.read(q)
-	return x.claim(c.key(keyOpening, nil), q.Trace, Exact)
+	if m, ok := x.claim(c.key(keyOpening, nil), q.Trace, Exact); ok {
+		return m, true
+	}
+	volatile := x.volatileOf(c)
+	if len(volatile) == 0 {
+		return Match{}, false
+	}
+	return x.claim(c.key(keyDenoisedOpening, volatile), q.Trace, Denoised)
 }
 
 // addOpening takes a record into the index that is answered before its request is whole.
@@ -48,6 +55,9 @@ func (b *builder) addOpening(number uint32, r *trafficpb.Record, q *Request) {
 	begun.Body, begun.BodyLength = q.Body[:length], int64(length)
 	b.c.read(&begun)
 	b.entries = append(b.entries, entry{b.c.key(keyOpening, nil), number})
+	if volatile := b.index.volatileOf(&b.c); len(volatile) > 0 {
+		b.entries = append(b.entries, entry{b.c.key(keyDenoisedOpening, volatile), number})
+	}
 	operation := b.c.operation()
 	counts := b.index.openings[operation]
 	if at, ok := slices.BinarySearch(counts, messages); !ok {

@@ -29,6 +29,7 @@ type Request struct {
 	Query           string // raw
 	ContentType     string
 	ContentEncoding string
+	MessageEncoding string // how messages of gRPC are compressed that are
 	Body            []byte
 	BodyLength      int64
 	BodySHA256      []byte
@@ -56,7 +57,7 @@ func FromMessage(m *http1.Message, name, address string, port uint32) *Request {
 func fromMessage(m *http1.Message, host string, port uint32, path, query string) *Request {
 	return &Request{
 		Host: host, Port: port, Method: m.Method, Path: path, Query: query,
-		ContentType: m.Get("Content-Type"), ContentEncoding: m.Get("Content-Encoding"),
+		ContentType: m.Get("Content-Type"), ContentEncoding: m.Get("Content-Encoding"), MessageEncoding: m.Get("Grpc-Encoding"),
 		Body: m.Body, BodyLength: m.BodyLength, BodySHA256: m.BodySHA256, Truncated: m.Truncated,
 		Trace: traceID(m),
 	}

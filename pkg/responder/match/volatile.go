@@ -26,6 +26,8 @@ func isVolatile(kind byte, value []byte, recorded time.Time) bool {
 		return isUUID(value) || isULID(value) || isTimeText(value) || isUnixTime(value, recorded) || isNonce(value)
 	case jsonNumber:
 		return isUnixTime(value, recorded)
+	case rawBytes: // of any length that random bytes have: 16 make a UUID
+		return len(value) >= shortestNonce
 	}
 	return false
 }

@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"unicode/utf8"
 
+	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/protocol/coding"
+	"github.com/restage-dev/restage/pkg/protocol/protobuf"
 )
 
 // maxDecoded is the most bytes that a body may have once decoded to be looked through.
@@ -55,9 +57,12 @@ func (p *pass) decode(encoding string, body []byte, truncated bool) ([]byte, err
 func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) {
 	kind := p.mediaType(contentType)
 	switch {
-	case hasPrefix(kind, "application/grpc"), bytes.HasSuffix(kind, []byte("protobuf")):
-		// Lengths are written before strings, so those must stay.
-		return p.withFixedLength(body), !hasPrefix(kind, "application/grpc") || !hasCompressed(body)
+	case hasPrefix(kind, "application/grpc"):
+		return p.messagesOfGRPC(body), !hasCompressed(body)
+	case protobuf.IsType(string(kind)):
+		out := bytes.Clone(body)
+		p.messageFields(out, &compare.Place{})
+		return out, true
 	case !isText(body, truncated):
 		if hasPrefix(kind, "multipart/") {
 			return p.multipart(contentType, body)
@@ -93,14 +98,6 @@ func hasCompressed(body []byte) bool {
 		body = body[min(len(body), prefix+int(binary.BigEndian.Uint32(body[1:]))):]
 	}
 	return false
-}
-
-func (p *pass) withFixedLength(body []byte) []byte {
-	was := p.fixed
-	p.fixed = true
-	defer func() { p.fixed = was }()
-	out, _ := p.text(body)
-	return out
 }
 
 // events redacts server-sent events, whose data is often JSON, line by line.

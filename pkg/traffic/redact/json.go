@@ -179,13 +179,7 @@ func (p *pass) wholeClass() string {
 	}
 	if p.tracks() {
 		p.step()
-		class := ""
-		for i := range p.rules.paths {
-			if p.rules.paths[i].path.Covers(&p.place) {
-				class = p.rules.paths[i].class
-				break
-			}
-		}
+		class := p.rules.of(&p.place)
 		p.place.Up()
 		if class != "" {
 			return class

@@ -48,6 +48,16 @@ type rules struct {
 	regexps []regexpRule
 }
 
+// of is the class of the first rule whose path covers a place, empty when none does.
+func (r *rules) of(at *compare.Place) string {
+	for i := range r.paths {
+		if r.paths[i].path.Covers(at) {
+			return r.paths[i].class
+		}
+	}
+	return ""
+}
+
 type pathRule struct {
 	class string
 	path  compare.Path

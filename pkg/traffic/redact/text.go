@@ -105,7 +105,9 @@ func (p *pass) patterns(src []byte) ([]byte, bool) {
 }
 
 // isKept tells whether a value is a token that is to stay.
-func (p *pass) isKept(value []byte) bool { return p.keepTokens && isToken(value) }
+func (p *pass) isKept(value []byte) bool {
+	return p.keepTokens && (isToken(value) || p.fixed && mayBeSameLength(value))
+}
 
 // replace appends what stands for a value of a class.
 func (p *pass) replace(dst, value []byte, class string) []byte {

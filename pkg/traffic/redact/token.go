@@ -45,6 +45,11 @@ func isToken(value []byte) bool {
 	return ok && len(digits) == 16 && len(bytes.Trim(digits, "0123456789abcdef")) == 0
 }
 
+// mayBeSameLength tells what sameLength may have returned.
+func mayBeSameLength(value []byte) bool {
+	return len(value) > 0 && !digits[value[0]] && len(bytes.Trim(value, "0123456789abcdef")) == 0
+}
+
 // email is an address in the place of another.
 func (r *Redactor) email(dst, address []byte) []byte {
 	return append(append(append(dst, r.Token(address)...), '@'), redactedDomain...)
@@ -106,12 +111,16 @@ func isNumberToken(number []byte) bool {
 	return checkDigit(number[:tokenDigits-1]) == number[tokenDigits-1]
 }
 
-// sameLength is text of hexadecimal digits as long as the secret, for bodies in which lengths are written down.
+// sameLength is text of hexadecimal digits as long as the secret, for bodies in which lengths are written down. It begins with a letter, so
+// that no number looks like it.
 func (r *Redactor) sameLength(dst, secret []byte) []byte {
 	for number := uint32(0); len(secret) > 0; number++ {
 		sum := r.sum(secret, number+1)
 		var text [2 * sha256.Size]byte
 		n := min(len(secret), hex.Encode(text[:], sum[:]))
+		if number == 0 {
+			text[0] = 'a' + sum[0]%6
+		}
 		dst = append(dst, text[:n]...)
 		secret = secret[n:]
 	}

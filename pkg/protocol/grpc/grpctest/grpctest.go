@@ -19,19 +19,22 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Serve serves the service without TLS until the test ends, and returns its address.
-func Serve(t testing.TB) string {
+// Serve serves the service until the test ends, without TLS but for what the options say, and returns its address.
+func Serve(t testing.TB, options ...grpc.ServerOption) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer()
-	pb.RegisterTestServiceServer(server, service{})
+	server := grpc.NewServer(options...)
+	Register(server)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	return listener.Addr().String()
 }
+
+// Register adds the service to a server.
+func Register(server *grpc.Server) { pb.RegisterTestServiceServer(server, service{}) }
 
 // Client returns a client whose connections are made by dial. The calls name the host as authority.
 func Client(t testing.TB, host string, dial func(context.Context, string) (net.Conn, error)) pb.TestServiceClient {

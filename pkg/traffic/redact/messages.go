@@ -1,0 +1,121 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/grpc"
+	"github.com/restage-dev/restage/pkg/protocol/protobuf"
+)
+
+// messagesOfGRPC redacts the messages of a call. What is compressed stays as it is; what follows the last whole message, in a body that was cut, is
+// redacted as text.
+func (p *pass) messagesOfGRPC(body []byte) []byte {
+	out := bytes.Clone(body)
+	var at compare.Place
+	rest, index := out, 0
+	for m := range grpc.Messages(out) {
+		if !m.Compressed {
+			at.Element(index)
+			p.messageFields(m.Bytes, &at)
+			at.Up()
+		}
+		index++
+		rest = rest[grpc.PrefixLength+len(m.Bytes):]
+	}
+	p.inPlace(rest, "")
+	return out
+}
+
+// messageFields redacts the fields of a message where they are: lengths are written before values, so those must stay. A message that cannot be
+// taken apart is redacted as text.
+func (p *pass) messageFields(message []byte, at *compare.Place) {
+	fields, ok := protobuf.Parse(message)
+	if !ok {
+		p.inPlace(message, "")
+		return
+	}
+	p.fieldsOf(fields, at)
+}
+
+func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {
+	for i := range fields {
+		f := &fields[i]
+		if i == 0 || fields[i-1].Number != f.Number {
+			at.Member(strconv.Itoa(int(f.Number)))
+			p.repeated(fields[i:], at)
+			at.Up()
+		}
+	}
+}
+
+// repeated redacts the first field and those that have its number, which make a list.
+func (p *pass) repeated(fields []protobuf.Field, at *compare.Place) {
+	n := 1
+	for n < len(fields) && fields[n].Number == fields[0].Number {
+		n++
+	}
+	for i := range fields[:n] {
+		if n > 1 {
+			at.Element(i)
+		}
+		p.messageField(&fields[i], at)
+		if n > 1 {
+			at.Up()
+		}
+	}
+}
+
+func (p *pass) messageField(f *protobuf.Field, at *compare.Place) {
+	class := p.rules.of(at)
+	switch {
+	case f.Kind == protobuf.Nested:
+		p.fieldsOf(f.Fields, at)
+	case f.Kind != protobuf.Number:
+		p.inPlace(f.Bytes, class)
+	case class != "":
+		if noNumber(f.Bytes) {
+			p.count(class)
+		}
+	}
+}
+
+// inPlace redacts a text by one of its length. A class says that all of it is secret.
+func (p *pass) inPlace(text []byte, class string) {
+	if len(text) == 0 {
+		return
+	}
+	was := p.fixed
+	p.fixed = true
+	defer func() { p.fixed = was }()
+	var out []byte
+	if class != "" {
+		out = p.field(text, class)
+	} else {
+		out, _ = p.document(text)
+	}
+	copy(text, out)
+}
+
+// noNumber writes the same number over any other that takes as many bytes, and tells whether it was another: no token fits into few bytes so
+// that it can be told from a number.
+func noNumber(encoded []byte) bool {
+	was := bytes.Clone(encoded)
+	const more = 0x80 // in each byte but the last of a number of variable length
+	variable := encoded[len(encoded)-1] < more
+	for _, b := range encoded[:len(encoded)-1] {
+		variable = variable && b >= more
+	}
+	clear(encoded)
+	if variable {
+		for i := range encoded {
+			encoded[i] = more
+		}
+		encoded[len(encoded)-1] = 1
+	}
+	return !bytes.Equal(encoded, was)
+}

@@ -1,0 +1,120 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/restage-dev/restage/pkg/protocol/grpc"
+	"github.com/restage-dev/restage/pkg/protocol/protobuf"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+func textField(number protowire.Number, text string) []byte {
+	return protowire.AppendString(protowire.AppendTag(nil, number, protowire.BytesType), text)
+}
+
+func numberField(number protowire.Number, value uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), value)
+}
+
+func grpcBody(messages ...[]byte) []byte {
+	var body []byte
+	for _, m := range messages {
+		body = append(binary.BigEndian.AppendUint32(append(body, 0), uint32(len(m))), m...)
+	}
+	return body
+}
+
+// redactGRPC returns the fields of the first message of a redacted body, and the body.
+func redactGRPC(t *testing.T, settings wiring.RedactionSettings, keep bool, body []byte) ([]protobuf.Field, []byte) {
+	t.Helper()
+	redactor := New(key())
+	if keep {
+		redactor.KeepingTokens()
+	}
+	if _, err := redactor.With(settings); err != nil {
+		t.Fatal(err)
+	}
+	r := record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", slices.Clone(body))
+	redactor.Record(r)
+	out := r.GetRequest().GetBody()
+	for m := range grpc.Messages(out) {
+		fields, ok := protobuf.Parse(m.Bytes)
+		if !ok {
+			t.Fatalf("no message any more: %x", m.Bytes)
+		}
+		return fields, out
+	}
+	t.Fatal("no message")
+	return nil, nil
+}
+
+// The length before a value is no part of it, even where it is a letter or a digit as well.
+func TestLengthsAreNoText(t *testing.T) {
+	for n := len("a@b.io"); n < 128; n++ {
+		address := strings.Repeat("a", n-len("@b.io")) + "@b.io"
+		body := grpcBody(slices.Concat(textField(1, address), textField(2, "stays")))
+		fields, out := redactGRPC(t, wiring.RedactionSettings{}, false, body)
+		if len(out) != len(body) || len(fields) != 2 || len(fields[0].Bytes) != n || bytes.Contains(out, []byte("@b.io")) || string(fields[1].Bytes) != "stays" {
+			t.Errorf("an address of %d bytes: %q", n, out)
+		}
+	}
+}
+
+func TestRulesForMessages(t *testing.T) {
+	settings := wiring.RedactionSettings{Rules: []wiring.RedactionRule{
+		{Name: "name", JSONPath: "$[*].1.2"}, {Name: "number", JSONPath: "$[0].3"}, {Name: "second", JSONPath: "$[*].4[1]"},
+	}}
+	message := slices.Concat(
+		textField(1, string(slices.Concat(textField(2, "Ada Lovelace"), textField(3, "London")))), numberField(3, 4711), numberField(3, 300),
+		textField(4, "first"), textField(4, "0815"), numberField(5, 4711),
+	)
+	body := grpcBody(message)
+	fields, out := redactGRPC(t, settings, false, body)
+	if len(out) != len(body) {
+		t.Fatalf("%d bytes of %d", len(out), len(body))
+	}
+	name, city := string(fields[0].Fields[0].Bytes), string(fields[0].Fields[1].Bytes)
+	if name == "Ada Lovelace" || len(name) != len("Ada Lovelace") || city != "London" {
+		t.Errorf("name %s, city %s", name, city)
+	}
+	var numbers []uint64
+	for _, f := range fields {
+		if f.Kind == protobuf.Number {
+			numbers = append(numbers, f.Value)
+		}
+	}
+	if diff := cmp.Diff([]uint64{128, 128, 4711}, numbers); diff != "" {
+		t.Errorf("numbers: %s", diff)
+	}
+	if first, second := string(fields[3].Bytes), string(fields[4].Bytes); first != "first" || second == "0815" || len(second) != 4 {
+		t.Errorf("the list is %s, %s", first, second)
+	}
+	// What was redacted is found by who has the value itself, and by who has the token.
+	_, fromValue := redactGRPC(t, settings, true, body)
+	_, fromToken := redactGRPC(t, settings, true, out)
+	if !bytes.Equal(fromValue, out) || !bytes.Equal(fromToken, out) {
+		t.Errorf("recorded %x, the value gives %x, the token %x", out, fromValue, fromToken)
+	}
+}
+
+func TestMessagesThatAreNone(t *testing.T) {
+	// A body that was cut within a message, and one of another codec.
+	cut := grpcBody(textField(1, "bob@example.com"), textField(1, "eve@example.com and more"))
+	for _, body := range [][]byte{cut[:len(cut)-5], grpcBody([]byte(`{"mail":"bob@example.com","token":"eve@example.com"}`))} {
+		r := record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", slices.Clone(body))
+		New(key()).Record(r)
+		if out := r.GetRequest().GetBody(); len(out) != len(body) || bytes.Contains(out, []byte("@example.com")) {
+			t.Errorf("%q became %q", body, out)
+		}
+	}
+}
