@@ -37,11 +37,13 @@ func exchangeHTTP2(ctx context.Context, conn *http.ClientConn, q *request) (*htt
 	m := &http1.Message{Proto: response.Proto, Status: response.StatusCode, Headers: fieldsOf(response.Header)}
 	keeper := http1.NewKeeper(m, http1.Limits{Head: maxHead, Body: 2*q.record.GetResponse().GetBodyLength() + bodySlack})
 	messages := &grpc.Splitter{}
+	wanted := newEventCounter(q.record)
 	buffer := make([]byte, 16<<10)
-	for {
+	for !wanted.enough() {
 		n, err := response.Body.Read(buffer)
 		keeper.Add(buffer[:n])
 		messages.Add(buffer[:n], 0)
+		wanted.add(buffer[:n])
 		body.answered(messages.Count())
 		if errors.Is(err, io.EOF) {
 			break
@@ -60,8 +62,12 @@ func newHTTP2Request(ctx context.Context, q *request, body *pacedBody) (*http.Re
 	if err != nil {
 		return nil, fmt.Errorf("reading the recorded request: %w", err)
 	}
+	scheme := "http"
+	if isSecure(q.record) {
+		scheme = schemeTLS
+	}
 	request := (&http.Request{
-		Method: head.Method, URL: &url.URL{Scheme: "http", Host: q.target, Opaque: head.Target}, Host: head.Get("Host"),
+		Method: head.Method, URL: &url.URL{Scheme: scheme, Host: q.target, Opaque: head.Target}, Host: head.Get("Host"),
 		Header: http.Header{"User-Agent": {""}}, // none of its own
 	}).WithContext(ctx)
 	for _, h := range head.Headers {

@@ -101,32 +101,11 @@ func TestGRPCIsReplayed(t *testing.T) {
 	if len(records) != 5 {
 		t.Fatalf("%d records", len(records))
 	}
-	var all []*request
-	for _, r := range records {
-		if reason := obstacle(r); reason != "" {
-			t.Fatalf("%s cannot be replayed: %s", r.GetOperation(), reason)
-		}
-		all = append(all, newRequest(r, "front:9898", server, 1))
-	}
-	p := &plan{requests: all}
-	p.schedule(1)
-	comparer := &compare.Comparer{Headers: []string{"Content-Type", "Cost", "Grpc-Message"}}
-	replayed := 0
-	newEngine(p, 20*time.Second).run(t.Context(), func(r result) {
-		replayed++
-		if r.failure != "" || r.response == nil {
-			t.Errorf("%s: %s", r.operation, r.failure)
-			return
-		}
-		if got := comparer.Compare(r.operation, recordedResponse(r.record), r.response, compare.Identity{}); len(got.Differences) > 0 {
-			t.Errorf("%s: %+v", r.operation, got.Differences)
-		}
-	})
-	if replayed != 5 {
-		t.Errorf("%d of 5 requests were replayed", replayed)
+	if differing, ended := sendAll(t, server, records); ended != 5 || len(differing) > 0 {
+		t.Errorf("%d of 5 calls were replayed; %s", ended, differing)
 	}
 	// A status that changed is a difference.
-	m := recordedResponse(records[0])
+	m, comparer := recordedResponse(records[0]), &compare.Comparer{}
 	changed := *m
 	changed.Trailers = []http1.Header{{Name: "grpc-status", Value: "13"}}
 	got := comparer.Compare("op", m, &changed, compare.Identity{})

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // airborne is a request of an HTTP/2 connection that is in the air.
@@ -75,7 +77,7 @@ func (w *worker) sendStream(ctx context.Context, link *http2Link, q *request, st
 	w.engine.sent.Add(1)
 	call, cancel := context.WithDeadline(ctx, picked.Add(w.engine.timeout))
 	defer cancel()
-	conn, err := link.open(call, q.target)
+	conn, err := link.open(call, q)
 	r.sent = time.Since(intended)
 	if err == nil {
 		r.response, err = exchangeHTTP2(call, conn, q)
@@ -104,17 +106,25 @@ type http2Link struct {
 func newHTTP2Link() *http2Link {
 	l := &http2Link{transport: http.Transport{DisableCompression: true, Protocols: new(http.Protocols)}}
 	l.transport.Protocols.SetUnencryptedHTTP2(true)
+	l.transport.Protocols.SetHTTP2(true)
 	return l
 }
 
-// open returns the connection.
-func (l *http2Link) open(ctx context.Context, target string) (*http.ClientConn, error) {
+// open returns the connection, which is in TLS when the one of the request was.
+func (l *http2Link) open(ctx context.Context, q *request) (*http.ClientConn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn != nil && l.conn.Err() == nil {
 		return l.conn, nil
 	}
-	conn, err := l.transport.NewClientConn(ctx, "http", target)
+	scheme := "http"
+	if isSecure(q.record) {
+		scheme = schemeTLS
+		if l.transport.TLSClientConfig == nil {
+			l.transport.TLSClientConfig = clientTLS(q.record, http2.NextProtoTLS)
+		}
+	}
+	conn, err := l.transport.NewClientConn(ctx, scheme, q.target)
 	if err != nil {
 		return nil, err
 	}

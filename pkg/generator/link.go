@@ -6,6 +6,7 @@ package generator
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
-	"github.com/restage-dev/restage/pkg/protocol/sse"
-	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 const (
@@ -36,6 +35,7 @@ const (
 // link is one connection to the target, opened again when it was closed.
 type link struct {
 	conn   net.Conn
+	tcp    *net.TCPConn // below
 	reader *bufio.Reader
 	buffer []byte
 	// upgraded is the response that opened a WebSocket, whose messages come next; nil without one.
@@ -45,17 +45,21 @@ type link struct {
 }
 
 // open makes sure that there is a connection, and that what happens on it ends at the deadline or with the context.
-func (l *link) open(ctx context.Context, target string, deadline time.Time) error {
-	if l.conn != nil && !idle(l.conn) {
+func (l *link) open(ctx context.Context, q *request, deadline time.Time) error {
+	if l.conn != nil && !idle(l.tcp) {
 		l.close()
 	}
 	if l.conn == nil {
 		dialer := net.Dialer{Deadline: deadline}
-		conn, err := dialer.DialContext(ctx, "tcp", target)
+		tcp, err := dialer.DialContext(ctx, "tcp", q.target)
 		if err != nil {
 			return err
 		}
-		l.conn = conn
+		conn := tcp
+		if isSecure(q.record) {
+			conn = tls.Client(tcp, clientTLS(q.record, "http/1.1"))
+		}
+		l.conn, l.tcp = conn, tcp.(*net.TCPConn)
 		l.release = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		if l.reader == nil {
 			l.reader = bufio.NewReader(conn)
@@ -80,8 +84,8 @@ func (l *link) close() {
 }
 
 // idle tells whether the target has neither closed the connection nor sent what nobody asked for.
-func idle(conn net.Conn) bool {
-	raw, err := conn.(*net.TCPConn).SyscallConn()
+func idle(conn *net.TCPConn) bool {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return false
 	}
@@ -130,20 +134,19 @@ func (l *link) exchange(q *request) (*http1.Message, error) {
 // stopAfterEvents ends the reading of a stream of events that the recorded client left, once as many have come as then. The
 // function tells whether that happened.
 func (l *link) stopAfterEvents(q *request, limits *http1.Limits) (enough func() bool) {
-	response := q.record.GetResponse()
-	if q.record.GetEndedBy() != traffic.EndedByClient || len(response.GetPieces()) == 0 {
-		return func() bool { return false }
+	events := newEventCounter(q.record)
+	if events.wanted == 0 {
+		return events.enough
 	}
-	var splitter sse.Splitter
-	conn, seen, events := l.conn, 0, 0
+	conn, seen := l.conn, 0
 	limits.Kept = func(body []byte) {
-		splitter.Feed(body[seen:], func(int64) { events++ })
+		events.add(body[seen:])
 		seen = len(body)
-		if events >= len(response.GetPieces()) {
+		if events.enough() {
 			_ = conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is gone
 		}
 	}
-	return func() bool { return events >= len(response.GetPieces()) }
+	return events.enough
 }
 
 func (l *link) write(conn net.Conn) error {

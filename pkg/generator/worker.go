@@ -69,7 +69,7 @@ func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) r
 		if r.response, err = w.link.converse(ctx, q, deadline); err != nil {
 			r.failure = failureOf(err)
 		}
-	} else if err := w.link.open(ctx, q.target, deadline); err != nil {
+	} else if err := w.link.open(ctx, q, deadline); err != nil {
 		r.failure = failureOf(err)
 	} else {
 		r.sent = time.Since(picked)

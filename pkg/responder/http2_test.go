@@ -6,6 +6,7 @@ package responder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -17,7 +18,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	pb "google.golang.org/grpc/interop/grpc_testing"
@@ -194,5 +197,107 @@ func TestHTTP2IsPlayed(t *testing.T) {
 		"http://"+front.Addr().String()+"/things?a=1").CombinedOutput()
 	if err != nil || string(out) != `got {"b":2} 201 2` {
 		t.Errorf("curl got %q, %v", out, err)
+	}
+}
+
+// clientOf returns a client that speaks HTTP/2 in the clear by way of dial.
+func clientOf(t *testing.T, dial dialer) *http.Client {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return dial(ctx, address) }
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// TestEventsOfHTTP2 records server-sent events that the client leaves, and plays them with the times between them.
+func TestEventsOfHTTP2(t *testing.T) {
+	const event, pause = "data: {\"price\":3}\n\n", 60 * time.Millisecond
+	left := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range 3 {
+			if i > 0 {
+				time.Sleep(pause)
+			}
+			_, _ = io.WriteString(w, event)
+			w.(http.Flusher).Flush()
+		}
+		<-r.Context().Done()
+		left <- struct{}{}
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	// listen hears three events, and leaves.
+	listen := func(client *http.Client) time.Duration {
+		response, err := client.Get("http://back/events")
+		must(t, err)
+		defer response.Body.Close()
+		body := make([]byte, len(event))
+		_, err = io.ReadFull(response.Body, body)
+		must(t, err)
+		first := time.Now()
+		for range 2 {
+			_, err = io.ReadFull(response.Body, body)
+			must(t, err)
+			if string(body) != event {
+				t.Errorf("heard %q", body)
+			}
+		}
+		return time.Since(first)
+	}
+	records := recordedByProxy(t, server.Listener.Addr().String(), func(dial dialer) {
+		listen(clientOf(t, dial))
+		<-left
+	})
+	if len(records) != 1 || len(records[0].GetResponse().GetPieces()) != 3 || records[0].GetEndedBy() != "client" || len(records[0].GetDefects()) > 0 {
+		t.Fatalf("records %v", records)
+	}
+	settings := defaultSettings()
+	settings.Latency = "Recorded"
+	e := playing(t, settings, records...)
+	if took := listen(clientOf(t, e.tunnelTo("back", records[0].GetPort()))); took < 2*pause-pause/2 {
+		t.Errorf("the events came within %v", took)
+	}
+}
+
+// TestResetsAreRepeated wants a stream to be reset with the code that was recorded, and the others of its connection to go on.
+func TestResetsAreRepeated(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	codes := []http2.ErrCode{http2.ErrCodeCancel, http2.ErrCodeEnhanceYourCalm, http2.ErrCodeInternal}
+	records := recordedByProxy(t, server.Listener.Addr().String(), func(dial dialer) {
+		client := clientOf(t, dial)
+		for _, path := range []string{"/0", "/1", "/2", "/fine"} {
+			response, err := client.Get("http://back" + path)
+			must(t, err)
+			must(t, response.Body.Close())
+		}
+	})
+	if len(records) != 4 {
+		t.Fatalf("records %v", records)
+	}
+	for i, code := range codes {
+		records[i].Failure, records[i].Response, records[i].Status = "stream reset: "+code.String(), nil, 0
+	}
+	e := playing(t, defaultSettings(), records...)
+	client := clientOf(t, e.tunnelTo("back", records[0].GetPort()))
+	for i, code := range codes {
+		_, err := client.Get(fmt.Sprintf("http://back/%d", i))
+		var reset http2.StreamError
+		if !errors.As(err, &reset) || reset.Code != code {
+			t.Errorf("%v, want %v", err, code)
+		}
+	}
+	response, err := client.Get("http://back/fine")
+	must(t, err)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK || response.Request.Header.Get("Restage-Responder-Stream") != "" {
+		t.Errorf("%v", response)
 	}
 }

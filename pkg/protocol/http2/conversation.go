@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -38,7 +39,20 @@ type ResetError struct {
 	ByClient bool
 }
 
-func (e *ResetError) Error() string { return "stream reset: " + e.Code.String() }
+func (e *ResetError) Error() string { return resetPrefix + e.Code.String() }
+
+const resetPrefix = "stream reset: "
+
+// ParseReset returns the code of the text of a ResetError. One that has no name is INTERNAL_ERROR.
+func ParseReset(text string) (http2.ErrCode, bool) {
+	name, ok := strings.CutPrefix(text, resetPrefix)
+	for code := http2.ErrCodeNo; code <= http2.ErrCodeHTTP11Required; code++ {
+		if code.String() == name {
+			return code, ok
+		}
+	}
+	return http2.ErrCodeInternal, ok
+}
 
 // Splitter finds the parts of a body that came as a stream.
 type Splitter interface {
@@ -70,7 +84,6 @@ type Exchange struct {
 	Stream uint32
 	// Ordinal counts the requests of the connection in the order in which they began.
 	Ordinal           uint64
-	Scheme            string // of the request: "http" or "https" as a rule
 	Request, Response Half
 	// Held is for who bounds the bodies: what they have taken.
 	Held atomic.Int64
@@ -134,7 +147,7 @@ func (c *Conversation) Upgraded(request *http1.Message, first, last, held int64)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x := &Exchange{Stream: 1, Ordinal: c.ordinal, Scheme: "http"}
+	x := &Exchange{Stream: 1, Ordinal: c.ordinal}
 	x.Request = Half{Message: m, First: first, Last: last, ended: true}
 	x.Held.Store(held)
 	c.ordinal++

@@ -142,3 +142,32 @@ func TestDetect(t *testing.T) {
 		}
 	}
 }
+
+// TestDynamicTables: each side has a table of its own, so that the same index means one field to the one and another to the other, and
+// each may change its size on the way.
+func TestDynamicTables(t *testing.T) {
+	client, server := newWire(), newWire()
+	const first = 62 // index of a dynamic table: what was added last
+	stream := uint32(1)
+	for _, size := range []uint32{4096, 0, 200, 4096} {
+		client.encoder.SetMaxDynamicTableSize(size)
+		server.encoder.SetMaxDynamicTableSize(4096 + 200 - size)
+		for again := range 2 {
+			client.ask(stream, true, "/asked", "x-same", "of the client")
+			if block := client.block.Bytes(); size > 0 && again > 0 && block[len(block)-1] != 0x80|first {
+				t.Fatalf("the field is not one of the table: %x", block)
+			}
+			server.headers(stream, true, ":status", "200", "x-same", "of the server")
+			stream += 2
+		}
+	}
+	h := hear(t, client.out.Bytes(), server.out.Bytes())
+	if len(h.done) != 8 || len(h.lost) > 0 {
+		t.Fatalf("exchanges %v, lost %v", h.done, h.lost)
+	}
+	for _, x := range h.done {
+		if sent, got := x.Request.Message.Get("x-same"), x.Response.Message.Get("x-same"); sent != "of the client" || got != "of the server" {
+			t.Errorf("stream %d: %q and %q", x.Stream, sent, got)
+		}
+	}
+}

@@ -87,7 +87,6 @@ func (r *reader) headers(stream uint32, b block, at int64) {
 func (r *reader) begin(x *Exchange, h *Half, b block) {
 	var err error
 	if r.side == client {
-		x.Scheme = pseudo(b.fields, ":scheme")
 		h.Message, err = parseRequest(b.fields)
 	} else {
 		h.Message, err = parseResponse(b.fields)

@@ -25,9 +25,14 @@ type events struct {
 	list     []*trafficpb.Piece
 }
 
-// watchEvents notes the events of a response as its body is read. One with a content coding shows none.
+// showsEvents tells of a stream of events that can be told apart, as they cannot in one with a content coding.
+func showsEvents(response *http1.Message) bool {
+	return sse.IsStream(response.Get("Content-Type")) && response.Get("Content-Encoding") == ""
+}
+
+// watchEvents notes the events of a response as its body is read.
 func (x *exchange) watchEvents(l *http1.Limits, r *tee.Reader) {
-	if !sse.IsStream(x.response.Get("Content-Type")) || x.response.Get("Content-Encoding") != "" {
+	if !showsEvents(x.response) {
 		return
 	}
 	e := &events{exchange: x, reserve: l.Reserve}

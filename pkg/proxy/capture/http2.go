@@ -11,6 +11,7 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -56,10 +57,13 @@ func upgradedParser(c *connection, x *exchange) parser {
 	return p
 }
 
-// split finds the messages of a gRPC call, so that the timing of one that streams is kept.
+// split finds the messages of a gRPC call, and server-sent events, so that the timing of what streams is kept.
 func split(m *http1.Message) http2.Splitter {
-	if grpc.Is(m) {
+	switch {
+	case grpc.Is(m):
 		return &grpc.Splitter{}
+	case showsEvents(m):
+		return &http2Events{}
 	}
 	return nil
 }
@@ -106,14 +110,21 @@ func (p *http2Parser) done(x *http2.Exchange) {
 		protocol = protocolGRPC
 	}
 	request, response := &x.Request, &x.Response
+	left := p.leftEvents(response)
+	if left {
+		response.Err = nil // as far as the client wanted, it is whole
+	}
 	r := p.exchangeRecord(protocol, &exchange{
 		ordinal: x.Ordinal,
 		request: request.Message, requestErr: whole(request, response), requestFirst: request.First, requestLast: request.Last,
 		response: response.Message, responseErr: response.Err, responseFirst: response.First, responseLast: response.Last,
 	})
 	r.Stream = x.Stream
+	if left {
+		r.EndedBy = traffic.EndedByClient
+	}
 	if r.GetScheme() == "" {
-		r.Scheme = x.Scheme
+		r.Scheme = "http" // whatever a proxy before it says of its own client
 	}
 	addStream(r.GetRequest(), request)
 	addStream(r.GetResponse(), response)
@@ -138,7 +149,10 @@ func addStream(m *trafficpb.Message, h *http2.Half) {
 		return
 	}
 	m.Trailers = h.Trailers
-	if s, ok := h.Parts.(*grpc.Splitter); ok {
+	switch s := h.Parts.(type) {
+	case *grpc.Splitter:
 		m.Pieces = s.Pieces(len(m.GetBody()))
+	case *http2Events:
+		m.Pieces = s.pieces(len(m.GetBody()))
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"sync"
 
+	nethttp2 "golang.org/x/net/http2"
+
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/http2"
 )
@@ -30,12 +32,13 @@ func (http2Player) detect(_ *connection, first []byte) http1.Verdict {
 func (p http2Player) play(ctx context.Context, c *connection) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
-	listener := newSingleListener(c)
+	resets := &resets{codes: map[uint32]nethttp2.ErrCode{}}
+	listener := newSingleListener(c, resets)
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			calls.Add(1)
 			defer calls.Done()
-			answerHTTP2(c, w, r)
+			answerHTTP2(c, resets, w, r)
 		}),
 		Protocols:      new(http.Protocols),
 		MaxHeaderBytes: requestLimits.Head,
@@ -50,13 +53,18 @@ func (p http2Player) play(ctx context.Context, c *connection) {
 // singleListener hands out one connection, and ends when that is closed.
 type singleListener struct {
 	*connection
-	out  chan net.Conn
-	gone chan struct{}
-	once sync.Once
+	tagger  tagger
+	patcher patcher
+	out     chan net.Conn
+	gone    chan struct{}
+	once    sync.Once
 }
 
-func newSingleListener(c *connection) *singleListener {
-	l := &singleListener{connection: c, out: make(chan net.Conn, 1), gone: make(chan struct{})}
+func newSingleListener(c *connection, r *resets) *singleListener {
+	l := &singleListener{
+		connection: c, tagger: tagger{from: c.r}, patcher: patcher{to: c.link, resets: r},
+		out: make(chan net.Conn, 1), gone: make(chan struct{}),
+	}
 	l.out <- l
 	return l
 }
@@ -75,7 +83,10 @@ func (l *singleListener) Accept() (net.Conn, error) {
 func (l *singleListener) Addr() net.Addr { return l.LocalAddr() }
 
 // Read goes on after what was looked at to know the protocol.
-func (l *singleListener) Read(p []byte) (int, error) { return l.r.Read(p) }
+func (l *singleListener) Read(p []byte) (int, error) { return l.tagger.Read(p) }
+
+// Write gives resets their codes.
+func (l *singleListener) Write(p []byte) (int, error) { return l.patcher.Write(p) }
 
 // Close closes the connection.
 func (l *singleListener) Close() error {

@@ -18,7 +18,9 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/responder/match"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -28,14 +30,17 @@ type http2Call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	m        *http1.Message
+	resets   *resets
+	stream   uint32 // 0 when it is not known
 	body     *http1.Keeper
 	messages int  // of gRPC that were read
 	ended    bool // the request
 }
 
 // answerHTTP2 answers a call. Where there is no answer the stream is reset.
-func answerHTTP2(conn *connection, w http.ResponseWriter, r *http.Request) {
-	c := &http2Call{connection: conn, w: w, r: r, m: requestOf(r)}
+func answerHTTP2(conn *connection, resets *resets, w http.ResponseWriter, r *http.Request) {
+	c := &http2Call{connection: conn, w: w, r: r, resets: resets, stream: takeStream(r.Header)}
+	c.m = requestOf(r)
 	c.body = http1.NewKeeper(c.m, requestLimits)
 	found, ok, err := c.find()
 	if err != nil {
@@ -160,9 +165,13 @@ func (c *http2Call) respond(r *trafficpb.Record) {
 		}
 		// What has trailers may be a stream whose client goes on when it has the part. Without trailers the head of a gRPC call
 		// that has no messages ends the stream, and must not be sent before that.
-		if i < len(steps)-1 && (len(trailers) > 0 || len(steps) > shortest) {
+		if i < len(steps)-1 && (len(trailers) > 0 || len(r.GetResponse().GetPieces()) > 0) {
 			_ = http.NewResponseController(c.w).Flush() // fails when the client is gone, as writing will
 		}
+	}
+	if r.GetEndedBy() == traffic.EndedByClient {
+		pause(c.r.Context(), longestHold)
+		panic(http.ErrAbortHandler)
 	}
 	fields, err := http1.ParseFields(trailers)
 	if err != nil {
@@ -234,14 +243,15 @@ func (c *http2Call) fail(r *trafficpb.Record) {
 		d = 0
 	}
 	ok := pause(c.r.Context(), d)
-	if ok && r.GetFailure() != "timeout" && !strings.HasPrefix(r.GetFailure(), "stream reset") {
+	code, isReset := http2.ParseReset(r.GetFailure())
+	switch {
+	case ok && isReset:
+		c.resets.code(c.stream, code)
+	case ok && r.GetFailure() != "timeout":
 		c.reset()
 	}
 	panic(http.ErrAbortHandler)
 }
-
-// shortest is the number of steps of a response that is no stream: its body, and its end.
-const shortest = 2
 
 // step is one part of a response.
 type step struct {
