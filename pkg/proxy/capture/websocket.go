@@ -33,6 +33,7 @@ type webSocketParser struct {
 type webSocketHalf struct {
 	message   trafficpb.Message
 	hash      hash.Hash
+	inflater  websocket.Inflater
 	truncated bool
 	err       error // why it ended
 }
@@ -70,21 +71,36 @@ func (p *webSocketParser) read(h *webSocketHalf, r *tee.Reader, fromClient bool)
 	}
 }
 
-// add takes a message that was whole at a time. Messages are kept as long as there is room for all of them.
+// add takes a message that was whole at a time. Messages are kept as long as there is room for all of them, without their compression, so that
+// they can be searched.
 func (h *webSocketHalf) add(m *websocket.Message, at int64, l http1.Limits) {
 	if h.message.FirstByte == 0 {
 		h.message.FirstByte = at
 	}
 	h.message.LastByte = at
-	h.message.BodyLength += m.Length
-	room := l.Body - int64(len(h.message.Body))
-	if h.truncated || m.Truncated() || m.Length > room || len(h.message.Pieces) == mostMessages || !l.Reserve(pieceSize) {
+	payload, ok := h.plain(m, l)
+	if !ok {
+		h.message.BodyLength += m.Length
 		h.truncated = true
 		return
 	}
-	h.hash.Write(m.Payload)
-	h.message.Body = append(h.message.Body, m.Payload...)
-	h.message.Pieces = append(h.message.Pieces, &trafficpb.Piece{End: int64(len(h.message.Body)), At: at, Kind: uint32(m.Kind)})
+	h.message.BodyLength += int64(len(payload))
+	h.hash.Write(payload)
+	h.message.Body = append(h.message.Body, payload...)
+	h.message.Pieces = append(h.message.Pieces, &trafficpb.Piece{End: int64(len(h.message.Body)), At: at, Kind: uint32(m.Kind &^ websocket.Compressed)})
+}
+
+// plain returns what a message says; it is not ok when there is no room for it, or it cannot be inflated.
+func (h *webSocketHalf) plain(m *websocket.Message, l http1.Limits) ([]byte, bool) {
+	room := l.Body - int64(len(h.message.Body))
+	if h.truncated || m.Truncated() || m.Length > room || len(h.message.Pieces) == mostMessages || !l.Reserve(pieceSize) {
+		return nil, false
+	}
+	payload, err := h.inflater.Inflate(m, room)
+	if err != nil || m.Kind&websocket.Compressed != 0 && !l.Reserve(int64(len(payload))) {
+		return nil, false
+	}
+	return payload, true
 }
 
 // finish records the messages of both directions, if there were any.
