@@ -183,3 +183,28 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzInflate wants two messages to be inflated within their limit, or to be an error.
+func FuzzInflate(f *testing.F) {
+	var wire bytes.Buffer
+	w, err := flate.NewWriter(&wire, flate.BestCompression)
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, _ = w.Write(bytes.Repeat([]byte("message "), 9))
+	_ = w.Flush()
+	f.Add(bytes.TrimSuffix(wire.Bytes(), []byte{0, 0, 0xff, 0xff}), []byte("not deflate"))
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		const limit = 1 << 16
+		var inflater Inflater
+		for _, payload := range [][]byte{first, second} {
+			out, err := inflater.Inflate(&Message{Kind: Text | Compressed, Payload: payload}, limit)
+			if err != nil {
+				return
+			}
+			if len(out) > limit {
+				t.Fatalf("%d bytes", len(out))
+			}
+		}
+	})
+}
