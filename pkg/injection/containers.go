@@ -24,6 +24,9 @@ const (
 // responder, whose image may still be on its way.
 const startupFailures = 300
 
+// readinessFailures is how many seconds in a row the proxy of a copy has to say that the responder does not answer until the pod is not ready.
+const readinessFailures = 5
+
 // initContainer writes the redirect rules. It needs root and NET_ADMIN in the pod's own network namespace, and nothing else.
 func initContainer(image string, pull corev1.PullPolicy, m mode, args []string, env []corev1.EnvVar) corev1.Container {
 	return corev1.Container{

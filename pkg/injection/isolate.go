@@ -120,6 +120,8 @@ func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
 		proxy.Args = append(proxy.Args, "--interception="+wiring.InterceptionExplicit, "--own-ports="+portList(DeclaredPorts(template.Spec)))
 	}
 	proxy.Resources = proxyResources(opts.Resources)
+	proxy.ReadinessProbe = proxy.StartupProbe.DeepCopy()
+	proxy.ReadinessProbe.FailureThreshold = readinessFailures
 	proxy.VolumeMounts = []corev1.VolumeMount{{
 		Name:      wiring.EnvironmentVolume,
 		MountPath: wiring.EnvironmentDir,

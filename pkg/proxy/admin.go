@@ -22,7 +22,7 @@ func serveAdmin(ctx context.Context, listener net.Listener, ready func() bool, m
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !ready() {
-			http.Error(w, "the responder has not answered yet", http.StatusServiceUnavailable)
+			http.Error(w, "the responder does not answer", http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")

@@ -59,7 +59,7 @@ type Isolate struct {
 	traffic                      relay.Traffic
 	changed                      chan struct{} // holds one note that a counter changed
 	local                        *local        // nil unless the proxy is explicit
-	reported                     atomic.Bool
+	reported                     atomic.Bool   // the last report reached the responder
 }
 
 // New returns the proxy of a pod.
@@ -75,7 +75,8 @@ func New(s Settings, log *slog.Logger) *Isolate {
 	return i
 }
 
-// Ready tells whether the responder has answered: its names are known, and it knows the counters of this pod.
+// Ready tells whether the responder answers: its names are known, and it took the last report of this pod's counters. A pod whose
+// responder is gone is not ready until there is one again.
 func (i *Isolate) Ready() bool { return i.names.Loaded() && i.reported.Load() }
 
 // Counts returns the connections of the workload: all, those led to the responder, and those reset.
@@ -209,11 +210,9 @@ func (i *Isolate) tell(ca string) error {
 func (i *Isolate) report(ctx context.Context) error {
 	r := report{Instance: i.instance, PodIP: i.settings.PodIP, Workload: i.settings.Workload, RefusedNames: i.names.Refused()}
 	r.Attempted, r.Answered, r.Refused = i.Counts()
-	if err := i.control.put(ctx, i.settings.Pod, r); err != nil {
-		return err
-	}
-	i.reported.Store(true)
-	return nil
+	err := i.control.put(ctx, i.settings.Pod, r)
+	i.reported.Store(err == nil)
+	return err
 }
 
 // retry calls do until it succeeds or the context ends.

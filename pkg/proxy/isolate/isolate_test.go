@@ -200,3 +200,22 @@ func TestTunnel(t *testing.T) {
 		t.Errorf("report: %+v", got)
 	}
 }
+
+// A pod is ready only while its responder answers, and is so again once there is another at the same address.
+func TestReadyWhileTheResponderAnswers(t *testing.T) {
+	r := newResponder(t)
+	proxy, _, _ := start(t, r, func() netip.AddrPort { return netip.AddrPort{} })
+	ready := func(want bool) func(report) bool { return func(report) bool { return proxy.Ready() == want } }
+	r.await("being ready", ready(true))
+	address, handler := r.control.Listener.Addr().String(), r.control.Config.Handler
+	r.control.Close()
+	r.await("not being ready", ready(false))
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := &http.Server{Handler: handler}
+	t.Cleanup(func() { next.Close() })
+	go next.Serve(listener)
+	r.await("being ready again", ready(true))
+}
