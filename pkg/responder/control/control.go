@@ -60,13 +60,13 @@ type API struct {
 	instance string
 	token    string
 	log      *slog.Logger
-	proxies  proxies
+	proxies  *proxies
 	play     atomic.Pointer[Play]
 }
 
 // New returns the API of the process called instance, for callers that show the token.
 func New(instance, token string, log *slog.Logger) *API {
-	return &API{instance: instance, token: token, log: log, proxies: proxies{newest: map[instanceKey]Proxy{}}}
+	return &API{instance: instance, token: token, log: log, proxies: newProxies(time.Now)}
 }
 
 // Loaded makes the API ready.
