@@ -20,8 +20,8 @@ import (
 
 const (
 	watchInterval = time.Second
-	// Proxies report every second: when nothing has changed for quietFor, and every connection is accounted
-	// for, all is told. An unaccounted one is given settleTimeout.
+	// Proxies report every second: when no call was made for quietFor, and every connection is accounted for, all is told.
+	// An unaccounted one is given settleTimeout.
 	quietFor      = 2 * time.Second
 	settleTimeout = 15 * time.Second
 	pollInterval  = 200 * time.Millisecond
@@ -139,16 +139,17 @@ func (e *environment) conclude(ctx context.Context, patience time.Duration, b *r
 	}
 }
 
-// settle polls until nothing has changed for a while and every connection is accounted for, or the patience is over.
+// settle polls until no call was made for a while and every connection is accounted for, or the patience is over. A workload that
+// connects again and again without saying anything, as to something that the recording does not have, is not waited for.
 func (e *environment) settle(ctx context.Context, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	before := ""
+	before := matches{Total: -1}
 	since := time.Now()
 	for {
 		err := e.poll(ctx)
-		if now := fmt.Sprint(e.last.Matches, e.egress()); now != before {
-			before, since = now, time.Now()
+		if e.last.Matches != before {
+			before, since = e.last.Matches, time.Now()
 		}
 		if err == nil && time.Since(since) >= quietFor && e.balanced() {
 			return
