@@ -112,6 +112,18 @@ func (n *namespace) listen(address string) *net.TCPListener {
 // start runs the proxy as its user until the test ends, and waits until it is ready.
 func (n *namespace) start(binary string, env []string, args ...string) {
 	n.t.Helper()
+	command := n.launch(binary, env, args...)
+	n.t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		if err := command.Wait(); err != nil {
+			n.t.Errorf("the proxy ended with %v", err)
+		}
+	})
+}
+
+// launch runs the proxy as its user, waits until it is ready, and leaves its end to the test.
+func (n *namespace) launch(binary string, env []string, args ...string) *exec.Cmd {
+	n.t.Helper()
 	command := exec.Command(binary, args...)
 	command.Env = env
 	command.Stderr = n.t.Output()
@@ -121,17 +133,13 @@ func (n *namespace) start(binary string, env []string, args ...string) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		if err := command.Wait(); err != nil {
-			n.t.Errorf("the proxy ended with %v", err)
-		}
-	})
+	n.t.Cleanup(func() { _ = command.Process.Kill() }) // if it runs still
 	url := fmt.Sprintf("http://127.0.0.1:%d/readyz", wiring.ProxyAdminPort)
 	eventually(n.t, "the proxy to be ready", func() bool {
 		_, err := n.try("curl", "-sf", "--max-time", "1", url)
 		return err == nil
 	})
+	return command
 }
 
 // newPod returns a pod (10.99.0.2, fd99::2) and the network that it is connected to (10.99.0.1, fd99::1).
@@ -157,8 +165,13 @@ func (n *namespace) initialize(binary string, args ...string) {
 
 func buildProxy(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "restage-proxy")
-	build := exec.Command("go", "build", "-o", binary, "github.com/restage-dev/restage/cmd/restage-proxy")
+	return build(t, "restage-proxy", "github.com/restage-dev/restage/cmd/restage-proxy")
+}
+
+func build(t *testing.T, name, path string) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), name)
+	build := exec.Command("go", "build", "-o", binary, path)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
