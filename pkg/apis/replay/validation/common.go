@@ -61,9 +61,14 @@ func validateImmutable(updated, old any, path *field.Path, advice string) field.
 	return field.ErrorList{field.Forbidden(path, "is immutable; "+advice)}
 }
 
-// ValidateConditions checks the conditions of a status.
+// ValidateConditions checks the conditions of a status. Kubernetes checks them by tags of its types as well and marks these errors so. No tag
+// of ours does, and what is marked without one is logged as a difference between the two.
 func ValidateConditions(conditions []metav1.Condition) field.ErrorList {
-	return metav1validation.ValidateConditions(conditions, field.NewPath("status", "conditions"))
+	errs := metav1validation.ValidateConditions(conditions, field.NewPath("status", "conditions"))
+	for _, err := range errs {
+		err.CoveredByDeclarative = false
+	}
+	return errs
 }
 
 // kindForm is how kinds are written.
