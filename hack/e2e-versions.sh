@@ -12,7 +12,7 @@ cd "$root"
 . hack/localcluster/versions.sh
 read -ra versions <<<"${VERSIONS:-${OLDER_KUBERNETES_VERSIONS[*]}}"
 prefix=${CLUSTER_NAME:-minor}
-traffic='^(TestStory|TestSubresources|TestDryRunAndRefusals|TestCLIDailyWork|TestStatefulSet)$'
+traffic='^(TestStory|TestSubresources|TestDryRunAndRefusals|TestCLIDailyWork|TestStatefulSet|TestFaultMatrix|TestPolyglot|TestReplayWithoutNetAdmin)$'
 logs=$(mktemp -d)
 unset KUBECONFIG
 
