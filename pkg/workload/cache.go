@@ -38,6 +38,14 @@ func IsWatched(gvk schema.GroupVersionKind) bool {
 	return slices.ContainsFunc(Cache{}.watched(), func(watched watchedKind) bool { return watched.gvk == gvk })
 }
 
+// Watched are the resources of the kinds that are watched.
+func Watched() (resources []schema.GroupVersionResource) {
+	for _, watched := range (Cache{}).watched() {
+		resources = append(resources, watched.gvk.GroupVersion().WithResource(watched.resource))
+	}
+	return resources
+}
+
 // Get reads a workload; its errors are those of Client.Get.
 func (c Cache) Get(ctx context.Context, namespace string, ref v1alpha1.WorkloadReference) (*Workload, error) {
 	gvk, err := KindOf(ref)

@@ -28,18 +28,18 @@ func (w *wizard) finish(ctx context.Context) error {
 	}
 	w.heading("Restage is installed", "")
 	commands := [][2]string{{"kubectl restage status", "what runs, records and replays"}}
-	namespace, name := "NAMESPACE", "NAME"
-	if w.recorded == "" {
+	namespace, name := "NAMESPACE", "deploy/NAME"
+	if w.recorded == nil {
 		if w.options.Injection == install.InjectionManual {
 			commands = append(commands, [2]string{"kubectl restage inject -f FILE | kubectl apply -f -", "record a workload"})
 		} else {
 			commands = append(commands, [2]string{"kubectl -n NAMESPACE annotate deployment/NAME capture.restage.dev/enabled=true", "record a workload"})
 		}
 	} else {
-		namespace, name, _ = strings.Cut(w.recorded, "/")
+		namespace, name = w.recorded.GetNamespace(), strings.ToLower(w.recorded.Kind.Kind)+"/"+w.recorded.GetName()
 	}
 	commands = append(commands,
-		[2]string{fmt.Sprintf("kubectl restage -n %s snapshot create first --workload deploy/%s --last 15m", namespace, name), "cut a snapshot when there was traffic"},
+		[2]string{fmt.Sprintf("kubectl restage -n %s snapshot create first --workload %s --last 15m", namespace, name), "cut a snapshot when there was traffic"},
 		[2]string{fmt.Sprintf("kubectl restage -n %s replay run --snapshot first", namespace), "replay it, with a verdict"},
 		[2]string{"kubectl restage uninstall", "take it all away"})
 	for _, command := range commands {

@@ -149,6 +149,20 @@ func (w *wizard) askImages(ctx context.Context) (err error) {
 	return err
 }
 
+// askMonitoring asks where there is something that monitors.
+func (w *wizard) askMonitoring(ctx context.Context) error {
+	_, err := w.kube.Discovery().ServerResourcesForGroupVersion("monitoring.coreos.com/v1")
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for the kinds of the Prometheus operator: %w", err)
+	}
+	w.heading("Monitoring", "The cluster has the Prometheus operator. It can scrape Restage and alert of it, and there is a dashboard for Grafana.")
+	w.options.Monitoring, err = w.confirm(ctx, "Have Restage monitored?", w.options.Monitoring)
+	return err
+}
+
 // warnWithout tells that a Secret must be made before the pods can start.
 func (w *wizard) warnWithout(ctx context.Context, name, what string) {
 	if _, err := w.kube.CoreV1().Secrets(w.options.Namespace).Get(ctx, name, metav1.GetOptions{}); apierrors.IsNotFound(err) {

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apply"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // offered is how many workloads are listed. Others can be named.
@@ -42,93 +42,113 @@ func (w *wizard) offerRecording(ctx context.Context) error {
 		return nil
 	}
 	w.heading("First workload", "Recording one adds a proxy to its pods, which are rolled once, as by any change of the template. Without the annotation the proxy goes again.")
-	for i, name := range workloads[:min(len(workloads), offered)] {
-		w.say(2, "", fmt.Sprintf("%2d  %s", i+1, name))
+	for i, offer := range workloads[:min(len(workloads), offered)] {
+		w.say(2, "", fmt.Sprintf("%2d  %s", i+1, offer.name))
 	}
 	if more := len(workloads) - offered; more > 0 {
-		w.say(2, faint, fmt.Sprintf("    and %d more: write NAMESPACE/NAME", more))
+		w.say(2, faint, fmt.Sprintf("    and %d more: write NAMESPACE/NAME, or NAMESPACE/KIND/NAME of what is no Deployment", more))
 	}
-	w.recorded, err = w.text(ctx, "Record, by number or name", "", func(answer string) error {
+	_, err = w.text(ctx, "Record, by number or name", "", func(answer string) error {
+		w.recorded = nil
 		if answer == "" {
 			return nil
 		}
-		_, err := w.recordable(ctx, workloads, answer)
+		w.recorded, err = w.recordable(ctx, workloads, answer)
 		return err
 	})
-	if err != nil || w.recorded == "" {
-		return err
-	}
-	if w.recorded, err = w.recordable(ctx, workloads, w.recorded); err != nil {
+	if err != nil || w.recorded == nil {
 		return err
 	}
 	return w.record(ctx)
 }
 
-// workloads are the Deployments, as namespace/name, that Restage has rights on, that are not part of it or of the cluster, and that
-// are not recorded already.
-func (w *wizard) workloads(ctx context.Context) ([]string, error) {
+// offer is a workload by the name that it is chosen with.
+type offer struct {
+	name string
+	*workload.Workload
+}
+
+func offerOf(found *workload.Workload) offer {
+	name := found.GetNamespace() + "/"
+	if found.Kind.Kind != v1alpha1.DefaultWorkloadKind {
+		name += strings.ToLower(found.Kind.Kind) + "/"
+	}
+	return offer{name + found.GetName(), found}
+}
+
+// workloads are those of the kinds whose annotations are followed, that Restage has rights on, that are not part of it or of the cluster,
+// and that are not recorded already.
+func (w *wizard) workloads(ctx context.Context) ([]offer, error) {
 	namespaces := w.options.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	var names []string
+	var offers []offer
 	for _, namespace := range namespaces {
-		list, err := w.kube.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
-		if apierrors.IsForbidden(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listing Deployments: %w", err)
-		}
-		for i := range list.Items {
-			if d := &list.Items[i]; !w.ours(d) && d.Annotations[v1alpha1.AnnotationCaptureEnabled] != "true" {
-				names = append(names, d.Namespace+"/"+d.Name)
+		for _, resource := range workload.Watched() {
+			list, err := workload.Client{Kube: w.kube}.List(ctx, namespace, resource)
+			if apierrors.IsForbidden(err) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("listing %s: %w", resource.Resource, err)
+			}
+			for _, found := range list {
+				if !w.ours(found) && found.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] != "true" {
+					offers = append(offers, offerOf(found))
+				}
 			}
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.SortFunc(offers, func(a, b offer) int { return strings.Compare(a.name, b.name) })
+	return offers, nil
 }
 
-func (w *wizard) ours(d *appsv1.Deployment) bool {
-	return d.Namespace == w.options.Namespace || strings.HasPrefix(d.Namespace, "kube-") || d.Labels["app.kubernetes.io/part-of"] == "restage"
+func (w *wizard) ours(found metav1.Object) bool {
+	return found.GetNamespace() == w.options.Namespace || strings.HasPrefix(found.GetNamespace(), "kube-") ||
+		found.GetLabels()[v1alpha1.LabelPartOf] == v1alpha1.PartOf
 }
 
 // recordable returns the workload that an answer means.
-func (w *wizard) recordable(ctx context.Context, workloads []string, answer string) (string, error) {
+func (w *wizard) recordable(ctx context.Context, workloads []offer, answer string) (*workload.Workload, error) {
+	chosen := slices.IndexFunc(workloads, func(o offer) bool { return o.name == answer })
 	if i, err := strconv.Atoi(answer); err == nil && i >= 1 && i <= min(len(workloads), offered) {
-		answer = workloads[i-1]
+		chosen = i - 1
 	}
-	if !slices.Contains(workloads, answer) {
-		return "", fmt.Errorf("%q: must be a number or a name of the list, or %s", answer, none)
+	if chosen < 0 {
+		return nil, fmt.Errorf("%q: must be a number or a name of the list, or %s", answer, none)
 	}
-	name, _, _ := strings.Cut(answer, "/")
-	namespace, err := w.kube.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	found := workloads[chosen].Workload
+	namespace, err := w.kube.CoreV1().Namespaces().Get(ctx, found.GetNamespace(), metav1.GetOptions{})
 	if err != nil {
-		return "", fmt.Errorf("reading the namespace %s: %w", name, err)
+		return nil, fmt.Errorf("reading the namespace %s: %w", found.GetNamespace(), err)
 	}
 	if level := namespace.Labels[podSecurity]; level == "baseline" || level == "restricted" {
-		return "", fmt.Errorf("%q: its namespace allows pods of the level %s alone, and the proxy's init container needs NET_ADMIN: choose another", answer, level)
+		return nil, fmt.Errorf("%q: its namespace allows pods of the level %s alone, and the proxy's init container needs NET_ADMIN: choose another", answer, level)
 	}
-	return answer, nil
+	return found, nil
 }
 
 // record sets the annotation and waits until the workload is recorded.
 func (w *wizard) record(ctx context.Context) error {
-	namespace, name, _ := strings.Cut(w.recorded, "/")
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}}})
 	if err != nil {
 		return err
 	}
-	_, err = w.kube.AppsV1().Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: apply.FieldManager})
+	_, err = workload.Client{Kube: w.kube}.Patch(ctx, w.recorded, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: apply.FieldManager})
 	if err != nil {
-		return fmt.Errorf("annotating Deployment %s: %w", w.recorded, err)
+		return fmt.Errorf("annotating %s of namespace %s: %w", w.recorded, w.recorded.GetNamespace(), err)
 	}
 	client, err := w.cluster.Restage()
 	if err != nil {
 		return err
 	}
-	return w.waitFor(ctx, capture{client, namespace, name}, w.client.Deployment(namespace, name))
+	namespace, name := w.recorded.GetNamespace(), w.recorded.GetName()
+	conditions := []apply.Condition{capture{client, namespace, name}}
+	if w.recorded.Kind.Kind == v1alpha1.DefaultWorkloadKind {
+		conditions = append(conditions, w.client.Deployment(namespace, name))
+	}
+	return w.waitFor(ctx, conditions...)
 }
 
 // capture is ready when its workload is recorded.

@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/release"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // wizard is one run.
@@ -31,8 +32,8 @@ type wizard struct {
 	client  *apply.Client
 	objects []*unstructured.Unstructured
 
-	applying bool   // something has been changed
-	recorded string // namespace/name of the first workload
+	applying bool               // something has been changed
+	recorded *workload.Workload // the first one; nil for none
 }
 
 // errDeclined is that the user does not want to go on. It is no failure.
@@ -52,7 +53,7 @@ func Run(ctx context.Context, c *cluster.Cluster, streams genericiooptions.IOStr
 	w.say(0, faint, "Press Enter to take the answer in brackets. Nothing is changed before you have seen everything and agreed; Ctrl-C leaves at any time.")
 	for _, step := range []func(context.Context) error{
 		w.chooseCluster, w.askNamespace, w.askWorkloads, w.askStorage, w.askServers, w.askImages,
-		w.review, w.apply, w.await, w.offerRecording, w.finish,
+		w.askMonitoring, w.review, w.apply, w.await, w.offerRecording, w.finish,
 	} {
 		if err := step(ctx); err != nil {
 			return w.leave(ctx, err)
