@@ -6,6 +6,7 @@ package uninstall
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -41,7 +42,7 @@ type Plan struct {
 	Served bool `json:"served"`
 	// Remove is what goes, in this order.
 	Remove []Object `json:"remove"`
-	// Keep is what stays because that was asked for.
+	// Keep is what stays because that was asked for, or because others made it.
 	Keep []Object `json:"keep,omitempty"`
 	// Blockers are why something would be left behind.
 	Blockers []Object `json:"blockers,omitempty"`
@@ -83,7 +84,29 @@ func Survey(ctx context.Context, c *Clients, o Options) (*Plan, error) {
 	for _, f := range p.found {
 		p.Remove = append(p.Remove, f.object(""))
 	}
+	if err := p.keepNamespace(ctx, c); err != nil {
+		return nil, err
+	}
 	return p, p.addRights(ctx, c.Kube)
+}
+
+// keepNamespace says that a namespace stays that the manifests did not make, as one that Helm made or that was there before.
+func (p *Plan) keepNamespace(ctx context.Context, c *Clients) error {
+	namespace := Object{Kind: namespaces.name, Name: p.Namespace}
+	alike := func(o Object) bool { return o.Kind == namespace.Kind && o.Name == namespace.Name }
+	if len(p.Remove) == 0 || p.Namespace == "" || slices.ContainsFunc(slices.Concat(p.Remove, p.Keep), alike) {
+		return nil
+	}
+	_, err := c.Kube.CoreV1().Namespaces().Get(ctx, p.Namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for the namespace %s: %w", p.Namespace, err)
+	}
+	namespace.Reason = "Helm or somebody else made it; kubectl delete namespace " + p.Namespace + " removes it"
+	p.Keep = append(p.Keep, namespace)
+	return nil
 }
 
 // addObjects adds the objects of our API, or why they cannot be read.
