@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/generated/informers/externalversions"
 	replayinformers "github.com/restage-dev/restage/pkg/generated/informers/externalversions/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/workload"
@@ -37,11 +38,13 @@ func newCaches(c *clients, namespace string) *caches {
 	}
 }
 
-// withoutManagedFields halves the size of a cached workload. Where its field managers matter it is read from the server. The object is one
-// that nobody else has seen yet.
+// withoutManagedFields halves the size of a cached workload. What is ours in it stays known, to be found there; where other field managers matter
+// it is read from the server. The object is one that nobody else has seen yet.
 func withoutManagedFields(obj any) (any, error) {
 	if object, ok := obj.(metav1.Object); ok {
-		object.SetManagedFields(nil)
+		object.SetManagedFields(slices.DeleteFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+			return entry.Manager != capture.FieldManager
+		}))
 	}
 	return obj, nil
 }

@@ -17,6 +17,9 @@ import (
 // tokenSeconds is the lifetime of the token that proves the pod to the forwarder; the kubelet renews it.
 const tokenSeconds = 3600
 
+// settingsFlag of the proxy has what it is told as one document.
+const settingsFlag = "--settings="
+
 // CaptureOptions say how a workload is recorded.
 type CaptureOptions struct {
 	// Settings are what the capture wants of the proxy. Without ports only outbound traffic is recorded.
@@ -45,7 +48,7 @@ type CaptureOptions struct {
 func Capture(opts CaptureOptions) Patch {
 	proxy := proxyContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{
 		"--forwarder=" + opts.Forwarder,
-		"--settings=" + opts.Settings.Argument(),
+		settingsFlag + opts.Settings.Argument(),
 	}, nil)
 	proxy.Resources = proxyResources(opts.Resources)
 	proxy.VolumeMounts = []corev1.VolumeMount{{

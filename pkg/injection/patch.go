@@ -95,15 +95,13 @@ func Remove(template *corev1.PodTemplateSpec) {
 	spec.Volumes = without(spec.Volumes, func(v corev1.Volume) bool { return isOurVolume(v.Name) })
 }
 
-// IsOurs tells whether an entry of a list of a pod spec is of a patch; secrets are the names of the pull secrets that it added.
-func IsOurs(list, name string, secrets []string) bool {
+// IsReserved tells whether an entry of a list of a pod spec has one of the names that only ours may have.
+func IsReserved(list, name string) bool {
 	switch list {
 	case "initContainers":
 		return isOurContainer(name)
 	case "volumes":
 		return isOurVolume(name)
-	case "imagePullSecrets":
-		return slices.Contains(secrets, name)
 	}
 	return false
 }

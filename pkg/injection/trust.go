@@ -116,13 +116,49 @@ func addParts(containers, parts []corev1.Container) []corev1.Container {
 	return containers
 }
 
+// Reaches tells whether the containers of a template have what they get from the patch, and nothing of ours besides.
+func (p Patch) Reaches(spec corev1.PodSpec) bool {
+	return reach(p.OfInitContainers, spec.InitContainers) && reach(p.OfContainers, spec.Containers)
+}
+
+func reach(parts, containers []corev1.Container) bool {
+	for _, c := range containers {
+		if isOurContainer(c.Name) {
+			continue
+		}
+		var part corev1.Container
+		if i := slices.IndexFunc(parts, func(part corev1.Container) bool { return part.Name == c.Name }); i >= 0 {
+			part = parts[i]
+		}
+		ours := 0
+		for _, v := range c.Env {
+			if isTrustEnv(v) {
+				ours++
+			}
+		}
+		present := func(wanted corev1.EnvVar) bool { return slices.Contains(c.Env, wanted) }
+		mounted := slices.ContainsFunc(c.VolumeMounts, isTrustMount)
+		if ours != len(part.Env) || slices.ContainsFunc(part.Env, func(v corev1.EnvVar) bool { return !present(v) }) || mounted != (len(part.VolumeMounts) > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// RemoveTrust takes out of a template what has its containers trust the proxy.
+func RemoveTrust(template *corev1.PodTemplateSpec) {
+	spec := &template.Spec
+	spec.InitContainers, spec.Containers = removeParts(spec.InitContainers), removeParts(spec.Containers)
+	spec.Volumes = without(spec.Volumes, func(v corev1.Volume) bool { return v.Name == wiring.TrustVolume })
+}
+
 // removeParts takes out of containers what addParts put in.
 func removeParts(containers []corev1.Container) []corev1.Container {
 	containers = slices.Clone(containers)
 	for i := range containers {
 		c := &containers[i]
 		c.Env = without(c.Env, isTrustEnv)
-		c.VolumeMounts = without(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == wiring.TrustVolume })
+		c.VolumeMounts = without(c.VolumeMounts, isTrustMount)
 	}
 	return containers
 }

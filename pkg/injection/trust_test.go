@@ -148,3 +148,44 @@ func TestKeyOfTheCA(t *testing.T) {
 		}
 	}
 }
+
+// Reaches is asked of templates that others have changed meanwhile.
+func TestReaches(t *testing.T) {
+	template := trustTemplate()
+	patch := tlsPatch(template, TLS{Outbound: true})
+	if patch.Reaches(template.Spec) {
+		t.Error("a template without the patch is taken for one with it")
+	}
+	patch.AddTo(&template)
+	if !patch.Reaches(template.Spec) {
+		t.Errorf("the patch is not found in %+v", template.Spec)
+	}
+	for name, change := range map[string]func(*corev1.PodSpec){
+		"a variable has gone":    func(s *corev1.PodSpec) { s.Containers[1].Env = s.Containers[1].Env[1:] },
+		"the mount has gone":     func(s *corev1.PodSpec) { s.Containers[1].VolumeMounts = nil },
+		"a container was added":  func(s *corev1.PodSpec) { s.Containers[1].Name = "new" },
+		"an init container lost": func(s *corev1.PodSpec) { s.InitContainers[2].Env = nil },
+	} {
+		changed := template.DeepCopy()
+		change(&changed.Spec)
+		if patch.Reaches(changed.Spec) {
+			t.Errorf("%s: not seen", name)
+		}
+	}
+	RemoveTrust(&template)
+	if !tlsPatch(template, TLS{}).Reaches(template.Spec) || slices.ContainsFunc(template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == wiring.TrustVolume }) {
+		t.Errorf("trust is left in %+v", template.Spec)
+	}
+}
+
+func TestReadsTLS(t *testing.T) {
+	for _, tls := range []TLS{{}, {Outbound: true}} {
+		template := trustTemplate()
+		settings := wiring.NewCaptureSettings("front", nil)
+		settings.TLS = tls.Settings()
+		Capture(CaptureOptions{Settings: settings, TLS: tls, Template: template}).AddTo(&template)
+		if ReadsTLS(template.Spec) != tls.Outbound {
+			t.Errorf("with %+v it is %v that TLS is read", tls, ReadsTLS(template.Spec))
+		}
+	}
+}

@@ -16,9 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/restage-dev/restage/pkg/edit"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
-// FieldManager owns what is changed in a workload in place.
+// FieldManager owns what is added to a workload in place, and nothing of its own.
 const FieldManager = "restage-in-place"
 
 // TakenError says that a workload is in another environment already.
@@ -40,19 +44,24 @@ func Put(ctx context.Context, kube kubernetes.Interface, live *appsv1.Deployment
 	case err != nil:
 		return err
 	case inventory != nil && inventory.EnvironmentUID == uid:
-		return nil
+		return settle(ctx, kube, live)
 	case inventory != nil:
 		return &TakenError{live.Name, inventory.Environment}
 	}
 	if hash, err := Hash(&live.Spec.Template); err != nil || hash != base {
 		return errors.Join(err, ErrChanged)
 	}
-	// What the API server fills in is ours as well, and must be known to be taken for a change by somebody else.
-	filled, err := write(ctx, kube, live, template, live.Annotations, metav1.DryRunAll)
+	w, err := workload.Of(live)
 	if err != nil {
 		return err
 	}
-	if inventory, err = take(live, &filled.Spec.Template, environment, uid); err != nil {
+	client := workload.Client{Kube: kube}
+	// What the API server fills in is ours as well, and must be known to be taken for a change by somebody else.
+	filled, err := edit.Try(ctx, client, w, edit.Change{Template: template, Annotations: live.Annotations}, FieldManager)
+	if err != nil {
+		return fmt.Errorf("trying the template of Deployment %q: %w", live.Name, err)
+	}
+	if inventory, err = take(live, &filled.Template, environment, uid); err != nil {
 		return err
 	}
 	text, err := json.Marshal(inventory)
@@ -64,13 +73,21 @@ func Put(ctx context.Context, kube kubernetes.Interface, live *appsv1.Deployment
 		annotations = map[string]string{}
 	}
 	annotations[Annotation] = string(text)
-	_, err = write(ctx, kube, live, template, annotations)
-	return err
+	return write(ctx, kube, live, template, annotations)
 }
 
 // Restore gives a workload back, whoever has it, in one step with taking the inventory away. It returns what somebody else changed meanwhile, which is
 // left as it is. It reads the workload from the server. One that is gone, or is in no environment, is fine.
-func Restore(ctx context.Context, kube kubernetes.Interface, namespace, name string, environment types.UID) ([]Drift, error) {
+func Restore(ctx context.Context, kube kubernetes.Interface, namespace, name string, environment types.UID) (drifts []Drift, err error) {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		drifts, err = restoreNow(ctx, kube, namespace, name, environment)
+		return err
+	})
+	return drifts, err
+}
+
+// restoreNow does so unless the workload changes meanwhile.
+func restoreNow(ctx context.Context, kube kubernetes.Interface, namespace, name string, environment types.UID) ([]Drift, error) {
 	live, err := kube.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
@@ -88,8 +105,7 @@ func Restore(ctx context.Context, kube kubernetes.Interface, namespace, name str
 	}
 	annotations := maps.Clone(live.Annotations)
 	delete(annotations, Annotation)
-	_, err = write(ctx, kube, live, template, annotations)
-	return drifts, err
+	return drifts, write(ctx, kube, live, template, annotations)
 }
 
 // RestoreAll gives back every Deployment of a namespace, or of the cluster for metav1.NamespaceAll, for when nothing of ours is to be
@@ -109,28 +125,24 @@ func RestoreAll(ctx context.Context, kube kubernetes.Interface, namespace string
 	return errors.Join(errs...)
 }
 
-// write replaces the template and the annotations of this very version of a workload. It needs the right to patch it, and no other.
-func write(ctx context.Context, kube kubernetes.Interface, live *appsv1.Deployment, template *corev1.PodTemplateSpec, annotations map[string]string,
-	dryRun ...string,
-) (*appsv1.Deployment, error) {
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
-	patch, err := json.Marshal([]operation{
-		{"test", "/metadata/uid", live.UID},
-		{"test", "/metadata/resourceVersion", live.ResourceVersion},
-		{"replace", "/spec/template", template},
-		{"add", "/metadata/annotations", annotations},
-	})
+// write changes the template and the annotations of this very version of a workload.
+func write(ctx context.Context, kube kubernetes.Interface, live *appsv1.Deployment, template *corev1.PodTemplateSpec, annotations map[string]string) error {
+	w, err := workload.Of(live)
 	if err != nil {
-		return nil, fmt.Errorf("writing the template of Deployment %q: %w", live.Name, err)
+		return err
 	}
-	written, err := kube.AppsV1().Deployments(live.Namespace).Patch(ctx, live.Name, types.JSONPatchType, patch,
-		metav1.PatchOptions{FieldManager: FieldManager, DryRun: dryRun})
+	change := edit.Change{Template: template, Annotations: annotations}
+	if _, err := edit.Write(ctx, workload.Client{Kube: kube}, w, change, FieldManager); err != nil {
+		return fmt.Errorf("writing the template of Deployment %q: %w", live.Name, err)
+	}
+	return nil
+}
+
+// settle finishes what a process that has ended since has begun to write.
+func settle(ctx context.Context, kube kubernetes.Interface, live *appsv1.Deployment) error {
+	w, err := workload.Of(live)
 	if err != nil {
-		return nil, fmt.Errorf("writing the template of Deployment %q: %w", live.Name, err)
+		return err
 	}
-	return written, nil
+	return edit.Settle(ctx, workload.Client{Kube: kube}, w, FieldManager)
 }

@@ -5,22 +5,16 @@ package uninstall
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
-	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -70,56 +64,12 @@ func hasProxy(spec corev1.PodSpec) bool {
 	})
 }
 
-// takeOut takes the proxy out of a template: what the controller put in by giving up its fields, anything else by name.
+// takeOut takes the proxy out of a template, whoever put it in.
 func takeOut(ctx context.Context, c workload.Client, w recordedWorkload) error {
-	if w.controlled {
-		if w.Object.Kind == v1alpha1.DefaultWorkloadKind {
-			if _, err := inplace.Restore(ctx, c.Kube, w.Object.Namespace, w.Object.Name, ""); err != nil {
-				return err
-			}
-		}
-		if _, err := capture.RemoveSidecar(ctx, c, w.Object.Namespace, w.Reference()); err != nil {
+	if w.Object.Kind == v1alpha1.DefaultWorkloadKind {
+		if _, err := inplace.Restore(ctx, c.Kube, w.Object.Namespace, w.Object.Name, ""); err != nil {
 			return err
 		}
-		now, err := c.Get(ctx, w.Object.Namespace, w.Reference())
-		if apierrors.IsNotFound(err) || err == nil && !hasProxy(now.Template.Spec) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		w.Workload = now // somebody else owns the same fields
 	}
-	if !w.BuiltIn() {
-		return capture.Strip(ctx, c, w.Workload)
-	}
-	patch, err := cutting(w.Workload)
-	if err != nil {
-		return err
-	}
-	_, err = c.Patch(ctx, w.Workload, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
-}
-
-// cutting is a patch that takes what we injected out of a template, and nothing else.
-func cutting(w *workload.Workload) ([]byte, error) {
-	without := w.Template.DeepCopy()
-	injection.Remove(without)
-	maps.DeleteFunc(without.Annotations, func(key, _ string) bool { return strings.HasPrefix(key, "capture.restage.dev/") })
-	before, err := json.Marshal(w.Template)
-	if err != nil {
-		return nil, err
-	}
-	after, err := json.Marshal(without)
-	if err != nil {
-		return nil, err
-	}
-	patch, err := strategicpatch.CreateTwoWayMergePatch(before, after, corev1.PodTemplateSpec{})
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(w.Within(json.RawMessage(patch)))
+	return capture.Strip(ctx, c, w.Object.Namespace, w.Reference())
 }

@@ -39,6 +39,9 @@ const Finalizer = "replay.restage.dev/capture"
 // refresh is how often pods and what they recorded are counted.
 const refresh = 10 * time.Second
 
+// refreshRollout is the same while pods are being replaced, for which somebody may be waiting.
+const refreshRollout = 3 * time.Second
+
 // Reasons of the Ready condition.
 const (
 	reasonRecording   = "Recording"
@@ -101,7 +104,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, key types.NamespacedName) (t
 			return 0, err
 		}
 	}
-	return refresh, r.updateStatus(ctx, cached, capture, condition)
+	again := refresh
+	if condition.Reason == reasonRollingOut {
+		again = refreshRollout
+	}
+	return again, r.updateStatus(ctx, cached, capture, condition)
 }
 
 // hold puts the finalizer on and writes nothing else, so that it neither meets nor undoes a user's edit that the cache does not hold yet.

@@ -30,7 +30,7 @@ func reference(kind, name string) v1alpha1.WorkloadReference {
 }
 
 func metadata(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: shop, Name: name, UID: types.UID("uid-of-" + name)}
+	return metav1.ObjectMeta{Namespace: shop, Name: name, UID: types.UID("uid-of-" + name), ResourceVersion: "1"}
 }
 
 // each is one workload of every kind whose template can be changed, with the template of front.
@@ -95,7 +95,7 @@ func rollout() *unstructured.Unstructured {
 	}}
 }
 
-// Lists of a kind that is not Kubernetes' own are written as a whole; what is not ours stays, also what no type of ours knows.
+// What is not ours stays, also what no type of ours knows.
 func TestSidecarOfARollout(t *testing.T) {
 	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: workload.RecorderRole}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}, Verbs: []string{"get", "list", "patch"}},
@@ -115,7 +115,7 @@ func TestSidecarOfARollout(t *testing.T) {
 		t.Fatalf("added %v, %v", added, err)
 	}
 	with, err := c.Get(t.Context(), shop, ref)
-	if err != nil || !hasSidecar(with.Template.Spec) || with.Template.Spec.InitContainers[0].Name != "migrate" {
+	if err != nil || !hasSidecar(with.Template.Spec) || with.Template.Spec.InitContainers[2].Name != "migrate" {
 		t.Fatalf("the template is %+v, error %v", with, err)
 	}
 	if added, err := addSidecar(t.Context(), c, with, patch()); err != nil || added {

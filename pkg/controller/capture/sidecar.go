@@ -10,14 +10,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/edit"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -25,85 +28,122 @@ import (
 )
 
 const (
-	// FieldManager owns what is added to a workload's template, nothing else of it, and the finalizer of captures.
+	// FieldManager owns what is added to a workload's template, but for what its own containers get, and the finalizer of captures.
 	FieldManager = "restage-capture"
 	// appliedAnnotation on a pod template is the hash of what was added, so that it is applied only when it has changed.
 	appliedAnnotation = "capture.restage.dev/applied"
 	hashBytes         = 16
 )
 
-// addSidecar applies the patch to the template of a workload, unless it is there already. It returns whether it was applied. A proxy that stands in
+// addSidecar puts the patch into the template of a workload, unless it is there already. It returns whether it was put in. A proxy that stands in
 // the workload's manifest is left to who keeps that: two owners would undo each other's changes.
 func addSidecar(ctx context.Context, c workload.Client, w *workload.Workload, patch injection.Patch) (bool, error) {
 	if w.GetAnnotations()[inplace.Annotation] != "" {
 		return false, nil // two of our proxies do not fit into a pod; it is added when the workload is given back
 	}
 	if isInManifest(w) {
-		_, err := RemoveSidecar(ctx, c, w.GetNamespace(), w.Reference())
-		return false, err
+		return false, release(ctx, c, w)
 	}
-	spec, hash, err := addition(patch)
+	hash, err := hashOf(patch)
 	if err != nil {
 		return false, err
 	}
-	if w.Template.Annotations[appliedAnnotation] == hash && hasSidecar(w.Template.Spec) {
-		return false, nil
+	if w.Template.Annotations[appliedAnnotation] == hash && hasSidecar(w.Template.Spec) && patch.Reaches(w.Template.Spec) {
+		return false, edit.Settle(ctx, c, w, FieldManager)
 	}
-	annotations := merge(map[string]string{appliedAnnotation: hash}, patch.Annotations())
-	if w.BuiltIn() {
-		_, err = applyTemplate(ctx, c, w, map[string]any{"metadata": map[string]any{"annotations": annotations}, "spec": spec})
-	} else {
-		err = edit(ctx, c, w, spec, annotations)
-	}
+	template := w.Template.DeepCopy()
+	patch.AddTo(template)
+	metav1.SetMetaDataAnnotation(&template.ObjectMeta, appliedAnnotation, hash)
+	written, err := edit.Write(ctx, c, w, edit.Change{Template: template, Annotations: w.GetAnnotations()}, FieldManager)
 	if err != nil {
-		return false, fmt.Errorf("adding the proxy to %s: %w", w, err)
+		err = fmt.Errorf("adding the proxy to %s: %w", w, err)
 	}
-	return true, nil
+	return written != nil, err
 }
 
-// addition is what the patch adds to a pod spec, and the hash of it.
-func addition(patch injection.Patch) (fields map[string]any, hash string, err error) {
-	spec, err := patch.PodSpec()
+// hashOf tells one patch from another, but for what containers of the workload get: a template with a new container is looked at itself.
+func hashOf(patch injection.Patch) (string, error) {
+	patch.OfInitContainers, patch.OfContainers = nil, nil
+	data, err := json.Marshal(patch)
 	if err != nil {
-		return nil, "", err
-	}
-	data, err := json.Marshal(spec)
-	if err != nil {
-		return nil, "", err
+		return "", fmt.Errorf("writing what is added to a pod template: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, "", err
-	}
-	return fields, hex.EncodeToString(sum[:hashBytes]), nil
+	return hex.EncodeToString(sum[:hashBytes]), nil
 }
 
-// RemoveSidecar takes out of a workload what addSidecar put in: of Kubernetes' own kinds by applying nothing under the same field manager. It
-// returns the workload when anything was there, else nil. A workload that has gone meanwhile is fine, and so is a kind that has. The
-// workload is read from the server, since a cache may not know yet that the proxy was added.
+// release leaves the proxy to the manifest that has it now. Unless that one reads TLS as well, the workload no longer trusts it.
+func release(ctx context.Context, c workload.Client, cached *workload.Workload) error {
+	if !IsManaged(cached) {
+		return nil
+	}
+	w, err := c.Get(ctx, cached.GetNamespace(), cached.Reference())
+	if err != nil {
+		return err
+	}
+	template := w.Template.DeepCopy()
+	delete(template.Annotations, appliedAnnotation)
+	if !injection.ReadsTLS(template.Spec) {
+		injection.RemoveTrust(template)
+	}
+	if w, err = edit.Write(ctx, c, w, edit.Change{Template: template, Annotations: w.GetAnnotations()}, FieldManager); err == nil {
+		err = edit.Abandon(ctx, c, w, FieldManager)
+	}
+	if err != nil {
+		return fmt.Errorf("leaving the proxy of %s to its manifest: %w", cached, err)
+	}
+	return nil
+}
+
+// RemoveSidecar takes out of a workload what addSidecar put in. It returns the workload when anything was there, else nil. A workload that has
+// gone meanwhile is fine, and so is a kind that has. The workload is read from the server, since a cache may not know yet that the proxy was added.
 func RemoveSidecar(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) (*workload.Workload, error) {
-	w, err := c.Get(ctx, namespace, ref)
-	if isGone(err) {
-		return nil, nil
+	return strip(ctx, c, namespace, ref, IsManaged)
+}
+
+// Strip takes whatever any of our patches for recording put into a template out of it, whoever wrote it.
+func Strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) error {
+	_, err := strip(ctx, c, namespace, ref, func(*workload.Workload) bool { return true })
+	return err
+}
+
+// strip does so with a workload that is one to do it with, which others may change meanwhile.
+func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference, is func(*workload.Workload) bool) (stripped *workload.Workload, err error) {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		w, err := c.Get(ctx, namespace, ref)
+		if isGone(err) || err == nil && !is(w) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s %q: %w", ref.Kind, ref.Name, err)
+		}
+		_, err = edit.Write(ctx, c, w, edit.Change{Template: without(w), Annotations: w.GetAnnotations()}, FieldManager)
+		if isGone(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("taking the proxy out of %s: %w", w, err)
+		}
+		stripped = w
+		return nil
+	})
+	return stripped, err
+}
+
+// without is the template of a workload with nothing of ours. A pull secret that its owner has come to name as well stays.
+func without(w *workload.Workload) *corev1.PodTemplateSpec {
+	template := w.Template.DeepCopy()
+	added := slices.DeleteFunc(injection.AddedPullSecrets(*template), func(name string) bool {
+		return edit.IsShared(w, FieldManager, "imagePullSecrets", name)
+	})
+	if _, ok := template.Annotations[injection.AnnotationPullSecrets]; ok {
+		template.Annotations[injection.AnnotationPullSecrets] = strings.Join(added, ",")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s %q: %w", ref.Kind, ref.Name, err)
-	}
-	if !IsManaged(w) {
-		return nil, nil
-	}
-	if w.BuiltIn() {
-		w, err = applyTemplate(ctx, c, w, nil)
-	} else {
-		err = edit(ctx, c, w, nil, nil)
-	}
-	if isGone(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("taking the proxy out of %s %q: %w", ref.Kind, ref.Name, err)
-	}
-	return w, nil
+	injection.Remove(template)
+	maps.DeleteFunc(template.Annotations, func(key, _ string) bool {
+		return key == injection.AnnotationPullSecrets || key == appliedAnnotation
+	})
+	return template
 }
 
 func isGone(err error) bool {
@@ -132,36 +172,17 @@ func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 	return errors.Join(errs...)
 }
 
-// applyTemplate makes the template, or nothing when it is nil, all that our field manager has in the workload. It names this very object: were it
-// gone, an apply by name alone would make a new one.
-func applyTemplate(ctx context.Context, c workload.Client, w *workload.Workload, template any) (*workload.Workload, error) {
-	object := map[string]any{}
-	if template != nil {
-		object = w.Within(template)
-	}
-	object["apiVersion"], object["kind"] = w.Kind.ToAPIVersionAndKind()
-	object["metadata"] = map[string]any{"name": w.GetName(), "namespace": w.GetNamespace(), "uid": w.GetUID()}
-	data, err := json.Marshal(object)
-	if err != nil {
-		return nil, err
-	}
-	force := true
-	return c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: FieldManager, Force: &force})
-}
-
-// IsManaged tells whether the controller has put anything into the workload, which was read from the server.
+// IsManaged tells whether the controller has put anything into the workload, and not somebody who has copied a template with it. Of a workload
+// without field managers, as of one whose managers somebody has cleared, the API server notes none.
 func IsManaged(w *workload.Workload) bool {
-	if !w.BuiltIn() {
-		_, applied := w.Template.Annotations[appliedAnnotation]
-		return applied
+	if w.BuiltIn() && len(w.GetManagedFields()) > 0 {
+		return edit.IsManaged(w, FieldManager)
 	}
-	return slices.ContainsFunc(w.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
-	})
+	_, applied := w.Template.Annotations[appliedAnnotation]
+	return applied
 }
 
-// isInManifest tells whether somebody else has put the proxy into the template, as kubectl restage inject does. The part that
-// is ours, from before that, is not needed then.
+// isInManifest tells whether somebody else has put the proxy into the template, as kubectl restage inject does.
 func isInManifest(w *workload.Workload) bool {
 	_, marked := w.GetAnnotations()[v1alpha1.AnnotationCaptureInjected]
 	_, applied := w.Template.Annotations[appliedAnnotation]

@@ -24,7 +24,7 @@ const shop = "shop"
 func front() *appsv1.Deployment {
 	labels := map[string]string{"app": "front"}
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: shop, UID: "front-uid"},
+		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: shop, UID: "front-uid", ResourceVersion: "1"},
 		Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
@@ -89,7 +89,7 @@ func TestSidecarLeavesNoTrace(t *testing.T) {
 	for _, c := range with.Spec.Template.Spec.InitContainers {
 		names = append(names, c.Name)
 	}
-	if diff := cmp.Diff([]string{"migrate", "restage-proxy", "restage-init"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"restage-proxy", "restage-init", "migrate"}, names); diff != "" {
 		t.Errorf("order of init containers: %s", diff)
 	}
 

@@ -8,13 +8,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 func TestTLSIsReadWhereAsked(t *testing.T) {
@@ -97,5 +102,59 @@ func TestUntouchedPlaces(t *testing.T) {
 	}
 	if got := untouched(stats, now); strings.Count(got, "api:443") != mostPlaces || !strings.HasSuffix(got, "and more") {
 		t.Errorf("places are %q", got)
+	}
+}
+
+// The containers of a workload trust the proxy, whatever becomes of them, and none of their fields is ours.
+func TestTrustFollowsContainers(t *testing.T) {
+	cluster := controllertest.New()
+	deployments := cluster.Kube.AppsV1().Deployments(shop)
+	if _, err := deployments.Create(t.Context(), front(), metav1.CreateOptions{FieldManager: "kubectl"}); err != nil {
+		t.Fatal(err)
+	}
+	before := getDeployment(t, cluster, "front").Spec.Template
+	trusting := func(w *workload.Workload) injection.Patch {
+		return injection.Capture(injection.CaptureOptions{Image: "proxy:1", TLS: injection.TLS{Outbound: true}, Template: w.Template})
+	}
+	add := func(want bool) {
+		t.Helper()
+		w := of(t, getDeployment(t, cluster, "front"))
+		if added, err := addSidecar(t.Context(), cluster.Workloads(), w, trusting(w)); err != nil || added != want {
+			t.Fatalf("added %v, %v; want %v", added, err, want)
+		}
+		w = of(t, getDeployment(t, cluster, "front"))
+		if !trusting(w).Reaches(w.Template.Spec) {
+			t.Errorf("not all trust the proxy: %+v", w.Template.Spec)
+		}
+		for _, entry := range w.GetManagedFields() {
+			if entry.Manager == FieldManager && (strings.Contains(entry.FieldsV1.String(), "f:containers") || strings.Contains(entry.FieldsV1.String(), "SSL_CERT_FILE")) {
+				t.Errorf("fields of the workload's own containers are ours: %s", entry.FieldsV1)
+			}
+		}
+	}
+	change := func(containers ...corev1.Container) {
+		t.Helper()
+		live := getDeployment(t, cluster, "front")
+		live.Spec.Template.Spec.Containers = containers
+		if _, err := deployments.Update(t.Context(), live, metav1.UpdateOptions{FieldManager: "kubectl"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(true)
+	add(false)
+	own := before.Spec.Containers[0]
+	change(own) // without what it got
+	add(true)
+	change(own, corev1.Container{Name: "new", Image: "new:1"})
+	add(true)
+	add(false)
+	change(own)
+	add(true)
+	change(before.Spec.Containers...)
+	if _, err := RemoveSidecar(t.Context(), cluster.Workloads(), shop, v1alpha1.WorkloadReference{Name: "front"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, getDeployment(t, cluster, "front").Spec.Template, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("a trace is left (-before +after):\n%s", diff)
 	}
 }

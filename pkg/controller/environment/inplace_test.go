@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -68,21 +69,20 @@ func inPlaceCluster(t *testing.T, environment *v1alpha1.Environment) *controller
 		if len(patch.PatchOptions.DryRun) == 0 {
 			return false, nil, nil
 		}
-		var operations []struct {
-			Path  string
-			Value json.RawMessage
-		}
-		if err := json.Unmarshal(patch.GetPatch(), &operations); err != nil {
+		changed := &appsv1.Deployment{}
+		was, err := json.Marshal(liveFront())
+		if err != nil {
 			return true, nil, err
 		}
-		changed := liveFront()
-		for _, operation := range operations {
-			if operation.Path == "/spec/template" {
-				changed.Spec.Template = corev1.PodTemplateSpec{}
-				if err := json.Unmarshal(operation.Value, &changed.Spec.Template); err != nil {
-					return true, nil, err
-				}
-			}
+		operations, err := jsonpatch.DecodePatch(patch.GetPatch())
+		if err != nil {
+			return true, nil, err
+		}
+		if was, err = operations.Apply(was); err != nil {
+			return true, nil, err
+		}
+		if err := json.Unmarshal(was, changed); err != nil {
+			return true, nil, err
 		}
 		return true, changed, nil
 	})
