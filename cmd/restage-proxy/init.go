@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,6 +43,10 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 		if err != nil {
 			return err
 		}
+		if onNode() {
+			log.Error("The pod has the network of its node, whose traffic is not redirected; the pod runs unrecorded")
+			return nil
+		}
 		proxy.InitCapture(ports, log)
 		return nil
 	}
@@ -56,6 +61,9 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 	explicit, err := parseInterception(*interception)
 	if err != nil {
 		return err
+	}
+	if onNode() {
+		return errors.New("the pod has the network of its node, which cannot be isolated: take hostNetwork off, or end the environment")
 	}
 	if explicit {
 		return initExplicit(ctx, api, *canary, *patience, *output, log)
@@ -83,4 +91,11 @@ func initExplicit(ctx context.Context, control netip.AddrPort, canary string, pa
 		return fmt.Errorf("--output: %w", err)
 	}
 	return nil
+}
+
+// onNode tells whether the pod has the network of its node, because somebody has changed its template since the rules were put in: it has the
+// address of its node then.
+func onNode() bool {
+	pod := os.Getenv("POD_IP")
+	return pod != "" && pod == os.Getenv("HOST_IP")
 }

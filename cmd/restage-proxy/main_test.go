@@ -50,3 +50,18 @@ func TestBadFlags(t *testing.T) {
 		}
 	}
 }
+
+// A pod that has the network of its node by now gets no rules: it runs unrecorded, and it does not run in an environment.
+func TestInitOnTheNetworkOfANode(t *testing.T) {
+	t.Setenv("POD_IP", "10.0.0.7")
+	t.Setenv("HOST_IP", "10.0.0.7")
+	var out, log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	if err := execute(t.Context(), []string{"init", "--mode=Capture", "--ports=80"}, &out, logger); err != nil || !strings.Contains(log.String(), "network of its node") {
+		t.Errorf("error %v, log %q", err, log.String())
+	}
+	err := execute(t.Context(), []string{"init", "--mode=Isolate", "--responder=10.0.0.1:1", "--control=10.0.0.1:2"}, &out, logger)
+	if err == nil || !strings.Contains(err.Error(), "cannot be isolated") {
+		t.Errorf("error %v", err)
+	}
+}
