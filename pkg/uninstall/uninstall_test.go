@@ -30,7 +30,10 @@ const home = "restage-system"
 // injected is a workload whose template came with a proxy, as from Git.
 func injected() *appsv1.Deployment {
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "front-uid", ResourceVersion: "1", ManagedFields: []metav1.ManagedFieldsEntry{{
+			Manager: "flux", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "apps/v1", FieldsType: "FieldsV1",
+			FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}}}}}}`),
+		}}},
 		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"capture.restage.dev/applied": "1", "others.example/kept": "yes"}},
 			Spec: corev1.PodSpec{
@@ -134,6 +137,30 @@ func TestRescue(t *testing.T) {
 	}
 	if again, err := Survey(t.Context(), c, o); err != nil || !again.Empty() {
 		t.Errorf("afterwards there is %+v, error %v", again, err)
+	}
+}
+
+// The namespace that Helm makes has no label of ours, and stays as it does after helm uninstall; the plan says so.
+func TestNamespaceOfOthersIsKept(t *testing.T) {
+	c := dead(t)
+	if _, err := c.Kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Survey(t.Context(), c, Options{Rescue: true, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Keep) > 0 {
+		t.Errorf("kept is %v, although the manifests made the namespace", plan.Keep)
+	}
+	if err := c.Metadata.Resource(namespaces.resource).Delete(t.Context(), home, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if plan, err = Survey(t.Context(), c, Options{Rescue: true, Timeout: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(names(plan.Keep), []string{"Namespace " + home}) || !strings.Contains(plan.Keep[0].Reason, "kubectl delete namespace "+home) {
+		t.Errorf("kept is %+v", plan.Keep)
 	}
 }
 
