@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # e2e-lifecycle.sh [FLAG...] : installing, checking, operating and removing Restage in every way, with kubectl restage. The tests
-# install and remove it themselves, so it must not be on the cluster; without one a throwaway cluster "lifecycle" is started,
-# and ended afterwards.
+# install and remove it themselves, so it must not be on the cluster; without one throwaway clusters "lifecycle" and "lifecycle2" are
+# started, and ended afterwards. Flags are those of go test; with any, one cluster does.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -15,7 +15,23 @@ if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1
   throwaway=yes
 fi
 made=$(mktemp -d)
-trap 'rm -rf "$made"; [ -z "${throwaway:-}" ] || hack/localcluster/down.sh' EXIT
+finish() {
+  if [ -n "${other:-}" ]; then
+    kill "$other" 2>/dev/null || true
+    wait "$other" || true
+  fi
+  rm -rf "$made"
+  if [ -n "${throwaway:-}" ]; then hack/localcluster/down.sh; fi
+}
+trap finish EXIT
+# The tests mostly wait, and each wants the cluster for itself: half of them run on a second one meanwhile, and print what they have to say in
+# the end.
+if [ -n "${throwaway:-}" ] && [ $# -eq 0 ]; then
+  half='^(TestCheck|TestCheckBeforeInstalling|TestHelm|TestManualInjection|TestNamespaced|TestRotation)$'
+  CLUSTER_NAME=${CLUSTER_NAME}2 hack/e2e-lifecycle.sh -run "$half" >"$made/other.log" 2>&1 &
+  other=$!
+  set -- -skip "$half"
+fi
 choose_cluster
 hack/images.sh
 PATH=$root/bin:$PATH
@@ -26,4 +42,11 @@ export MONITORING_CRDS=$made/crds
   paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1)
 find "$MONITORING_CRDS" -type f ! -name '*_servicemonitors.yaml' ! -name '*_podmonitors.yaml' ! -name '*_prometheusrules.yaml' -delete
 PATH=$made:$PATH
-go test -count=1 -timeout 30m -v -tags e2e ./test/lifecycle "$@"
+status=0
+go test -count=1 -timeout 45m -v -tags e2e ./test/lifecycle "$@" || status=$?
+if [ -n "${other:-}" ]; then
+  wait "$other" || status=$?
+  other=
+  cat "$made/other.log"
+fi
+exit "$status"
