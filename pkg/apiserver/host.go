@@ -63,7 +63,8 @@ func newHost(kubeconfig string) (*Host, error) {
 // workloads returns what admission reads workloads with, from an informer where there is to be one. It must be called before
 // the informers start.
 func (h *Host) workloads(cached bool) (workload.Source, error) {
-	source := workload.Source{Client: h.Client, Dynamic: h.Dynamic}
+	// Namespaces are watched in every installation, since nothing is made in one that is going.
+	source := workload.Source{Client: h.Client, Dynamic: h.Dynamic, Namespaces: h.Informers.Core().V1().Namespaces().Lister()}
 	if !cached {
 		return source, nil
 	}

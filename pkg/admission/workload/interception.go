@@ -27,9 +27,7 @@ func (s Source) interception(ctx context.Context, place Place) (explicit bool, e
 	if wanted != v1alpha1.InterceptionAuto {
 		return wanted == v1alpha1.InterceptionExplicit, nil
 	}
-	namespace, err := memo.Read(ctx, "Namespace/"+place.Namespace, func() (*corev1.Namespace, error) {
-		return s.Client.CoreV1().Namespaces().Get(ctx, place.Namespace, metav1.GetOptions{})
-	})
+	namespace, err := s.namespace(ctx, place.Namespace)
 	if apierrors.IsNotFound(err) {
 		return false, nil // nothing can be made in it
 	}
@@ -43,4 +41,18 @@ func (s Source) interception(ctx context.Context, place Place) (explicit bool, e
 	warning.AddWarning(ctx, "", fmt.Sprintf("namespace %s enforces the Pod Security level %q, which does not allow redirect rules: interception is Explicit, "+
 		"in which what dials an address past the proxy is held back by NetworkPolicy alone; see the condition Isolated of the Environment", place.Namespace, level))
 	return true, nil
+}
+
+// namespace returns a namespace, read once a request.
+func (s Source) namespace(ctx context.Context, name string) (*corev1.Namespace, error) {
+	live := func() (*corev1.Namespace, error) {
+		return s.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	}
+	if s.Namespaces == nil {
+		return memo.Read(ctx, "live Namespace/"+name, live)
+	}
+	return memo.ReadCached(ctx, "Namespace/"+name, func() (*corev1.Namespace, bool) {
+		namespace, err := s.Namespaces.Get(name)
+		return namespace, err == nil
+	}, live)
 }

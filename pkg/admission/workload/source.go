@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	appslisters "k8s.io/client-go/listers/apps/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
 
 	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/apis/replay"
@@ -30,9 +31,11 @@ type Source struct {
 	Dynamic dynamic.Interface
 	// Cached has Deployments as they were a moment ago, and only what Trim leaves of them. Nil for none.
 	Cached appslisters.DeploymentLister
+	// Namespaces has them as they were a moment ago. Nil for none.
+	Namespaces corelisters.NamespaceLister
 }
 
-// Live is the source without its cache, for templates that will run.
+// Live is the source without its caches, for templates that will run.
 func (s Source) Live() Source { return Source{Client: s.Client, Dynamic: s.Dynamic} }
 
 func (s Source) host() workload.Client { return workload.Client{Kube: s.Client, Dynamic: s.Dynamic} }

@@ -4,6 +4,7 @@
 package workload_test
 
 import (
+	"context"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,11 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	appslisters "k8s.io/client-go/listers/apps/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
 	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/admission/workload"
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
 )
 
 // source knows front in two states, the older one in its cache, and back, which the cache does not have.
@@ -77,5 +81,34 @@ func TestTrimKeepsWhatIsLookedAt(t *testing.T) {
 	tombstone := cache.DeletedFinalStateUnknown{Key: "shop/front"}
 	if got, err := workload.Trim(tombstone); err != nil || got != any(tombstone) {
 		t.Errorf("a tombstone became %v, error %v", got, err)
+	}
+}
+
+// A check looks at the namespace as its cache has it; a template that runs, and a check that is about to refuse, at what it is.
+func TestNamespacesAreReadFromTheCacheForChecks(t *testing.T) {
+	restricted := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: at.Namespace, Labels: map[string]string{injection.EnforceLabel: "restricted"}}}
+	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
+	if err := store.Add(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: at.Namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	s := workload.Source{Client: kubefake.NewClientset(at.Deployment("front"), restricted), Namespaces: corelisters.NewNamespaceLister(store)}
+	for _, test := range []struct {
+		name     string
+		source   workload.Source
+		ctx      context.Context
+		explicit bool
+	}{
+		{"a check", s, memo.WithMemo(t.Context()), false},
+		{"a template", s.Live(), memo.WithMemo(t.Context()), true},
+		{"without a memo", s, t.Context(), true},
+	} {
+		wanted := at.Workload("front")
+		template, errs, err := test.source.Compile(test.ctx, workload.Place{Namespace: at.Namespace, ProxyImage: "proxy"}, &wanted, field.NewPath("spec"))
+		if err != nil || len(errs) > 0 {
+			t.Fatalf("%s: %v, %v", test.name, errs, err)
+		}
+		if explicit := template.Annotations[v1alpha1.AnnotationInterception] != ""; explicit != test.explicit {
+			t.Errorf("%s: explicit %t", test.name, explicit)
+		}
 	}
 }

@@ -55,11 +55,13 @@ func startPlugins(ctx context.Context, config *rest.Config) (plugins, error) {
 	if err := deployments.Informer().SetTransform(workload.Trim); err != nil {
 		return nil, err
 	}
+	namespaces := workloads.Core().V1().Namespaces()
+	namespacesSynced := namespaces.Informer().HasSynced
 	workloads.StartWithContext(ctx)
-	if !objects.start(ctx) || !cache.WaitForCacheSync(ctx.Done(), deployments.Informer().HasSynced) {
+	if !objects.start(ctx) || !cache.WaitForCacheSync(ctx.Done(), deployments.Informer().HasSynced, namespacesSynced) {
 		return nil, errors.New("the caches were not filled")
 	}
-	reader, source := lookup.Reader{Client: client, Cache: objects}, workload.Source{Client: host, Cached: deployments.Lister()}
+	reader, source := lookup.Reader{Client: client, Cache: objects}, workload.Source{Client: host, Cached: deployments.Lister(), Namespaces: namespaces.Lister()}
 	access, references := workloadaccess.New(), referencevalidation.New()
 	access.SetUnconditionalAuthorizer(rights)
 	access.SetReader(reader)
