@@ -2,8 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash # sourced
 
-# install_packages : from Debian (or Ubuntu), only what is missing
+# install_packages : from Debian (or Ubuntu), only what is missing; for one cluster at a time, as apt-get does not wait for another
 install_packages() {
+  local lock
+  exec {lock}>"$CACHE_ROOT/packages.lock"
+  flock "$lock"
+  install_missing
+  exec {lock}>&-
+}
+
+install_missing() {
   local missing=() command package
   while read -r command package; do
     command -v "$command" >/dev/null || missing+=("$package")
