@@ -59,6 +59,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &replayv1alpha1.LoadProfileApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MatchSummary"):
 		return &replayv1alpha1.MatchSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PortSwap"):
+		return &replayv1alpha1.PortSwapApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReasonCount"):
 		return &replayv1alpha1.ReasonCountApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RedactionRule"):

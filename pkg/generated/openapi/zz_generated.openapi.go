@@ -44,6 +44,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.LatencySummary{}.OpenAPIModelName():               schema_pkg_apis_replay_v1alpha1_LatencySummary(ref),
 		v1alpha1.LoadProfile{}.OpenAPIModelName():                  schema_pkg_apis_replay_v1alpha1_LoadProfile(ref),
 		v1alpha1.MatchSummary{}.OpenAPIModelName():                 schema_pkg_apis_replay_v1alpha1_MatchSummary(ref),
+		v1alpha1.PortSwap{}.OpenAPIModelName():                     schema_pkg_apis_replay_v1alpha1_PortSwap(ref),
 		v1alpha1.ReasonCount{}.OpenAPIModelName():                  schema_pkg_apis_replay_v1alpha1_ReasonCount(ref),
 		v1alpha1.RedactionRule{}.OpenAPIModelName():                schema_pkg_apis_replay_v1alpha1_RedactionRule(ref),
 		v1alpha1.ReplayCancellation{}.OpenAPIModelName():           schema_pkg_apis_replay_v1alpha1_ReplayCancellation(ref),
@@ -718,11 +719,32 @@ func schema_pkg_apis_replay_v1alpha1_ContainerOverride(ref common.ReferenceCallb
 							},
 						},
 					},
+					"portSwaps": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"port",
+								},
+								"x-kubernetes-list-type": "map",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "portSwaps have the container listen on other ports than in production, which frees its own for what stands in for dependencies that it calls on the same ports. Only with the interception Explicit: redirect rules need no ports.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.PortSwap{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1.EnvVar{}.OpenAPIModelName()},
+			v1alpha1.PortSwap{}.OpenAPIModelName(), v1.EnvVar{}.OpenAPIModelName()},
 	}
 }
 
@@ -1567,6 +1589,50 @@ func schema_pkg_apis_replay_v1alpha1_MatchSummary(ref common.ReferenceCallback) 
 					},
 				},
 				Required: []string{"total", "exact", "denoised", "missed"},
+			},
+		},
+	}
+}
+
+func schema_pkg_apis_replay_v1alpha1_PortSwap(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PortSwap has a container listen on another port. Its callers, and the probes, go on to use the former one.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"port": {
+						SchemaProps: spec.SchemaProps{
+							Description: "port that the container listens on in production, 1 to 65535.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the port that it listens on instead, 1 to 65535.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"variable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "variable is the environment variable that tells the container where to listen. It is set to the number. Either it or argument is needed.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"argument": {
+						SchemaProps: spec.SchemaProps{
+							Description: "argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. The number takes the place of what follows or, where nothing does, of the argument that comes next.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"port", "to"},
 			},
 		},
 	}

@@ -119,6 +119,11 @@ func (in MatchSummary) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PortSwap) OpenAPIModelName() string {
+	return "dev.restage.replay.v1alpha1.PortSwap"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ReasonCount) OpenAPIModelName() string {
 	return "dev.restage.replay.v1alpha1.ReasonCount"
 }

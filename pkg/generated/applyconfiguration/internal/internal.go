@@ -142,6 +142,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: portSwaps
+      type:
+        list:
+          elementType:
+            namedType: dev.restage.replay.v1alpha1.PortSwap
+          elementRelationship: associative
+          keys:
+          - port
 - name: dev.restage.replay.v1alpha1.EgressCounts
   map:
     fields:
@@ -422,6 +430,23 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+- name: dev.restage.replay.v1alpha1.PortSwap
+  map:
+    fields:
+    - name: argument
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+      default: 0
+    - name: to
+      type:
+        scalar: numeric
+      default: 0
+    - name: variable
+      type:
+        scalar: string
 - name: dev.restage.replay.v1alpha1.ReasonCount
   map:
     fields:

@@ -20,6 +20,9 @@ type ContainerOverrideApplyConfiguration struct {
 	Image *string `json:"image,omitempty"`
 	// env sets environment variables; one of the same name is replaced.
 	Env []v1.EnvVar `json:"env,omitempty"`
+	// portSwaps have the container listen on other ports than in production, which frees its own for what stands in for dependencies that it
+	// calls on the same ports. Only with the interception Explicit: redirect rules need no ports.
+	PortSwaps []PortSwapApplyConfiguration `json:"portSwaps,omitempty"`
 }
 
 // ContainerOverrideApplyConfiguration constructs a declarative configuration of the ContainerOverride type for use with
@@ -50,6 +53,19 @@ func (b *ContainerOverrideApplyConfiguration) WithImage(value string) *Container
 func (b *ContainerOverrideApplyConfiguration) WithEnv(values ...v1.EnvVar) *ContainerOverrideApplyConfiguration {
 	for i := range values {
 		b.Env = append(b.Env, values[i])
+	}
+	return b
+}
+
+// WithPortSwaps adds the given value to the PortSwaps field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the PortSwaps field.
+func (b *ContainerOverrideApplyConfiguration) WithPortSwaps(values ...*PortSwapApplyConfiguration) *ContainerOverrideApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPortSwaps")
+		}
+		b.PortSwaps = append(b.PortSwaps, *values[i])
 	}
 	return b
 }
