@@ -71,6 +71,26 @@ func parsePorts(flag, list string) ([]uint16, error) {
 	return ports, nil
 }
 
+// parseSwaps reads the "80=18080,9898=19898" of --port-swaps.
+func parseSwaps(list string) (map[uint16]uint16, error) {
+	swaps := map[uint16]uint16{}
+	for item := range strings.SplitSeq(list, ",") {
+		if item == "" {
+			continue
+		}
+		from, to, ok := strings.Cut(item, "=")
+		ports, err := parsePorts("port-swaps", from+","+to)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || len(ports) != 2 {
+			return nil, fmt.Errorf("--port-swaps: %q is not PORT=TO with two different ports", item)
+		}
+		swaps[ports[0]] = ports[1]
+	}
+	return swaps, nil
+}
+
 // parseAddress reads the ip:port of a flag.
 func parseAddress(flag, value string) (netip.AddrPort, error) {
 	address, err := netip.ParseAddrPort(value)

@@ -24,8 +24,8 @@ const mebibyte = 1 << 20
 
 // runFlags are the flags of both modes.
 type runFlags struct {
-	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile, interception, ownPorts string
-	teeMemory, bufferMemory                                                                                                      int64
+	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile, interception, ownPorts, portSwaps string
+	teeMemory, bufferMemory                                                                                                                 int64
 }
 
 func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
@@ -47,15 +47,18 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 	flags.StringVar(&f.control, "control", "", "Isolate: ip:port of the responder's control API")
 	flags.StringVar(&f.interception, "interception", wiring.InterceptionRedirect, interceptionUsage)
 	flags.StringVar(&f.ownPorts, "own-ports", "", "Isolate: TCP ports that the workload listens on, separated by commas; only with --interception=Explicit")
+	flags.StringVar(&f.portSwaps, "port-swaps", "", "Isolate: PORT=TO,...: the proxy takes calls to PORT of the pod, and the workload listens on TO; only with --interception=Explicit")
 	mode, err := parse(flags, args, map[string][]string{
 		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tls-dir", "tee-memory", "buffer-memory"},
-		modeIsolate: {"workload", "responder", "control", "interception", "own-ports"},
+		modeIsolate: {"workload", "responder", "control", "interception", "own-ports", "port-swaps"},
 	})
 	if err != nil {
 		return err
 	}
-	if f.ownPorts != "" && f.interception != wiring.InterceptionExplicit {
-		return fmt.Errorf("--own-ports: allowed only with --interception=%s", wiring.InterceptionExplicit)
+	for flag, value := range map[string]string{"own-ports": f.ownPorts, "port-swaps": f.portSwaps} {
+		if value != "" && f.interception != wiring.InterceptionExplicit {
+			return fmt.Errorf("--%s: allowed only with --interception=%s", flag, wiring.InterceptionExplicit)
+		}
 	}
 	if mode == modeIsolate {
 		return f.isolate(ctx, log)
@@ -100,10 +103,6 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	pod := os.Getenv("POD_NAME")
-	if pod == "" {
-		return errors.New("environment variable POD_NAME is needed")
-	}
 	explicit, err := parseInterception(f.interception)
 	if err != nil {
 		return err
@@ -111,6 +110,14 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 	ports, err := parsePorts("own-ports", f.ownPorts)
 	if err != nil {
 		return err
+	}
+	swaps, err := parseSwaps(f.portSwaps)
+	if err != nil {
+		return err
+	}
+	pod := os.Getenv("POD_NAME")
+	if pod == "" {
+		return errors.New("environment variable POD_NAME is needed")
 	}
 	dns := []string{proxy.ExplicitDNS}
 	if !explicit {
@@ -126,7 +133,7 @@ func (f *runFlags) isolate(ctx context.Context, log *slog.Logger) error {
 			TokenFile: withDefault(f.tokenFile, wiring.EnvironmentToken), SearchDomains: search,
 			TrustDir: f.trustDir, Explicit: explicit, OwnPorts: ports,
 		},
-		DNS: dns,
+		DNS: dns, PortSwaps: swaps,
 	}, log)
 }
 

@@ -5,6 +5,7 @@ package injection
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -31,6 +32,26 @@ const (
 func noRules(first *corev1.Container) {
 	first.Args = append(first.Args, "--interception="+wiring.InterceptionExplicit)
 	first.SecurityContext = proxySecurity()
+}
+
+// explicitArgs tell the proxy which ports the workload takes, and which it takes in the workload's place.
+func explicitArgs(declared []int32, swaps map[int32]int32) []string {
+	var own []int32
+	for _, port := range declared {
+		if _, swapped := swaps[port]; !swapped {
+			own = append(own, port)
+		}
+	}
+	var pairs []string
+	for _, port := range slices.Sorted(maps.Keys(swaps)) {
+		own = append(own, swaps[port])
+		pairs = append(pairs, fmt.Sprintf("%d=%d", port, swaps[port]))
+	}
+	args := []string{"--interception=" + wiring.InterceptionExplicit, "--own-ports=" + portList(own)}
+	if len(pairs) > 0 {
+		args = append(args, "--port-swaps="+strings.Join(pairs, ","))
+	}
+	return args
 }
 
 // explicit leads the containers of a template to the proxy by what the kubelet and the usual clients heed: who answers for names, and

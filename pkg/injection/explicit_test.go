@@ -108,6 +108,13 @@ func TestExplicitRefusesTheDNSPort(t *testing.T) {
 	}
 }
 
+func TestSwappedPortsAreNotTheWorkloads(t *testing.T) {
+	got := explicitArgs([]int32{8080, 9090}, map[int32]int32{8080: 18080})
+	if want := []string{"--interception=Explicit", "--own-ports=9090,18080", "--port-swaps=8080=18080"}; !slices.Equal(got, want) {
+		t.Errorf("arguments %q, want %q", got, want)
+	}
+}
+
 func TestRefusingLevel(t *testing.T) {
 	for level, want := range map[string]string{"": "", "privileged": "", "baseline": "baseline", "restricted": "restricted"} {
 		if got := RefusingLevel(map[string]string{EnforceLabel: level}); got != want {

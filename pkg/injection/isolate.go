@@ -40,6 +40,8 @@ type IsolateOptions struct {
 	ImagePullSecrets []string
 	// Explicit leads connections to the proxy without rules in the pod's network.
 	Explicit bool
+	// PortSwaps are the ports that the workload listens on in production, and those that it listens on instead. Only with Explicit.
+	PortSwaps map[int32]int32
 	// Namespace of the environment.
 	Namespace string
 	// Path of the pod spec in the live workload, for errors.
@@ -117,7 +119,7 @@ func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
 	}, env)
 	if opts.Explicit {
 		noRules(&first)
-		proxy.Args = append(proxy.Args, "--interception="+wiring.InterceptionExplicit, "--own-ports="+portList(DeclaredPorts(template.Spec)))
+		proxy.Args = append(proxy.Args, explicitArgs(DeclaredPorts(template.Spec), opts.PortSwaps)...)
 	}
 	proxy.Resources = proxyResources(opts.Resources)
 	proxy.ReadinessProbe = proxy.StartupProbe.DeepCopy()

@@ -17,6 +17,7 @@ import (
 // explicitPod is a pod whose proxy has no capability: its resolv.conf and its sysctl are all that leads there.
 type explicitPod struct {
 	*namespace
+	outside                      *namespace
 	binary, token, trust, resolv string
 	addresses                    []string
 }
@@ -25,7 +26,7 @@ func newExplicitPod(t *testing.T) *explicitPod {
 	t.Helper()
 	pod, outside := newPod(t)
 	dir := t.TempDir()
-	p := &explicitPod{namespace: pod, binary: buildProxy(t), token: filepath.Join(dir, "token"), trust: t.TempDir(), resolv: filepath.Join(dir, "resolv.conf")}
+	p := &explicitPod{namespace: pod, outside: outside, binary: buildProxy(t), token: filepath.Join(dir, "token"), trust: t.TempDir(), resolv: filepath.Join(dir, "resolv.conf")}
 	for path, text := range map[string]string{p.token: "secret", p.resolv: "nameserver 127.0.0.1\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -43,7 +44,7 @@ func newExplicitPod(t *testing.T) *explicitPod {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		fmt.Fprint(w, `{"names":["back","peer"],"ports":{"back":[80,9898],"peer":[8080]}}`)
+		fmt.Fprint(w, `{"names":["back","peer","same"],"ports":{"back":[80,9898],"peer":[8080],"same":[7070]}}`)
 	})}
 	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
 	t.Cleanup(func() { control.Close() })
@@ -93,9 +94,11 @@ func TestExplicitInNamespace(t *testing.T) {
 	}
 
 	pod.start(pod.binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"},
-		append([]string{"run", "--workload=front", "--own-ports=8080", "--token-file=" + pod.token, "--trust-dir=" + pod.trust}, pod.addresses...)...)
-	own := pod.listen("[::]:8080") // as the workload does, once the proxy is ready
-	go http.Serve(own, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the workload itself") }))
+		append([]string{"run", "--workload=front", "--own-ports=8080,17070", "--port-swaps=7070=17070", "--token-file=" + pod.token, "--trust-dir=" + pod.trust}, pod.addresses...)...)
+	for _, port := range []string{"8080", "17070"} {
+		own := pod.listen("[::]:" + port) // as the workload does, once the proxy is ready
+		go http.Serve(own, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the workload itself") }))
+	}
 
 	for _, test := range []struct {
 		name    string
@@ -110,6 +113,7 @@ func TestExplicitInNamespace(t *testing.T) {
 		{"on a port of the workload", true, []string{"http://peer:8080/a"}, "played peer 127.18.0.2:8080"},
 		{"by address and the proxy", true, []string{"http://10.99.0.1/"}, "played  10.99.0.1:80"},
 		{"itself", true, []string{"--noproxy", "*", "http://127.0.0.1:8080/"}, "the workload itself"},
+		{"on a swapped port of the workload", false, []string{"http://same:7070/"}, "played same 127.18.0.3:7070"},
 		// The weaker guarantee: only the network can hold this back.
 		{"by address", false, []string{"http://10.99.0.1/"}, "the real one"},
 	} {
@@ -125,6 +129,9 @@ func TestExplicitInNamespace(t *testing.T) {
 	metrics, err := pod.try("curl", "-s", fmt.Sprintf("http://127.0.0.1:%d/metrics", wiring.ProxyAdminPort))
 	if err != nil || !strings.Contains(metrics, "refused_names 2") {
 		t.Errorf("two names were refused: %v\n%s", err, metrics)
+	}
+	if out, err := pod.outside.try("curl", "-s", "--max-time", "5", "http://10.99.0.2:7070/"); err != nil || out != "the workload itself" {
+		t.Errorf("a caller of the port that was swapped: %q, %v", out, err)
 	}
 	// Who is outside of the pod finds neither the HTTP proxy nor what stands in for names.
 	if out, err := pod.try("curl", "-s", "--max-time", "2", fmt.Sprintf("http://10.99.0.2:%d/", wiring.ProxyOutboundPort)); err == nil {

@@ -23,6 +23,8 @@ type IsolateConfig struct {
 	isolate.Settings
 	// DNS are the addresses that DNS is answered at.
 	DNS []string
+	// PortSwaps are ports that the proxy takes in the workload's place, and where the workload listens. Only where the proxy is explicit.
+	PortSwaps map[uint16]uint16
 	// Outbound and Admin are listened on and closed; nil: the ports of package wiring.
 	Outbound, Admin *net.TCPListener
 	// OriginalDestination tells where a redirected connection was going; nil asks the kernel.
@@ -53,6 +55,9 @@ func RunIsolate(ctx context.Context, config IsolateConfig, log *slog.Logger) err
 	} else {
 		listener := &relay.Listener{TCPListener: config.Outbound, OriginalDestination: config.OriginalDestination, Handle: proxy.Outbound, Log: log}
 		group.Go(func() error { return listener.Serve(ctx) })
+	}
+	for port, to := range config.PortSwaps {
+		group.Go(func() error { return proxy.ServeSwapped(ctx, port, to) })
 	}
 	group.Go(func() error { return serveAdmin(ctx, config.Admin, proxy.Ready, isolateMetrics(proxy)) })
 	group.Go(func() error {

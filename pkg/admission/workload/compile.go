@@ -52,6 +52,14 @@ func (s Source) Compile(ctx context.Context, place Place, wanted *replay.Environ
 	if errs := override(&live.Spec, wanted.Containers, path.Child("containers")); len(errs) > 0 {
 		return nil, errs, nil
 	}
+	explicit, err := s.interception(ctx, place)
+	if err != nil {
+		return nil, nil, err
+	}
+	swapped, errs := swapPorts(&live.Spec, wanted.Containers, explicit, path.Child("containers"))
+	if len(errs) > 0 {
+		return nil, errs, nil
+	}
 	refused := func(why error) field.ErrorList {
 		return field.ErrorList{field.Invalid(path.Child("ref", "name"), wanted.Ref.Name, "the "+found.Kind.Kind+" cannot be isolated: "+why.Error())}
 	}
@@ -64,11 +72,8 @@ func (s Source) Compile(ctx context.Context, place Place, wanted *replay.Environ
 	}
 	identify(&live.Spec, found)
 	opts := options(place, wanted.Name)
-	opts.Path = found.PodSpecPath()
+	opts.Path, opts.Explicit, opts.PortSwaps = found.PodSpecPath(), explicit, swapped
 	if opts.ImagePullSecrets, err = s.pullSecrets(ctx, place, *live); err != nil {
-		return nil, nil, err
-	}
-	if opts.Explicit, err = s.interception(ctx, place); err != nil {
 		return nil, nil, err
 	}
 	isolate := injection.Isolate

@@ -62,9 +62,18 @@ type EnvironmentWorkload struct {
 
 // ContainerOverride changes one container of the copy.
 type ContainerOverride struct {
-	Name  string
-	Image string
-	Env   []corev1.EnvVar
+	Name      string
+	Image     string
+	Env       []corev1.EnvVar
+	PortSwaps []PortSwap
+}
+
+// PortSwap has a container listen on another port.
+type PortSwap struct {
+	Port     int32
+	To       int32
+	Variable string
+	Argument string
 }
 
 // EgressCounts counts the connections that workloads of an environment tried to make.

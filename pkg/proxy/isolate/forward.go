@@ -33,7 +33,7 @@ var errNotRecorded = errors.New("the name is not in the recording")
 func (i *Isolate) ServeForward(ctx context.Context, listener net.Listener) error {
 	f := &forward{isolate: i}
 	f.plain = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.Host = r.In.Host },
+		Rewrite:       keep,
 		FlushInterval: -1, // what is streamed is passed on as it comes
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: f.dial, DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute,
@@ -53,6 +53,16 @@ func (i *Isolate) ServeForward(ctx context.Context, listener net.Listener) error
 	return nil
 }
 
+// keep puts back what a reverse proxy takes out of a request by default: the responder is to see what the workload sent.
+func keep(r *httputil.ProxyRequest) {
+	r.Out.Host, r.Out.URL.RawQuery = r.In.Host, r.In.URL.RawQuery
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if values, ok := r.In.Header[name]; ok {
+			r.Out.Header[name] = values
+		}
+	}
+}
+
 // forward is an HTTP proxy in front of the responder.
 type forward struct {
 	isolate *Isolate
@@ -60,6 +70,10 @@ type forward struct {
 }
 
 func (f *forward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A client that has said all still waits for the answer, while the server takes the end of what it says for its leaving.
+	ctx, done := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer done()
+	r = r.WithContext(ctx)
 	switch {
 	case r.Method == http.MethodConnect:
 		f.connect(w, r)

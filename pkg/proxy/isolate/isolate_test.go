@@ -34,6 +34,7 @@ type responder struct {
 	t       *testing.T
 	tunnel  net.Listener
 	control *httptest.Server
+	handle  func(net.Conn) // what is said after the hello; nil: the hello, and then all that comes
 
 	mu     sync.Mutex
 	report report
@@ -87,6 +88,10 @@ func (r *responder) serve() {
 			var hello trafficpb.TunnelHello
 			if err := proto.Unmarshal(data, &hello); err != nil {
 				r.t.Error(err)
+			}
+			if r.handle != nil {
+				r.handle(conn)
+				return
 			}
 			answer, _ := json.Marshal(&hello)
 			_, _ = conn.Write(append(answer, '\n'))

@@ -87,6 +87,7 @@ func deployment(name string, containers ...string) *appsv1.Deployment {
 	for i, container := range containers {
 		d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, corev1.Container{
 			Name: container, Image: "example.com/" + container + ":1",
+			Args:  []string{"--metrics=9797"},
 			Env:   []corev1.EnvVar{{Name: "MESSAGE", Value: "live"}},
 			Ports: []corev1.ContainerPort{{ContainerPort: int32(9898 + i)}},
 		})

@@ -158,6 +158,41 @@ type ContainerOverride struct {
 	// +k8s:maxItems=256
 	// +k8s:eachVal=+k8s:opaqueType
 	Env []corev1.EnvVar `json:"env,omitempty"`
+	// portSwaps have the container listen on other ports than in production, which frees its own for what stands in for dependencies that it
+	// calls on the same ports. Only with the interception Explicit: redirect rules need no ports.
+	// +optional
+	// +listType=map
+	// +listMapKey=port
+	// +k8s:optional
+	// +k8s:listType=map
+	// +k8s:listMapKey=port
+	// +k8s:maxItems=16
+	PortSwaps []PortSwap `json:"portSwaps,omitempty"`
+}
+
+// PortSwap has a container listen on another port. Its callers, and the probes, go on to use the former one.
+type PortSwap struct {
+	// port that the container listens on in production, 1 to 65535.
+	// +k8s:required
+	// +k8s:minimum=1
+	// +k8s:maximum=65535
+	Port int32 `json:"port"`
+	// to is the port that it listens on instead, 1 to 65535.
+	// +k8s:required
+	// +k8s:minimum=1
+	// +k8s:maximum=65535
+	To int32 `json:"to"`
+	// variable is the environment variable that tells the container where to listen. It is set to the number. Either it or argument is needed.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=256
+	Variable string `json:"variable,omitempty"`
+	// argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. The number takes the
+	// place of what follows or, where nothing does, of the argument that comes next.
+	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=256
+	Argument string `json:"argument,omitempty"`
 }
 
 // EgressCounts counts the connections that workloads of an environment tried to make.

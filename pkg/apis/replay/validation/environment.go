@@ -72,6 +72,7 @@ func validateContainers(containers []replay.ContainerOverride, path *field.Path)
 		}
 		errs = append(errs, validateText(container.Image, at.Child("image"))...)
 		errs = append(errs, validateEnv(container.Env, at.Child("env"))...)
+		errs = append(errs, validatePortSwaps(container.PortSwaps, at.Child("portSwaps"))...)
 	}
 	return errs
 }
