@@ -12,7 +12,7 @@ if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1
   trap 'hack/localcluster/down.sh' EXIT
 fi
 choose_cluster
-hack/images.sh
+hack/images.sh polyglot
 hack/install.sh
 if [ "$CLUSTER" = local ] && ! command -v tcpdump >/dev/null; then # the test watches a node with it
   { apt-get update && apt-get install -y --no-install-recommends tcpdump; } >/dev/null

@@ -2,8 +2,8 @@
 # Copyright 2026 The Restage Authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# images.sh : build the image of every part, and those of the demo, and load them into the cluster. What has not
-# changed since it was last loaded is not loaded again.
+# images.sh [polyglot] : build the image of every part, and those of the demo, and load them into the cluster; with polyglot also
+# the one of the end-to-end test of TLS and HTTP/2. What has not changed since it was last loaded is not loaded again.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=hack/cluster.sh
@@ -34,18 +34,25 @@ podinfo() { # VERSION TAG
 podinfo 6.9.2 current
 podinfo 6.10.0 next
 [ -e "$out/client.tar" ] || hack/image/client.sh "$out/client.tar" >/dev/null
+tars=("$out"/*.tar)
+if [ "${1:-}" = polyglot ]; then
+  mkdir -p "$out/polyglot" # apart from the others, which every test loads
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/polyglot ./test/polyglot
+  hack/image/polyglot.sh "$out/polyglot/polyglot.tar" bin/polyglot >/dev/null
+  tars+=("$out/polyglot/polyglot.tar")
+fi
 
 # what is loaded is remembered by the cluster's own identity, so that a new cluster gets everything
 cluster=$(kubectl get namespace kube-system -o jsonpath='{.metadata.uid}')
 stamp=$out/loaded.$cluster
 touch "$stamp"
 changed=()
-for tar in "$out"/*.tar; do
+for tar in "${tars[@]}"; do
   sum=$(sha256sum "$tar" | cut -d' ' -f1)
   grep -qx "$sum $(basename "$tar")" "$stamp" || changed+=("$tar")
 done
 if [ ${#changed[@]} -gt 0 ]; then
   echo "loading ${#changed[@]} images into the cluster"
   load_images "${changed[@]}"
-  (cd "$out" && sha256sum ./*.tar | sed 's#  \./# #') >"$stamp"
+  sha256sum "${tars[@]}" | sed 's#  .*/# #' >"$stamp"
 fi
