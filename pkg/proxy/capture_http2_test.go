@@ -143,8 +143,14 @@ func TestStreamsEndOutOfOrder(t *testing.T) {
 // TestResetStreams: each side may end a stream before its end, and the others go on.
 func TestResetStreams(t *testing.T) {
 	r, server := newRig(t, nil), startH2C(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/enough" {
+			w.Header().Set("Content-Length", "5")
+			_, _ = io.WriteString(w, "hello")
+		}
 		w.(http.Flusher).Flush()
 		switch r.URL.Path {
+		case "/enough":
+			<-r.Context().Done()
 		case "/abort":
 			panic(http.ErrAbortHandler)
 		case "/cancel":
@@ -170,6 +176,18 @@ func TestResetStreams(t *testing.T) {
 	got = r.operation(t, "GET /cancel")
 	if got.GetFailure() != "" || len(got.GetDefects()) != 1 || got.GetDefects()[0] != trafficpb.Defect_DEFECT_CUT_OFF {
 		t.Errorf("record: %v", got)
+	}
+	// A client that has all that was promised need not wait for the end of the stream.
+	response, err := client.Get("http://back/enough")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(response.Body, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if enough := r.operation(t, "GET /enough"); len(enough.GetDefects()) > 0 || string(enough.GetResponse().GetBody()) != "hello" {
+		t.Errorf("record: %v", enough)
 	}
 	if _, err := client.Get("http://back/after"); err != nil {
 		t.Fatal(err)

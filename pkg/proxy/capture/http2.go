@@ -111,7 +111,7 @@ func (p *http2Parser) done(x *http2.Exchange) {
 	}
 	request, response := &x.Request, &x.Response
 	left := p.leftEvents(response)
-	if left {
+	if left || p.leftWithAll(response) {
 		response.Err = nil // as far as the client wanted, it is whole
 	}
 	r := p.exchangeRecord(protocol, &exchange{
