@@ -24,7 +24,7 @@ for part in apiserver controller forwarder proxy responder generator; do
     -entrypoint "/restage-$part" "bin/restage-$part=/restage-$part:755" "=/tmp:1777" >/dev/null
 done
 
-echo "building podinfo, the demo's application, and the client"
+echo "building podinfo, the demo's application, and the clients of the tests"
 podinfo() { # VERSION TAG
   (cd hack/demo/podinfo && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/stefanprodan/podinfo/pkg/version.VERSION=$1" \
     -o "$root/bin/podinfo-$2" github.com/stefanprodan/podinfo/cmd/podinfo)
@@ -33,6 +33,10 @@ podinfo() { # VERSION TAG
 }
 podinfo 6.9.2 current
 podinfo 6.10.0 next
+
+# what tries to get out of an environment in the tests, with all that root in a container may
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/restless ./test/restless
+hack/image/mkimage.sh -o "$out/restless.tar" -ref localhost/restage/restless:dev -user 0:0 -entrypoint /restless "bin/restless=/restless:755" >/dev/null
 [ -e "$out/client.tar" ] || hack/image/client.sh "$out/client.tar" >/dev/null
 tars=("$out"/*.tar)
 if [ "${1:-}" = polyglot ]; then

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/restage-dev/restage/test/kube"
 )
@@ -90,8 +89,6 @@ func TestStory(t *testing.T) {
 		s.finished(t, "orphaned").passed(t)
 	})
 
-	t.Run("responder deleted", func(t *testing.T) { s.responderDeleted(t) })
-
 	if after := s.live(t); after != before {
 		t.Errorf("the live front was touched:\nbefore %s\nafter  %s", before, after)
 	}
@@ -109,36 +106,4 @@ func TestStory(t *testing.T) {
 	})
 
 	t.Run("in place", func(t *testing.T) { s.inPlace(t) })
-}
-
-// responderDeleted deletes the responder in the middle of a replay and watches, on the node, every connection that
-// the clone begins: none may go anywhere but to the responder.
-func (s *shop) responderDeleted(t *testing.T) {
-	s.replay(t, "replay-same.yaml", "same-image", "muted", "monday")
-	stop := s.watchClone(t, "muted")
-
-	s.underway(t, "muted")
-	s.shutIn(t, "muted")
-	s.kubectl(t, "delete", "pod", "-l", "replay.restage.dev/environment=muted,replay.restage.dev/component=responder", "--force", "--grace-period=0")
-	status := s.finished(t, "muted")
-	stop()
-
-	if passed, _, _ := status.condition("Passed"); passed != "False" {
-		t.Errorf("Passed=%s, although the responder was deleted", passed)
-	}
-	if status.Summary.Egress.Escaped != 0 {
-		t.Errorf("connections were let out: %+v", status.Summary.Egress)
-	}
-}
-
-// shutIn checks what an environment that runs says of its own isolation.
-func (s *shop) shutIn(t *testing.T, environment string) {
-	t.Helper()
-	kube.Eventually(t, time.Minute, "the environment proves its isolation", func() (bool, string) {
-		proof := s.kubectl(t, "get", "environment", environment, "-o",
-			`jsonpath={.status.conditions[?(@.type=="Isolated")].status} {.status.egress.attempted}/{.status.egress.escaped}`)
-		isolated, counts, _ := strings.Cut(proof, " ")
-		return isolated == "True" && counts != "/", proof
-	})
-	s.kubectl(t, "get", "networkpolicy", environment+"-isolation")
 }
