@@ -1,0 +1,150 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package lifecycle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/edit"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/workload"
+	"github.com/restage-dev/restage/test/kube"
+)
+
+// kept is a Deployment of a kube-apiserver, of which nobody runs pods, with a proxy that reads TLS in its template.
+type kept struct {
+	*testing.T
+	name, kubeconfig string
+	client           workload.Client
+}
+
+// manifest is what its owner keeps: containers with a variable and a mount of their own.
+func (k kept) manifest(name, init, containers string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %s, namespace: default}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: kept}}
+  template:
+    metadata: {labels: {app: kept}}
+    spec:
+      volumes: [{name: scratch, emptyDir: {}}]
+`, name)
+	container := func(name string) {
+		fmt.Fprintf(&text, "      - {name: %s, image: app:1, env: [{name: OWN, value: a}], volumeMounts: [{name: scratch, mountPath: /scratch}]}\n", name)
+	}
+	if init != "" {
+		text.WriteString("      initContainers:\n")
+		container(init)
+	}
+	text.WriteString("      containers:\n")
+	for name := range strings.FieldsSeq(containers) {
+		container(name)
+	}
+	return text.String()
+}
+
+func (k kept) kubectl(stdin string, args ...string) string {
+	k.Helper()
+	out, err := kube.Run(k.Context(), stdin, "kubectl", append([]string{"--kubeconfig", k.kubeconfig}, args...)...)
+	if err != nil {
+		k.Fatalf("%s: %v", k.name, err)
+	}
+	return out
+}
+
+func (k kept) live() *workload.Workload {
+	k.Helper()
+	deployment, err := k.client.Kube.AppsV1().Deployments("default").Get(k.Context(), k.name, metav1.GetOptions{})
+	if err != nil {
+		k.Fatal(err)
+	}
+	w, err := workload.Of(deployment)
+	if err != nil {
+		k.Fatal(err)
+	}
+	return w
+}
+
+// write puts the proxy in as the controller does, or takes it out.
+func (k kept) write(in bool) {
+	k.Helper()
+	w := k.live()
+	template := w.Template.DeepCopy()
+	injection.Remove(template)
+	if in {
+		injection.Capture(injection.CaptureOptions{Image: "proxy:1", TLS: injection.TLS{Outbound: true}, Template: *template}).AddTo(template)
+	}
+	if _, err := edit.Write(k.Context(), k.client, w, edit.Change{Template: template, Annotations: w.GetAnnotations()}, capture.FieldManager); err != nil {
+		k.Fatal(err)
+	}
+}
+
+// TestOwnersDecide renames, removes and adds containers of templates that we have written to, in every usual way, on a kube-apiserver with nothing
+// of Restage alive. All of it is accepted, and without the proxy each template is what its manifest gives, to the byte.
+func TestOwnersDecide(t *testing.T) {
+	kubeconfig := withoutFrontProxy(t)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, commands := range map[string][2]string{
+		"client-side": {"apply", "apply"}, "server-side": {"apply --server-side", "apply --server-side"}, "mixed": {"apply", "apply --server-side"}, "replaced": {"create", "replace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := kept{t, name, kubeconfig, workload.Client{Kube: client}}
+			change := func(command, init, containers string) {
+				t.Helper()
+				k.kubectl(k.manifest(name, init, containers), append(strings.Fields(command), "-f", "-")...)
+			}
+			change(commands[0], "prepare", "app helper")
+			k.write(true)
+			change(commands[1], "prepare", "app renamed")
+			if containers := k.containers(); strings.Contains(containers, "helper") {
+				t.Errorf("a container that its owner has renamed is left: %s", containers)
+			}
+			if name != "server-side" && name != "mixed" { // whoever sets an image owns it then
+				k.kubectl("", "set", "image", "deployment/"+name, "renamed=app:2")
+			}
+			change(commands[1], "", "app")
+			change(commands[1], "other", "app helper")
+			k.write(true)
+			if containers := k.containers(); containers != "restage-proxy restage-init other+ app+ helper+" {
+				t.Errorf("with the proxy again the containers, and + those that trust it, are %s", containers)
+			}
+			k.write(false)
+			const template = "jsonpath={.spec.template}"
+			want := k.kubectl(k.manifest("twin", "other", "app helper"), "create", "--dry-run=server", "-o", template, "-f", "-")
+			if got := k.kubectl("", "get", "deployment", name, "-o", template); got != want {
+				t.Errorf("the template is\n%s\nand its manifest gives\n%s", got, want)
+			}
+			if edit.IsManaged(k.live(), capture.FieldManager) {
+				t.Errorf("we have a say in it: %v", k.live().GetManagedFields())
+			}
+		})
+	}
+}
+
+// containers are those of the template by their names, with + those that trust the proxy.
+func (k kept) containers() string {
+	k.Helper()
+	return k.kubectl("", "get", "deployment", k.name, "-o",
+		`jsonpath={range .spec.template.spec['initContainers','containers'][*]}{.name}{range .env[?(@.name=="SSL_CERT_FILE")]}+{end} {end}`)
+}
