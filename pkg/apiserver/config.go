@@ -120,11 +120,14 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 		return err
 	}
 	reads := &inProcess{}
-	c.BuildHandlerChainFunc = reads.keep(c.BuildHandlerChainFunc)
 	client, err := versioned.NewForConfig(reads.client(c.LoopbackClientConfig))
 	if err != nil {
 		return fmt.Errorf("making the client of this server: %w", err)
 	}
+	if o.Injection == wiring.InjectionWebhook {
+		c.BuildHandlerChainFunc = o.injecting(c.BuildHandlerChainFunc, c, host, client)
+	}
+	c.BuildHandlerChainFunc = reads.keep(c.BuildHandlerChainFunc)
 	workloads, err := host.workloads(!absent.Has(cachedWorkloads))
 	if err != nil {
 		return err
@@ -133,6 +136,6 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
 		initializer.Initializer{
 			Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads,
-			ProxyImage: o.ProxyImage, ImagePullSecrets: o.ImagePullSecrets, Namespaces: o.WatchNamespaces, ManualInjection: o.Injection == wiring.InjectionManual,
+			ProxyImage: o.ProxyImage, ImagePullSecrets: o.ImagePullSecrets, Namespaces: o.WatchNamespaces, Injection: o.Injection,
 		})
 }

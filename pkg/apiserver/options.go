@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/validation"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
@@ -56,7 +58,9 @@ type Options struct {
 	ImagePullSecrets []string
 	// WatchNamespaces are those in which objects may be made; none means all.
 	WatchNamespaces []string
-	// Injection is wiring.InjectionWorkload or wiring.InjectionManual.
+	// ImagePullPolicy of the proxy in pods that it is added to as they are made.
+	ImagePullPolicy string
+	// Injection is one of wiring.Injections.
 	Injection string
 	Forwarder ForwarderOptions
 	// Certificates that are made where no files are given.
@@ -88,6 +92,7 @@ func NewOptionsFor(api API) *Options {
 		Backup:             defaultBackup(),
 		Namespace:          cmp.Or(os.Getenv("POD_NAMESPACE"), "restage-system"),
 		ProxyImage:         "restage/proxy",
+		ImagePullPolicy:    string(corev1.PullIfNotPresent),
 		Injection:          wiring.InjectionWorkload,
 		Forwarder:          ForwarderOptions{CAFile: wiring.ForwarderCA, TokenFile: wiring.ForwarderToken},
 		api:                api,
@@ -123,8 +128,11 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"Names of Secrets that are compiled into the pods of environments to pull images with; they must be in the namespaces of the environments.")
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", o.WatchNamespaces,
 		"Namespaces in which the controller works; nothing can be made in others. Default is all.")
+	flags.StringVar(&o.ImagePullPolicy, "image-pull-policy", o.ImagePullPolicy,
+		"How the proxy's image is pulled in pods that the proxy is added to as they are made: Always, IfNotPresent or Never. In environments it is as their class says.")
 	flags.StringVar(&o.Injection, "injection", o.Injection,
-		"As of the controller. With manual, which leaves workloads as they are, the right to read a workload is enough to make a TrafficCapture of it.")
+		"As of the controller. With manual, which leaves workloads as they are, the right to read a workload is enough to make a TrafficCapture of it; "+
+			"with webhook and policy it takes the right to create pods in its namespace besides. With webhook kube-apiserver is told what to add to pods.")
 	flags.StringVar(&o.Forwarder.Address, "forwarder-address", o.Forwarder.Address,
 		fmt.Sprintf("Address, host:port, of restage-forwarder. Default is its Service in the server's namespace, port %d.", wiring.ForwarderPort))
 	flags.StringVar(&o.Forwarder.CAFile, "forwarder-ca-file", o.Forwarder.CAFile,
@@ -193,8 +201,14 @@ func (o *Options) Validate() error {
 			}
 		}
 	}
-	if o.Injection != wiring.InjectionWorkload && o.Injection != wiring.InjectionManual {
-		errs = append(errs, fmt.Errorf("--injection: %q: must be %s or %s", o.Injection, wiring.InjectionWorkload, wiring.InjectionManual))
+	pulls := []string{string(corev1.PullAlways), string(corev1.PullIfNotPresent), string(corev1.PullNever)}
+	for _, choice := range []struct {
+		flag, value string
+		allowed     []string
+	}{{"injection", o.Injection, wiring.Injections()}, {"image-pull-policy", o.ImagePullPolicy, pulls}} {
+		if !slices.Contains(choice.allowed, choice.value) {
+			errs = append(errs, fmt.Errorf("--%s: %q: must be one of %s", choice.flag, choice.value, strings.Join(choice.allowed, ", ")))
+		}
 	}
 	if _, _, err := net.SplitHostPort(o.Forwarder.Address); o.Forwarder.Address != "" && err != nil {
 		errs = append(errs, fmt.Errorf("--forwarder-address: %q must be host:port: %w", o.Forwarder.Address, err))

@@ -5,8 +5,10 @@ package capturespec
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -38,4 +40,21 @@ func parseObjectName(value string) (string, error) {
 		return "", errors.New(strings.Join(problems, "; "))
 	}
 	return name, nil
+}
+
+// WithoutSecrets is the spec for the pods of a template as far as it can be followed without reading Secrets: which variables a container takes
+// from one, or from a ConfigMap, as a whole is not known then, and what is set there must not be set over. So TLS that the container may not
+// trust is left alone. It returns the name of that container, "" when the spec stays as it is.
+func WithoutSecrets(spec v1alpha1.TrafficCaptureSpec, template corev1.PodSpec) (v1alpha1.TrafficCaptureSpec, string) {
+	if !TLS(spec.TLS).Outbound {
+		return spec, ""
+	}
+	for _, c := range slices.Concat(template.InitContainers, template.Containers) {
+		if len(c.EnvFrom) > 0 {
+			tls := *spec.TLS
+			tls.Outbound, spec.TLS = v1alpha1.TLSPassThrough, &tls
+			return spec, c.Name
+		}
+	}
+	return spec, ""
 }

@@ -26,6 +26,15 @@ func RefuseCapture(spec corev1.PodSpec, path *field.Path) error {
 	return append(refuseHost(spec, path), refuseContainers(spec, path, refuseShared)...).ToAggregate()
 }
 
+// RefuseNamespace returns why no pod of a namespace can be recorded, "" when they can: its pod security standard would refuse them.
+func RefuseNamespace(name string, labels map[string]string) string {
+	if level := RefusingLevel(labels); level != "" {
+		return fmt.Sprintf("namespace %s enforces the pod security standard %q, which does not allow NET_ADMIN; "+
+			"the recording proxy needs it to redirect traffic", name, level)
+	}
+	return ""
+}
+
 // refuseIsolate returns why the pods of a template cannot be isolated, nil when they can.
 func refuseIsolate(spec corev1.PodSpec, opts IsolateOptions) error {
 	podSpecPath, checks := opts.Path, []containerCheck{refuseShared, refuseEscape, refuseHostHooks}

@@ -26,11 +26,29 @@ const (
 	ResponderControlPort = 4142 // HTTP: /readyz, and with the environment's token /v1/...
 )
 
-// Who puts recording proxies into the templates of workloads.
+// How recording proxies get into pods. But for the first the controller changes no workload, and has no right to.
 const (
-	InjectionWorkload = "workload" // the controller, by the rights that it has on workloads
-	InjectionManual   = "manual"   // those who keep the templates; the controller changes no workload
+	InjectionWorkload = "workload" // the controller puts them into the templates of workloads
+	InjectionManual   = "manual"   // those who keep the templates put them in
+	InjectionWebhook  = "webhook"  // the API server adds them to opted-in pods as they are made, called by kube-apiserver
+	InjectionPolicy   = "policy"   // kube-apiserver adds them to opted-in pods by itself, as a policy says that the controller keeps
 )
+
+// Injections are all of them.
+func Injections() []string {
+	return []string{InjectionWorkload, InjectionManual, InjectionWebhook, InjectionPolicy}
+}
+
+// AtCreation tells whether proxies are added to pods as they are made, and to nothing else.
+func AtCreation(injection string) bool {
+	return injection == InjectionWebhook || injection == InjectionPolicy
+}
+
+// PodInjection is the name of what has kube-apiserver add proxies to pods: a webhook configuration, or a policy and its binding.
+const PodInjection = "restage-pod-injection"
+
+// PodInjections is the resource of our group that kube-apiserver posts reviews of pods to, with InjectionWebhook.
+const PodInjections = "podinjections"
 
 // How connections are led to the proxy.
 const (

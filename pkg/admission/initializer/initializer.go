@@ -44,10 +44,10 @@ type WantsNamespaces interface {
 	admission.InitializationValidator
 }
 
-// WantsInjection is a plugin that minds who puts recording proxies into workloads.
+// WantsInjection is a plugin that minds how recording proxies get into pods.
 type WantsInjection interface {
-	// SetInjection tells whether it is their owners, and not the controller.
-	SetInjection(manual bool)
+	// SetInjection tells how: one of wiring.Injections.
+	SetInjection(injection string)
 	admission.InitializationValidator
 }
 
@@ -59,8 +59,8 @@ type Initializer struct {
 	// ImagePullSecrets and Namespaces may be empty.
 	ImagePullSecrets []string
 	Namespaces       []string
-	// ManualInjection tells that the controller changes no workload.
-	ManualInjection bool
+	// Injection is how recording proxies get into pods, one of wiring.Injections.
+	Injection string
 }
 
 // Initialize gives the plugin what it wants.
@@ -81,7 +81,7 @@ func (i Initializer) Initialize(plugin admission.Interface) {
 		wants.SetNamespaces(i.Namespaces)
 	}
 	if wants, ok := plugin.(WantsInjection); ok {
-		wants.SetInjection(i.ManualInjection)
+		wants.SetInjection(i.Injection)
 	}
 	if wants, ok := plugin.(genericinitializer.WantsQuotaConfiguration); ok {
 		wants.SetQuotaConfiguration(quota.NewConfiguration(nil, nil)) // of our objects only their number counts

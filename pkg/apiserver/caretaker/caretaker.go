@@ -7,6 +7,7 @@ package caretaker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -156,17 +157,32 @@ func (c *Caretaker) stands(ctx context.Context, name string) (bool, error) {
 	return deployment.DeletionTimestamp == nil, nil
 }
 
+// deregister takes down what leads to this server: reviews of pods, then its registration. What is another installation's stays.
 func (c *Caretaker) deregister(ctx context.Context) error {
 	services := c.Registrations.ApiregistrationV1().APIServices()
 	registered, err := services.Get(ctx, registration, metav1.GetOptions{})
-	if err == nil {
-		if service := registered.Spec.Service; service == nil || service.Namespace != c.Namespace {
-			return nil
-		}
-		err = services.Delete(ctx, registration, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &registered.UID}})
+	if apierrors.IsNotFound(err) {
+		return c.closeDoor(ctx)
 	}
+	if err != nil {
+		return fmt.Errorf("looking for APIService %q: %w", registration, err)
+	}
+	if service := registered.Spec.Service; service == nil || service.Namespace != c.Namespace {
+		return nil
+	}
+	closed := c.closeDoor(ctx)
+	err = services.Delete(ctx, registration, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &registered.UID}})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting APIService %q: %w", registration, err)
+		return errors.Join(closed, fmt.Errorf("deleting APIService %q: %w", registration, err))
+	}
+	return closed
+}
+
+// closeDoor deletes the configuration of webhooks that the controller keeps.
+func (c *Caretaker) closeDoor(ctx context.Context) error {
+	err := c.Host.AdmissionregistrationV1().MutatingWebhookConfigurations().Delete(ctx, wiring.PodInjection, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting MutatingWebhookConfiguration %q: %w", wiring.PodInjection, err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -64,9 +65,13 @@ func TestStepDown(t *testing.T) {
 		"another one's registration": {"elsewhere", []runtime.Object{namespace(nil)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCaretaker(test.registeredIn, test.host...)
+			c := newCaretaker(test.registeredIn, append(test.host, &admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: wiring.PodInjection}})...)
 			c.StepDown(t.Context())
-			_, err := c.Registrations.ApiregistrationV1().APIServices().Get(t.Context(), registration, metav1.GetOptions{})
+			_, err := c.Host.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(t.Context(), wiring.PodInjection, metav1.GetOptions{})
+			if gone := apierrors.IsNotFound(err); gone != test.gone {
+				t.Errorf("the webhooks are gone is %v, error %v", gone, err)
+			}
+			_, err = c.Registrations.ApiregistrationV1().APIServices().Get(t.Context(), registration, metav1.GetOptions{})
 			if gone := apierrors.IsNotFound(err); gone != test.gone {
 				t.Errorf("gone is %v, error %v", gone, err)
 			}

@@ -35,7 +35,7 @@ type Plugin struct {
 	read       lookup.Reader
 	workloads  workload.Source
 	image      string
-	manual     bool
+	injection  string
 }
 
 // New returns a plugin that still wants an authorizer, clients and the image of the proxy.
@@ -56,8 +56,8 @@ func (p *Plugin) SetWorkloads(source workload.Source) { p.workloads = source }
 // SetProxyImage gives the plugin the image that templates are compiled with, as a trial.
 func (p *Plugin) SetProxyImage(image string) { p.image = image }
 
-// SetInjection tells the plugin whether the controller leaves workloads as they are.
-func (p *Plugin) SetInjection(manual bool) { p.manual = manual }
+// SetInjection tells the plugin how recording proxies get into pods.
+func (p *Plugin) SetInjection(injection string) { p.injection = injection }
 
 // ValidateInitialization tells whether the plugin has what it wants.
 func (p *Plugin) ValidateInitialization() error {

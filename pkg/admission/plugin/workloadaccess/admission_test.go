@@ -23,6 +23,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // court answers as a cluster would in which the caller has all rights but those named: "get secrets/db".
@@ -164,7 +165,7 @@ func TestWhatIsAsked(t *testing.T) {
 func TestToReadIsEnoughWhereNothingIsChanged(t *testing.T) {
 	c := &court{}
 	p := newPlugin(t, c)
-	p.SetInjection(true)
+	p.SetInjection(wiring.InjectionManual)
 	if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +175,26 @@ func TestToReadIsEnoughWhereNothingIsChanged(t *testing.T) {
 	c.denied = []string{"get deployments/front"}
 	if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); !apierrors.IsForbidden(err) {
 		t.Errorf("who may not read the workload gets %v", err)
+	}
+}
+
+// Where a capture changes pods as they are made, whoever makes it must be allowed to make pods.
+func TestToMakePodsIsNeededWherePodsAreChanged(t *testing.T) {
+	for _, door := range []string{wiring.InjectionWebhook, wiring.InjectionPolicy} {
+		c := &court{}
+		p := newPlugin(t, c)
+		p.SetInjection(door)
+		if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(c.asked)
+		if asked := slices.Compact(c.asked); !slices.Equal(asked, []string{"create pods", "get deployments/front"}) {
+			t.Errorf("%s: asked %q", door, asked)
+		}
+		c.denied = []string{"create pods"}
+		if err := run(t.Context(), p, at.Create("TrafficCapture", capture())); !apierrors.IsForbidden(err) {
+			t.Errorf("%s: who may not make pods gets %v", door, err)
+		}
 	}
 }
 

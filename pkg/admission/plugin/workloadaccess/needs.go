@@ -13,6 +13,7 @@ import (
 	"github.com/restage-dev/restage/pkg/admission/workload"
 	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/validation"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 var specPath = field.NewPath("spec")
@@ -22,7 +23,7 @@ func (p *Plugin) stated(ctx context.Context, object runtime.Object, namespace st
 	of := rights{namespace}
 	switch o := object.(type) {
 	case *replay.TrafficCapture:
-		needs, err := p.workload(ctx, of, p.recording(), o.Spec.WorkloadRef, specPath.Child("workloadRef", "name"))
+		needs, err := p.recording(ctx, of, o.Spec.WorkloadRef, specPath.Child("workloadRef", "name"))
 		return append(needs, certificates(of, o.Spec.TLS)...), err
 	case *replay.TrafficSnapshot:
 		// Its traffic is read through trafficsnapshots/records, which is a right of its own.
@@ -36,13 +37,18 @@ func (p *Plugin) stated(ctx context.Context, object runtime.Object, namespace st
 	return nil, nil
 }
 
-// recording is the verb that recording a workload needs. It adds a container to the template: whoever may patch the workload could do the same. Where
-// workloads are not changed, a capture tells of one and no more.
-func (p *Plugin) recording() string {
-	if p.manual {
-		return "get"
+// recording is what it takes to record a workload. A capture adds a container to the template: whoever may patch the workload could do the same.
+// Where workloads are not changed it tells of one and no more, or it decides what opted-in pods consist of, which the right to create pods does, too.
+func (p *Plugin) recording(ctx context.Context, of rights, ref replay.WorkloadReference, path *field.Path) ([]need, error) {
+	verb := "patch"
+	if p.injection == wiring.InjectionManual || wiring.AtCreation(p.injection) {
+		verb = "get"
 	}
-	return "patch"
+	needs, err := p.workload(ctx, of, verb, ref, path)
+	if wiring.AtCreation(p.injection) {
+		needs = append(needs, of.pods(path))
+	}
+	return needs, err
 }
 
 // certificates asks for the Secrets that the proxy of a capture reads, as for those that a copy mounts.

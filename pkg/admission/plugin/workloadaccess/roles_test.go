@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // role answers as RBAC would for somebody who has the rules.
@@ -81,8 +82,10 @@ func TestControllerFollowsAnnotationsWithoutTheRightToInject(t *testing.T) {
 	if err := run(t.Context(), p, request); !apierrors.IsForbidden(err) {
 		t.Fatalf("the role that is left out makes no difference: %v", err)
 	}
-	p.SetInjection(true)
-	if err := run(t.Context(), p, request); err != nil {
-		t.Error(err)
+	for _, how := range []string{wiring.InjectionManual, wiring.InjectionWebhook, wiring.InjectionPolicy} {
+		p.SetInjection(how)
+		if err := run(t.Context(), p, request); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
 	}
 }

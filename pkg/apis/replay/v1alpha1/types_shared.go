@@ -104,6 +104,15 @@ const (
 	LabelComponent = "replay.restage.dev/component"
 	// LabelWorkload carries the name of the original workload on its clone.
 	LabelWorkload = "replay.restage.dev/workload"
+	// LabelInject on a pod, or on its namespace, with the value InjectEnabled opts in to getting the recording proxy when the pod is made, where the
+	// installation adds proxies to pods and not to workloads. InjectDisabled on a pod opts out of what its namespace says.
+	LabelInject    = "capture.restage.dev/inject"
+	InjectEnabled  = "enabled"
+	InjectDisabled = "disabled"
+	// ComponentPodInjection is the value of LabelComponent on the PodTemplate that holds what a capture has added to pods as they are made.
+	ComponentPodInjection = "pod-injection"
+	// AnnotationInjectInto on such a PodTemplate is the workload whose pods get it, as kind/name.
+	AnnotationInjectInto = "replay.restage.dev/inject-into"
 	// LabelPartOf carries PartOf on everything that is installed and on everything that the controller makes.
 	LabelPartOf = "app.kubernetes.io/part-of"
 	// PartOf is the value of LabelPartOf.
