@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/forwarder"
 	"github.com/restage-dev/restage/pkg/controller/loop"
+	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -105,7 +106,7 @@ func (h *home) start(ctx context.Context) bool {
 
 // tasks register the API, deploy the forwarder and hold on to the rights that we need to clear up.
 func (h *home) tasks(c *clients, o Options) []task {
-	register := loop.New("apiregistration", (&apiregistration.Reconciler{
+	registration := &apiregistration.Reconciler{
 		Namespace:   o.Namespace,
 		Kube:        c.kube,
 		APIServices: c.aggregator.ApiregistrationV1().APIServices(),
@@ -113,7 +114,8 @@ func (h *home) tasks(c *clients, o Options) []task {
 		Services:    h.objects.Core().V1().Services().Lister().Services(o.Namespace),
 		Deployments: h.objects.Apps().V1().Deployments().Lister().Deployments(o.Namespace),
 		Namespaces:  h.itself.Core().V1().Namespaces().Lister(),
-	}).Reconcile)
+	}
+	register := loop.New("apiregistration", registration.Reconcile)
 	name := types.NamespacedName{Name: apiregistration.Name}
 	addHandler(h.registration.Apiregistration().V1().APIServices().Informer(), loop.Handler(register, func(*apiregistrationv1.APIService) []types.NamespacedName {
 		return []types.NamespacedName{name}
@@ -139,7 +141,19 @@ func (h *home) tasks(c *clients, o Options) []task {
 
 	hold := loop.New("rights", keeper(c, o).Reconcile)
 	hold.Enqueue(types.NamespacedName{Namespace: o.Namespace, Name: rights.Account})
-	return []task{{register, 1}, {deploy, 1}, {hold, 1}}
+	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {h.door(c, o, registration.Stays), 1}}
+}
+
+// door keeps what has kube-apiserver add proxies to pods, for as long as the API server stays.
+func (h *home) door(c *clients, o Options, stays func() (bool, error)) *loop.Loop {
+	door := loop.New("podinjection", (&podinjection.Reconciler{
+		Kube: c.kube, Home: o.Namespace, Namespaces: o.WatchNamespaces, Injection: o.Injection, Stays: stays,
+	}).Reconcile)
+	name := types.NamespacedName{Name: wiring.PodInjection}
+	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(door, only[metav1.Object](apiregistration.ServiceName, name)))
+	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(door, only[metav1.Object](wiring.ServerDeployment, name)))
+	door.Enqueue(name)
+	return door
 }
 
 func keeper(c *clients, o Options) *rights.Keeper {

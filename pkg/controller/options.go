@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,7 @@ type Options struct {
 	ForwarderTokenFile                                         string
 	HealthAddress                                              string // host:port
 	ClusterName                                                string // in reports; may be empty
-	Injection                                                  string // wiring.InjectionWorkload or wiring.InjectionManual
+	Injection                                                  string // one of wiring.Injections
 	WatchNamespaces                                            []string
 	PriorityClassName                                          string // of the forwarder
 	// Certificates of the forwarder.
@@ -60,7 +61,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ForwarderTokenFile, "forwarder-token-file", wiring.ForwarderToken, "file with the token that is shown to the forwarder")
 	flags.StringSliceVar(&o.ImagePullSecrets, "image-pull-secrets", nil, "names of Secrets that all pods which the controller makes or changes pull images with; they must be in the namespaces of the pods")
 	flags.StringVar(&o.ClusterName, "cluster-name", "", "name of this cluster in reports")
-	flags.StringVar(&o.Injection, "injection", wiring.InjectionWorkload, "workload: recording proxies are put into the templates of captured workloads; manual: workloads are never changed, templates are injected with kubectl restage inject")
+	flags.StringVar(&o.Injection, "injection", wiring.InjectionWorkload, "how recording proxies get into pods. workload: they are put into the templates of captured workloads. Otherwise workloads are never changed. manual: templates are injected with kubectl restage inject; webhook and policy: proxies are added to opted-in pods as they are made, by the API server or by kube-apiserver alone")
 	flags.StringSliceVar(&o.WatchNamespaces, "watch-namespaces", nil, "namespaces whose objects and workloads the controller works with (default all)")
 	flags.StringVar(&o.PriorityClassName, "priority-class-name", "", "PriorityClass of the forwarder")
 	o.Certificates.AddFlag(flags)
@@ -91,8 +92,8 @@ func (o *Options) complete() error {
 	if o.Injection == "" {
 		o.Injection = wiring.InjectionWorkload
 	}
-	if o.Injection != wiring.InjectionWorkload && o.Injection != wiring.InjectionManual {
-		errs = append(errs, fmt.Errorf("--injection %q: must be %s or %s", o.Injection, wiring.InjectionWorkload, wiring.InjectionManual))
+	if !slices.Contains(wiring.Injections(), o.Injection) {
+		errs = append(errs, fmt.Errorf("--injection %q: must be one of %s", o.Injection, strings.Join(wiring.Injections(), ", ")))
 	}
 	errs = append(errs, checkNames("--image-pull-secrets", validation.IsDNS1123Subdomain, o.ImagePullSecrets),
 		checkNames("--watch-namespaces", validation.IsDNS1123Label, o.WatchNamespaces))

@@ -65,7 +65,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
-			Manual: o.Injection == wiring.InjectionManual,
+			Injection: o.Injection,
 		},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
@@ -92,7 +92,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Events:            events,
 		Options: environment.Options{
 			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
-			CreateOnly: o.Injection == wiring.InjectionManual,
+			CreateOnly: o.Injection != wiring.InjectionWorkload,
 		},
 	}).Reconcile)
 	replays := loop.New("replay", (&replay.Reconciler{

@@ -14,6 +14,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -121,8 +122,9 @@ func (r *removal) clearUp(running context.Context) error {
 		return nil
 	}
 	logger.Info("The installation is being deleted; clearing up", "deleted", reason)
+	err = podinjection.Remove(ctx, r.clients.kube) // before the server goes that it leads to
 	if whole {
-		err = apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices())
+		err = errors.Join(err, apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices()))
 	}
 	err = errors.Join(err, r.undo(ctx))
 	if reason == r.namespaceReason() {

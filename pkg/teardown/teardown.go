@@ -43,6 +43,7 @@ var made = []schema.GroupVersionResource{
 	{Group: "batch", Version: "v1", Resource: "jobs"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Group: "networking.k8s.io", Version: "v1", Resource: "networkpolicies"},
+	{Version: "v1", Resource: "podtemplates"},
 	{Version: "v1", Resource: "services"},
 	{Version: "v1", Resource: "configmaps"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},

@@ -31,15 +31,19 @@ func of(name, group, version, resource string) kind {
 	return kind{name, schema.GroupVersionResource{Group: group, Version: version, Resource: resource}}
 }
 
-const rbac, apps = "rbac.authorization.k8s.io", "apps"
+const rbac, apps, admission = "rbac.authorization.k8s.io", "apps", "admissionregistration.k8s.io"
 
 var (
 	claims     = of("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims")
 	namespaces = of("Namespace", "", "v1", "namespaces")
 )
 
-// installed are the kinds, in the order in which their objects are deleted. What runs goes first, and the namespace last.
+// installed are the kinds, in the order in which their objects are deleted. What leads to what runs goes first, then that, and the namespace last.
 var installed = []kind{
+	of("MutatingWebhookConfiguration", admission, "v1", "mutatingwebhookconfigurations"),
+	of("MutatingAdmissionPolicyBinding", admission, "v1", "mutatingadmissionpolicybindings"),
+	of("MutatingAdmissionPolicy", admission, "v1", "mutatingadmissionpolicies"),
+	of("PodTemplate", "", "v1", "podtemplates"),
 	of("APIService", "apiregistration.k8s.io", "v1", "apiservices"),
 	of("Deployment", apps, "v1", "deployments"),
 	of("Job", "batch", "v1", "jobs"),

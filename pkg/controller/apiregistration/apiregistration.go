@@ -60,7 +60,7 @@ type Reconciler struct {
 // namespace, the Deployment of the server or its Service is being deleted, the registration is taken down: one without a server
 // behind it would block the deletion of every namespace in the cluster. A server that is only down, or rolled out, stays registered.
 func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
-	stays, err := r.stays()
+	stays, err := r.Stays()
 	if err != nil {
 		return 0, err
 	}
@@ -90,8 +90,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	return repair, nil
 }
 
-// stays tells whether there is a server to register, and will be.
-func (r *Reconciler) stays() (bool, error) {
+// Stays tells whether there is a server to register, and will be.
+func (r *Reconciler) Stays() (bool, error) {
 	namespace, err := r.Namespaces.Get(r.Namespace)
 	if err != nil {
 		return false, fmt.Errorf("reading our namespace: %w", err)

@@ -30,6 +30,7 @@ import (
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -54,6 +55,7 @@ const (
 	reasonDuplicate   = "Duplicate"
 	reasonNotInjected = "NotInjected"
 	reasonRights      = "RightMissing"
+	reasonRestart     = "RestartNeeded"
 )
 
 // Options of the recording proxy.
@@ -63,8 +65,8 @@ type Options struct {
 	// ImagePullSecrets are names of Secrets that recorded pods pull images with besides their own.
 	ImagePullSecrets []string
 	Forwarder        string // host:port
-	// Manual leaves workloads alone: their templates are injected where they are kept.
-	Manual bool
+	// Injection is how the proxy gets into pods, one of wiring.Injections. But for the first workloads are left alone.
+	Injection string
 }
 
 // Reconciler puts the proxy into captured workloads and reports what is recorded. Its keys are TrafficCaptures.
@@ -125,7 +127,7 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 		return metav1.Condition{}, err
 	}
 	if active != nil && active.UID != capture.UID {
-		return notReady(reasonDuplicate, duplicate(capture, active)), nil
+		return notReady(reasonDuplicate, duplicate(capture, active)), r.removeParameters(ctx, capture)
 	}
 	w, err := r.Workloads.Get(ctx, capture.Namespace, capture.Spec.WorkloadRef)
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -151,9 +153,13 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 			return metav1.Condition{}, err
 		}
 	}
-	if advice := r.byHand(w); advice != "" {
+	advice, err := r.outside(ctx, w)
+	if err != nil {
+		return metav1.Condition{}, err
+	}
+	if advice != "" {
 		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
-		return notReady(reasonNotInjected, advice), nil
+		return notReady(reasonNotInjected, advice), r.removeParameters(ctx, capture)
 	}
 	if err := r.add(ctx, capture, w); err != nil {
 		return metav1.Condition{}, err
@@ -162,21 +168,6 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 		return metav1.Condition{}, err
 	}
 	return r.countPods(ctx, capture, w)
-}
-
-// byHand says how a workload without the proxy gets it when we do not change its template; empty when it has it, or we do.
-func (r *Reconciler) byHand(w *workload.Workload) string {
-	switch {
-	case hasSidecar(w.Template.Spec):
-		return ""
-	case w.Change == workload.ChangeNever:
-		return fmt.Sprintf("the pod template of %s has no recording proxy and cannot be changed; to record it, delete it and create it again from a "+
-			"manifest that kubectl restage inject -f has added the proxy to", w)
-	case r.Options.Manual:
-		return fmt.Sprintf("the template of %s has no recording proxy, and this installation of Restage "+
-			"does not change workloads; add it where the template is kept, with kubectl restage inject", w)
-	}
-	return ""
 }
 
 // explain turns an error of reading or changing a workload that a user can do something about into a condition.
@@ -210,7 +201,10 @@ func duplicate(capture, active *v1alpha1.TrafficCapture) string {
 
 // add puts the proxy into the template, unless that is not ours to do.
 func (r *Reconciler) add(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) error {
-	if r.Options.Manual || w.Change == workload.ChangeNever {
+	if r.Options.Injection == wiring.InjectionPolicy && !hasSidecar(w.Template.Spec) {
+		return r.addParameters(ctx, capture, w)
+	}
+	if !r.changesWorkloads() || w.Change == workload.ChangeNever {
 		return nil
 	}
 	patch, err := r.patch(ctx, capture, w)
@@ -238,8 +232,8 @@ func consequence(w *workload.Workload) string {
 
 // remove takes the proxy out of the template, unless that is not ours to do.
 func (r *Reconciler) remove(ctx context.Context, capture *v1alpha1.TrafficCapture) error {
-	if r.Options.Manual {
-		return nil
+	if !r.changesWorkloads() {
+		return r.removeParameters(ctx, capture)
 	}
 	removed, err := RemoveSidecar(ctx, r.Workloads.Client, capture.Namespace, capture.Spec.WorkloadRef)
 	if removed != nil {
@@ -279,9 +273,11 @@ func (r *Reconciler) finish(ctx context.Context, capture *v1alpha1.TrafficCaptur
 		return err
 	}
 	if active == nil {
-		if err := r.remove(ctx, capture); err != nil {
+		if err := errors.Join(r.remove(ctx, capture), r.farewell(ctx, capture)); err != nil {
 			return r.stuck(ctx, capture, err)
 		}
+	} else if err := r.removeParameters(ctx, capture); err != nil {
+		return err
 	}
 	capture.Finalizers = finalize.Without(capture, Finalizer)
 	_, err = r.Client.ReplayV1alpha1().TrafficCaptures(capture.Namespace).Update(ctx, capture, metav1.UpdateOptions{})
@@ -306,16 +302,7 @@ func (r *Reconciler) active(capture *v1alpha1.TrafficCapture, alike func(a, b *v
 	if err != nil {
 		return nil, err
 	}
-	var oldest *v1alpha1.TrafficCapture
-	for _, other := range all {
-		if other.DeletionTimestamp != nil || !alike(capture, other) {
-			continue
-		}
-		if oldest == nil || isOlder(other, oldest) {
-			oldest = other
-		}
-	}
-	return oldest, nil
+	return capturespec.Active(all, func(other *v1alpha1.TrafficCapture) bool { return alike(capture, other) }), nil
 }
 
 func sameName(a, b *v1alpha1.TrafficCapture) bool {
@@ -324,13 +311,6 @@ func sameName(a, b *v1alpha1.TrafficCapture) bool {
 
 func sameWorkload(a, b *v1alpha1.TrafficCapture) bool {
 	return workload.Same(a.Spec.WorkloadRef, b.Spec.WorkloadRef)
-}
-
-func isOlder(a, b *v1alpha1.TrafficCapture) bool {
-	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.Name < b.Name
-	}
-	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
 func (r *Reconciler) updateStatus(ctx context.Context, cached, capture *v1alpha1.TrafficCapture, condition metav1.Condition) error {

@@ -34,7 +34,7 @@ type world struct {
 	cluster     *controllertest.Cluster
 	conn        *grpc.ClientConn
 	credentials int
-	manual      bool
+	injection   string
 }
 
 func newWorld(t *testing.T, namespaceLabels map[string]string) *world {
@@ -72,7 +72,7 @@ func (w *world) reconcile(name string) {
 			},
 			EnsureTLS: (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
 			Events:    record.NewFakeRecorder(100),
-			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Manual: w.manual},
+			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.injection},
 		}
 		w.cluster.Acting(w.T, func() {
 			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {
@@ -186,7 +186,7 @@ func TestRefusals(t *testing.T) {
 		reason  string
 		message string
 	}{
-		"pod security": {labels: map[string]string{enforceLabel: "baseline"}, reason: reasonPodSecurity, message: "NET_ADMIN"},
+		"pod security": {labels: map[string]string{"pod-security.kubernetes.io/enforce": "baseline"}, reason: reasonPodSecurity, message: "NET_ADMIN"},
 		"host network": {change: func(d *appsv1.Deployment) { d.Spec.Template.Spec.HostNetwork = true }, reason: reasonRefused, message: "spec.template.spec.hostNetwork"},
 	}
 	for name, test := range tests {

@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // Where templates are injected by others nothing is written to a workload, whatever happens to its capture.
 func TestManualInjectionLeavesWorkloadsAlone(t *testing.T) {
 	w := newWorld(t, nil)
-	w.manual = true
+	w.injection = wiring.InjectionManual
 	w.annotation("true")
 	before := getDeployment(t, w.cluster, "front")
 	w.reconcile("front")

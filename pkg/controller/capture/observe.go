@@ -25,8 +25,6 @@ const (
 	statsTimeout = 5 * time.Second
 	// maxPods bounds how many pods of one workload are looked at.
 	maxPods = 5000
-	// enforceLabel on a namespace names the pod security standard that pods must keep.
-	enforceLabel = "pod-security.kubernetes.io/enforce"
 )
 
 // refused returns the condition that says why the workload must not get the proxy, nil when it may. Pods with the proxy
@@ -36,7 +34,7 @@ func (r *Reconciler) refused(ctx context.Context, capture *v1alpha1.TrafficCaptu
 		condition := notReady(reasonRefused, fmt.Sprintf("%s is made by %s %s, which would undo any change of it; record that instead", w, maker.Kind, maker.Name))
 		return &condition, nil
 	}
-	if capturespec.TLS(capture.Spec.TLS).Outbound && !w.BuiltIn() {
+	if capturespec.TLS(capture.Spec.TLS).Outbound && !w.BuiltIn() && !wiring.AtCreation(r.Options.Injection) {
 		condition := notReady(reasonRefused, fmt.Sprintf("spec.tls.outbound: TLS is read in workloads of Kubernetes' own kinds alone, and %s is another", w))
 		return &condition, nil
 	}
@@ -48,9 +46,8 @@ func (r *Reconciler) refused(ctx context.Context, capture *v1alpha1.TrafficCaptu
 	if err != nil {
 		return nil, fmt.Errorf("reading the pod security standard of namespace %q: %w", w.GetNamespace(), err)
 	}
-	if level := namespace.Labels[enforceLabel]; level == "baseline" || level == "restricted" {
-		condition := notReady(reasonPodSecurity, fmt.Sprintf("namespace %s enforces the pod security standard %q, which does not allow NET_ADMIN; "+
-			"the recording proxy needs it to redirect traffic", namespace.Name, level))
+	if why := injection.RefuseNamespace(namespace.Name, namespace.Labels); why != "" {
+		condition := notReady(reasonPodSecurity, why)
 		return &condition, nil
 	}
 	return nil, nil
@@ -76,6 +73,9 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 		}
 	}
 	capture.Status.Pods, capture.Status.RecordingPods = all, recording
+	if behind := r.behind(capture, w, pods); behind != "" {
+		return notReady(reasonRestart, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, behind)), nil
+	}
 	return recordingCondition(w, all, recording), nil
 }
 

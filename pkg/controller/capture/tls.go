@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -27,6 +28,7 @@ const (
 	reasonPassedThrough = "PassedThrough"
 	reasonKept          = "VariablesKept"
 	reasonMissing       = "ReferenceNotFound"
+	reasonUnknown       = "VariablesUnknown"
 )
 
 const (
@@ -128,7 +130,15 @@ func (r *Reconciler) observeTLS(ctx context.Context, capture *v1alpha1.TrafficCa
 		Message: "TLS connections are read as the capture asks for",
 	}
 	places, kept := untouched(stats, time.Now()), keptVariables(capture, template)
+	reading := ""
+	if r.Options.Injection == wiring.InjectionWebhook {
+		_, reading = capturespec.WithoutSecrets(capture.Spec, w.Template.Spec)
+	}
 	switch {
+	case reading != "":
+		condition.Status, condition.Reason = metav1.ConditionFalse, reasonUnknown
+		condition.Message = fmt.Sprintf("outbound TLS is passed through: container %q takes variables from a ConfigMap or a Secret as a whole, which the API server "+
+			"does not read, and which may say whom it trusts; name the variables one by one, or install with another injection", reading)
 	case missing != "":
 		condition.Status, condition.Reason = metav1.ConditionFalse, reasonMissing
 		condition.Message = missing + " does not exist; connections that need it are passed through. Pods take it up within minutes of its creation"

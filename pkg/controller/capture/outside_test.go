@@ -1,0 +1,121 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// label opts the template of the front in, as its owner does.
+func (w *world) label(value string) {
+	w.Helper()
+	deployment := getDeployment(w.T, w.cluster, "front")
+	deployment.Spec.Template.Labels = map[string]string{"app": "front", v1alpha1.LabelInject: value}
+	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(w.Context(), deployment, metav1.UpdateOptions{}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// inject puts the proxy into a pod as it is made, with settings.
+func (w *world) inject(name, settings string) {
+	w.Helper()
+	pod, err := w.cluster.Kube.CoreV1().Pods(shop).Get(w.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	pod.Spec.InitContainers = []corev1.Container{{Name: wiring.ProxyContainerName, Args: []string{"run", "--settings=" + settings}}}
+	if _, err := w.cluster.Kube.CoreV1().Pods(shop).Update(w.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) parameters() []corev1.PodTemplate {
+	w.Helper()
+	list, err := w.cluster.Kube.CoreV1().PodTemplates(shop).List(w.Context(), metav1.ListOptions{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return list.Items
+}
+
+// Where proxies are added to pods as they are made the workload stays as it is, and its owner is told what he has to do.
+func TestInjectionAtCreation(t *testing.T) {
+	for _, injection := range []string{wiring.InjectionWebhook, wiring.InjectionPolicy} {
+		t.Run(injection, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.injection = injection
+			w.create("any")
+			w.addPod("front-1", false)
+			w.reconcile("any")
+			w.expect("any", metav1.ConditionFalse, reasonNotInjected, "put the label capture.restage.dev/inject=enabled on its pod template, or on namespace "+shop)
+
+			w.label(v1alpha1.InjectEnabled)
+			w.reconcile("any")
+			w.expect("any", metav1.ConditionFalse, reasonRestart, "0 of 1 pods run the recording proxy; 1 were made without it")
+			w.expect("any", metav1.ConditionFalse, reasonRestart, fmt.Sprintf("kubectl -n %s rollout restart deployment/front", shop))
+
+			if err := w.cluster.Kube.CoreV1().Pods(shop).Delete(t.Context(), "front-1", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.addPod("front-2", true)
+			w.inject("front-2", wiring.NewCaptureSettings("front", []uint16{9898}).Argument())
+			w.reconcile("any")
+			w.expect("any", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
+			w.inject("front-2", wiring.NewCaptureSettings("front", []uint16{80}).Argument())
+			w.reconcile("any")
+			w.expect("any", metav1.ConditionFalse, reasonRestart, "1 run it with former settings")
+
+			if now := getDeployment(t, w.cluster, "front"); w.hasProxy() || IsManaged(of(t, now)) || len(now.Annotations) > 0 {
+				t.Error("the workload was changed")
+			}
+			w.checkParameters(injection == wiring.InjectionPolicy)
+			w.label(v1alpha1.InjectDisabled)
+			w.reconcile("any")
+			w.expect("any", metav1.ConditionFalse, reasonNotInjected, "not opted in")
+			if left := w.parameters(); len(left) > 0 {
+				t.Errorf("pods that are opted out would get %s", left[0].Name)
+			}
+			w.label(v1alpha1.InjectEnabled)
+			w.reconcile("any")
+			w.markDeleted("any")
+			w.reconcile("any")
+			if left := w.parameters(); len(left) > 0 || len(w.get("any").Finalizers) > 0 {
+				t.Errorf("of the capture are left %d templates and the finalizers %v", len(left), w.get("any").Finalizers)
+			}
+		})
+	}
+}
+
+// checkParameters looks for what the policy adds: a PodTemplate that belongs to the capture and names the workload.
+func (w *world) checkParameters(wanted bool) {
+	w.Helper()
+	templates := w.parameters()
+	if !wanted {
+		if len(templates) > 0 {
+			w.Errorf("there are %d PodTemplates", len(templates))
+		}
+		return
+	}
+	if len(templates) != 1 {
+		w.Fatalf("there are %d PodTemplates", len(templates))
+	}
+	template := templates[0]
+	var names []string
+	for _, c := range template.Template.Spec.InitContainers {
+		names = append(names, c.Name)
+	}
+	if template.Annotations[v1alpha1.AnnotationInjectInto] != "Deployment/front" || template.Labels[v1alpha1.LabelComponent] != v1alpha1.ComponentPodInjection ||
+		template.Labels[v1alpha1.LabelPartOf] != v1alpha1.PartOf || !metav1.IsControlledBy(&template, w.get("any")) ||
+		strings.Join(names, " ") != "restage-proxy restage-init" || len(template.Template.Spec.Containers) != 1 {
+		w.Errorf("the PodTemplate is %+v", template)
+	}
+}

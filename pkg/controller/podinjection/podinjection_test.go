@@ -1,0 +1,197 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package podinjection
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// world is a cluster with our ClusterRole.
+type world struct {
+	*testing.T
+	cluster *controllertest.Cluster
+}
+
+func (w world) reconcile(injection string, stays bool, namespaces ...string) {
+	w.Helper()
+	_, err := (&Reconciler{
+		Kube: w.cluster.Kube, Home: "restage-system", Namespaces: namespaces, Injection: injection, Stays: func() (bool, error) { return stays, nil },
+	}).Reconcile(w.Context(), types.NamespacedName{})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// expect looks for what there is, and whether the role owns it.
+func (w world) expect(webhooks, policies, bindings int) {
+	w.Helper()
+	registrations := w.cluster.Kube.AdmissionregistrationV1()
+	hooks, err := registrations.MutatingWebhookConfigurations().List(w.Context(), metav1.ListOptions{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	rules, err := registrations.MutatingAdmissionPolicies().List(w.Context(), metav1.ListOptions{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	bound, err := registrations.MutatingAdmissionPolicyBindings().List(w.Context(), metav1.ListOptions{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	if len(hooks.Items) != webhooks || len(rules.Items) != policies || len(bound.Items) != bindings {
+		w.Errorf("there are %d webhook configurations, %d policies and %d bindings; want %d, %d, %d",
+			len(hooks.Items), len(rules.Items), len(bound.Items), webhooks, policies, bindings)
+	}
+	for i := range hooks.Items {
+		w.owned(&hooks.Items[i])
+	}
+	for i := range rules.Items {
+		w.owned(&rules.Items[i])
+	}
+	for i := range bound.Items {
+		w.owned(&bound.Items[i])
+	}
+}
+
+func (w world) owned(object metav1.Object) {
+	w.Helper()
+	owners := object.GetOwnerReferences()
+	if len(owners) != 1 || owners[0].UID != "role-uid" || object.GetLabels()[v1alpha1.LabelPartOf] != v1alpha1.PartOf {
+		w.Errorf("%s has the owners %v and the labels %v", object.GetName(), owners, object.GetLabels())
+	}
+}
+
+// What is chosen is there, and nothing of another choice; and nothing when there is no server to stay.
+func TestWhatIsChosenIsThere(t *testing.T) {
+	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})}
+	w.expect(0, 0, 0)
+	for _, step := range []struct {
+		injection                   string
+		stays                       bool
+		webhooks, policies, binding int
+	}{
+		{wiring.InjectionWebhook, true, 1, 0, 0},
+		{wiring.InjectionWebhook, true, 1, 0, 0},
+		{wiring.InjectionPolicy, true, 0, 1, 2},
+		{wiring.InjectionPolicy, false, 0, 0, 0},
+		{wiring.InjectionPolicy, true, 0, 1, 2},
+		{wiring.InjectionWorkload, true, 0, 0, 0},
+		{wiring.InjectionWebhook, true, 1, 0, 0},
+		{wiring.InjectionWebhook, false, 0, 0, 0},
+		{wiring.InjectionManual, true, 0, 0, 0},
+	} {
+		w.reconcile(step.injection, step.stays)
+		w.expect(step.webhooks, step.policies, step.binding)
+	}
+	w.reconcile(wiring.InjectionWebhook, true)
+	if err := Remove(t.Context(), w.cluster.Kube); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(0, 0, 0)
+	if err := Remove(t.Context(), w.cluster.Kube); err != nil {
+		t.Errorf("removing nothing: %v", err)
+	}
+}
+
+// Neither webhook can keep a pod out, or reaches any that is not opted in.
+func TestWebhooksAreHarmless(t *testing.T) {
+	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})}
+	w.reconcile(wiring.InjectionWebhook, true)
+	configuration, err := w.cluster.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(t.Context(), wiring.PodInjection, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(configuration.Webhooks) != 2 {
+		t.Fatalf("%d webhooks", len(configuration.Webhooks))
+	}
+	for _, webhook := range configuration.Webhooks {
+		service := webhook.ClientConfig.Service
+		if ptr.Deref(webhook.FailurePolicy, "") != admissionv1.Ignore || ptr.Deref(webhook.TimeoutSeconds, 0) > 2 ||
+			ptr.Deref(webhook.SideEffects, "") != admissionv1.SideEffectClassNone || len(webhook.MatchConditions) != 1 {
+			t.Errorf("%s: %+v", webhook.Name, webhook)
+		}
+		if service.Namespace != "default" || service.Name != "kubernetes" || ptr.Deref(service.Path, "") != "/apis/replay.restage.dev/v1alpha1/podinjections" ||
+			len(webhook.ClientConfig.CABundle) > 0 {
+			t.Errorf("%s leads to %+v", webhook.Name, webhook.ClientConfig)
+		}
+		for _, test := range []struct {
+			namespace string
+			of, pod   map[string]string
+			reached   string
+		}{
+			{"shop", nil, nil, ""},
+			{"shop", nil, map[string]string{v1alpha1.LabelInject: "enabled"}, "pods.capture.restage.dev"},
+			{"shop", map[string]string{v1alpha1.LabelInject: "enabled"}, map[string]string{v1alpha1.LabelInject: "enabled"}, "pods.capture.restage.dev"},
+			{"shop", map[string]string{v1alpha1.LabelInject: "enabled"}, nil, "namespaces.capture.restage.dev"},
+			{"shop", map[string]string{v1alpha1.LabelInject: "enabled"}, map[string]string{v1alpha1.LabelInject: "disabled"}, ""},
+			{"shop", map[string]string{v1alpha1.LabelInject: "enabled"}, map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf}, ""},
+			{"kube-system", map[string]string{v1alpha1.LabelInject: "enabled"}, map[string]string{v1alpha1.LabelInject: "enabled"}, ""},
+			{"restage-system", nil, map[string]string{v1alpha1.LabelInject: "enabled"}, ""},
+		} {
+			of := map[string]string{"kubernetes.io/metadata.name": test.namespace}
+			maps.Copy(of, test.of)
+			reached := selects(t, webhook.NamespaceSelector, of) && selects(t, webhook.ObjectSelector, test.pod)
+			if reached != (webhook.Name == test.reached) {
+				t.Errorf("%s reaches a pod with %v in %s with %v: %t", webhook.Name, test.pod, test.namespace, test.of, reached)
+			}
+		}
+	}
+
+	w.reconcile(wiring.InjectionWebhook, true, "shop", "billing")
+	configuration, err = w.cluster.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(t.Context(), wiring.PodInjection, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, webhook := range configuration.Webhooks {
+		if selects(t, webhook.NamespaceSelector, map[string]string{"kubernetes.io/metadata.name": "other", v1alpha1.LabelInject: "enabled"}) {
+			t.Errorf("%s reaches a namespace that we do not work with", webhook.Name)
+		}
+	}
+}
+
+func selects(t *testing.T, selector *metav1.LabelSelector, values map[string]string) bool {
+	t.Helper()
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Matches(labels.Set(values))
+}
+
+// A cluster that does not know the policy is told so, and what to do.
+func TestPolicyOnAnOlderCluster(t *testing.T) {
+	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})
+	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicies", notServed)
+	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicybindings", notServed)
+	r := &Reconciler{Kube: cluster.Kube, Home: "restage-system", Injection: wiring.InjectionPolicy, Stays: func() (bool, error) { return true, nil }}
+	_, err := r.Reconcile(t.Context(), types.NamespacedName{})
+	if err == nil || !strings.Contains(err.Error(), "1.36") || !strings.Contains(err.Error(), "--injection=webhook") {
+		t.Errorf("the error is %v", err)
+	}
+	r.Injection = wiring.InjectionWebhook
+	if _, err := r.Reconcile(t.Context(), types.NamespacedName{}); err != nil {
+		t.Errorf("what a former policy left cannot be looked for: %v", err)
+	}
+}
+
+func notServed(action clienttesting.Action) (bool, runtime.Object, error) {
+	return true, nil, apierrors.NewNotFound(action.GetResource().GroupResource(), "")
+}

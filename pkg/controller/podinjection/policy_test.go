@@ -1,0 +1,208 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package podinjection
+
+import (
+	"encoding/json"
+	"testing"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
+)
+
+func owned(kind, name string, labels map[string]string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", GenerateName: name + "-", Labels: labels, OwnerReferences: []metav1.OwnerReference{
+		{Kind: "Something", Name: "else"}, {Kind: kind, Name: name, Controller: ptr.To(true)},
+	}}}
+}
+
+func attributes(pod *corev1.Pod) *admission.VersionedAttributes {
+	kind := corev1.SchemeGroupVersion.WithKind("Pod")
+	a := admission.NewAttributesRecord(pod, nil, kind, pod.Namespace, pod.Name, corev1.SchemeGroupVersion.WithResource("pods"), "", admission.Create, &metav1.CreateOptions{}, false, nil)
+	versioned := &admission.VersionedAttributes{Attributes: a, VersionedKind: kind}
+	versioned.UpdateObject(pod)
+	return versioned
+}
+
+func compiler(t *testing.T) *plugincel.CompositedCompiler {
+	t.Helper()
+	c, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+var withParams = plugincel.OptionalVariableDeclarations{HasParams: true, HasAuthorizer: true}
+
+// matches evaluates the conditions of the policy as kube-apiserver does.
+func matches(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) bool {
+	t.Helper()
+	var conditions []plugincel.ExpressionAccessor
+	for _, condition := range (&Reconciler{}).policy(metaapply.OwnerReference()).Spec.MatchConditions {
+		conditions = append(conditions, &matchconditions.MatchCondition{Name: *condition.Name, Expression: *condition.Expression})
+	}
+	matcher := matchconditions.NewMatcher(compiler(t).CompileCondition(conditions, withParams, environment.NewExpressions), nil, "policy", "validate", wiring.PodInjection)
+	result := matcher.Match(t.Context(), attributes(pod), params, nil)
+	if result.Error != nil {
+		t.Fatal(result.Error)
+	}
+	return result.Matches
+}
+
+// The policy knows whose pods are whose as workload.OwnerOf does.
+func TestPolicyFindsTheWorkload(t *testing.T) {
+	hashed := map[string]string{"pod-template-hash": "5d9"}
+	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}}
+	for _, pod := range []*corev1.Pod{
+		owned("ReplicaSet", "front-5d9", hashed),
+		owned("ReplicaSet", "front-back-5d9", hashed),
+		owned("ReplicaSet", "front", nil),
+		owned("ReplicaSet", "front-77", hashed),
+		owned("ReplicaSet", "canary-77", map[string]string{"rollouts-pod-template-hash": "77"}),
+		owned("StatefulSet", "db", nil),
+		owned("DaemonSet", "agent", nil),
+		owned("Job", "night-29312345", nil),
+		owned("Job", "once-2", nil),
+		bare,
+	} {
+		owner := workload.OwnerOf(pod)
+		if owner.Name == "" {
+			t.Fatalf("%s has no owner", pod.GenerateName)
+		}
+		params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: owner.Kind + "/" + owner.Name}}}
+		if !matches(t, pod, params) {
+			t.Errorf("a pod of %s %s is not found to be that", owner.Kind, owner.Name)
+		}
+		for _, other := range []string{"Deployment/fro", owner.Kind + "/" + owner.Name + "-x", "Other/" + owner.Name} {
+			params.Annotations[v1alpha1.AnnotationInjectInto] = other
+			if matches(t, pod, params) {
+				t.Errorf("a pod of %s %s is taken for one of %s", owner.Kind, owner.Name, other)
+			}
+		}
+	}
+	params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/bare"}}}
+	for name, change := range map[string]func(*corev1.Pod){
+		"with a proxy":          func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: wiring.InitContainerName}} },
+		"on the host's network": func(p *corev1.Pod) { p.Spec.HostNetwork = true },
+		"without a name":        func(p *corev1.Pod) { p.Name = "" },
+	} {
+		pod := bare.DeepCopy()
+		change(pod)
+		if matches(t, pod, params) {
+			t.Errorf("a pod %s is changed", name)
+		}
+	}
+}
+
+// mutate evaluates the mutations of the policy as kube-apiserver does.
+func mutate(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.Pod {
+	t.Helper()
+	known := scheme.Scheme
+	versioned := attributes(pod)
+	for _, mutation := range (&Reconciler{}).policy(metaapply.OwnerReference()).Spec.Mutations {
+		options := withParams
+		options.HasPatchTypes = true
+		compiled := compiler(t).CompileMutatingEvaluator(&patch.JSONPatchCondition{Expression: *mutation.JSONPatch.Expression}, options, environment.NewExpressions)
+		changed, err := patch.NewJSONPatcher(compiled).Patch(t.Context(), patch.Request{
+			MatchedResource: schema.GroupVersionResource{Version: "v1", Resource: "pods"}, VersionedAttributes: versioned,
+			ObjectInterfaces:  admission.NewObjectInterfacesFromScheme(known),
+			OptionalVariables: plugincel.OptionalVariableBindings{VersionedParams: params},
+		}, celconfig.RuntimeCELCostBudget)
+		if err != nil {
+			t.Fatalf("%v\nin %s", err, *mutation.JSONPatch.Expression)
+		}
+		versioned.UpdateObject(changed)
+	}
+	return versioned.VersionedObject.Object().(*corev1.Pod)
+}
+
+// A pod gets by the policy what its template would get of the same patch, with TLS and without.
+func TestPolicyAddsWhatATemplateGets(t *testing.T) {
+	plain := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}
+	full := corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "migrate", Image: "app:1", Env: []corev1.EnvVar{{Name: "A", Value: "b"}}}},
+		Containers: []corev1.Container{
+			{Name: "app", Image: "app:1", Env: []corev1.EnvVar{{Name: "SSL_CERT_FILE", Value: "/own"}}, VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}},
+			{Name: "helper", Image: "helper:1", SecurityContext: &corev1.SecurityContext{RunAsUser: ptr.To[int64](7)}},
+		},
+		Volumes:          []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
+		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}},
+	}
+	for name, test := range map[string]struct {
+		spec    corev1.PodSpec
+		tls     injection.TLS
+		secrets []string
+	}{
+		"plain":                   {spec: plain},
+		"plain, with secrets":     {spec: plain, secrets: []string{"registry"}},
+		"full":                    {spec: full, secrets: []string{"registry"}},
+		"plain, with TLS":         {spec: plain, tls: injection.TLS{Outbound: true}},
+		"full, with TLS":          {spec: full, tls: injection.TLS{Outbound: true, TrustedCAs: "cas"}},
+		"full, with inbound TLS":  {spec: full, tls: injection.TLS{Inbound: "tls"}},
+		"full, with its own, too": {spec: full, secrets: []string{"own", "registry"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := corev1.PodTemplateSpec{Spec: *test.spec.DeepCopy()}
+			added := injection.Capture(injection.CaptureOptions{
+				Settings: wiring.NewCaptureSettings("front", []uint16{8080}), TLS: test.tls, Template: template, Forwarder: "forwarder:4143",
+				Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, ImagePullSecrets: test.secrets,
+			})
+			params := &corev1.PodTemplate{Template: corev1.PodTemplateSpec{Spec: Parameters(added, test.spec.Containers, "proxy:1")}}
+			pod := mutate(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front"}, Spec: *test.spec.DeepCopy()}, params)
+			patched := patchedBy(t, added, &corev1.Pod{Spec: *test.spec.DeepCopy()})
+			if got, want := text(t, pod.Spec), text(t, patched.Spec); got != want {
+				t.Errorf("the policy makes\n%s\nthe webhook\n%s", got, want)
+			}
+		})
+	}
+}
+
+// patchedBy applies the same patch as the API server sends it.
+func patchedBy(t *testing.T, added injection.Patch, pod *corev1.Pod) *corev1.Pod {
+	t.Helper()
+	raw := []byte(text(t, pod))
+	data, err := added.JSONPatch(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch, err := jsonpatch.DecodePatch(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	patched, err := patch.Apply(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := &corev1.Pod{}
+	if err := json.Unmarshal(patched, changed); err != nil {
+		t.Fatal(err)
+	}
+	return changed
+}
+
+func text(t *testing.T, object any) string {
+	t.Helper()
+	data, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
