@@ -77,6 +77,7 @@ func All() []Check {
 		{Name: "monitoring", Run: monitoring},
 		{Name: "pod security", Run: podSecurity},
 		{Name: "mesh", Run: meshes},
+		{Name: "injection", Needs: []string{"kubernetes"}, Run: injectionPossible},
 		{Name: "pods", When: AfterInstalling, Run: injectedPods},
 		{Name: "captures", When: AfterInstalling, Needs: []string{"registration"}, Run: captures},
 		{Name: "redirect rules", Needs: []string{"kubernetes"}, Run: redirectRules},

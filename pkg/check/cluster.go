@@ -38,6 +38,8 @@ type Cluster struct {
 	Before bool
 	// Manifests are what an installation in the namespace of Found is made of.
 	Manifests []*unstructured.Unstructured
+	// Injection is how recording proxies get into pods there, one of wiring.Injections.
+	Injection string
 	// Targets are the namespaces whose workloads are or will be recorded.
 	Targets []string
 	// NoProbe leaves the probe pods out.

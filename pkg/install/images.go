@@ -4,6 +4,7 @@
 package install
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,7 @@ func setImages(o Options, all objects) error {
 			}
 		}
 	}
-	return all.setVariable(controller, "IMAGE_PULL_POLICY", o.ImagePullPolicy)
+	return errors.Join(all.setVariable(controller, "IMAGE_PULL_POLICY", o.ImagePullPolicy), all.setVariable(apiserver, "IMAGE_PULL_POLICY", o.ImagePullPolicy))
 }
 
 // image is where an image of the manifests is for this installation.

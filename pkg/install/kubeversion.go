@@ -16,6 +16,9 @@ const (
 	NewestMinor = 37
 )
 
+// OldestPolicyMinor is the first that has MutatingAdmissionPolicy as v1, which InjectionPolicy takes.
+const OldestPolicyMinor = 36
+
 // podSecurityVersion is the label of our Namespace that says which version of the Pod Security standards is meant.
 const podSecurityVersion = "pod-security.kubernetes.io/enforce-version"
 
@@ -32,6 +35,16 @@ func kubeVersion(value string) error {
 		return invalid("kubeVersion", value, "must be from 1.%d to 1.%d", OldestMinor, NewestMinor)
 	}
 	return nil
+}
+
+// injection checks that a cluster of the version can add proxies in the way that is chosen.
+func injection(o Options) error {
+	parsed, err := version.ParseGeneric(strings.TrimPrefix(o.KubeVersion, "v"))
+	if o.Injection != InjectionPolicy || err != nil || parsed.Minor() >= OldestPolicyMinor {
+		return nil
+	}
+	return invalid("injection", o.Injection, "needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.%d on, and kubeVersion "+
+		"(--kube-version) is %s; use %s, which needs nothing of the kind", OldestPolicyMinor, o.KubeVersion, InjectionWebhook)
 }
 
 // adapt writes for the version of the cluster what is meant for one version: the Pod Security standard, which grows stricter. Without a

@@ -13,7 +13,7 @@ import (
 // DefaultNamespace is where Restage runs unless another is chosen.
 const DefaultNamespace = "restage-system"
 
-// Injection says who puts recording proxies into workloads.
+// Injection says how recording proxies get into pods.
 type Injection string
 
 const (
@@ -22,7 +22,16 @@ const (
 	// InjectionManual leaves the controller without the right to patch a workload: templates are injected in Git, with
 	// kubectl restage inject.
 	InjectionManual Injection = wiring.InjectionManual
+	// InjectionWebhook has our API server add them to opted-in pods as they are made: kube-apiserver asks it, and does without when it does not answer.
+	// The controller cannot patch a workload.
+	InjectionWebhook Injection = wiring.InjectionWebhook
+	// InjectionPolicy has kube-apiserver add them to opted-in pods by itself, by a MutatingAdmissionPolicy that the controller keeps, which takes
+	// Kubernetes 1.36. The controller cannot patch a workload.
+	InjectionPolicy Injection = wiring.InjectionPolicy
 )
+
+// Injections are the names of all, for people.
+func Injections() []string { return wiring.Injections() }
 
 // Options of an installation. The names in a values file and in the Helm chart are the JSON names; the flags are the same in lower
 // case with dashes. What is empty has its default.
@@ -48,7 +57,7 @@ type Options struct {
 	EtcdServers []string `json:"etcdServers"`
 	// KubeVersion is the version of the cluster, such as 1.37; empty for any that is supported.
 	KubeVersion string `json:"kubeVersion"`
-	// Injection says who puts recording proxies into workloads.
+	// Injection says how recording proxies get into pods.
 	Injection Injection `json:"injection"`
 	// Namespaces are those whose workloads Restage may work with. With none it is all; with any, its rights on workloads end there.
 	Namespaces []string `json:"namespaces"`

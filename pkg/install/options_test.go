@@ -32,7 +32,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		{Options{HA: true, EtcdServers: []string{"a:2379"}}, `etcdServers[0] (--etcd-servers): "a:2379": must be a URL`},
 		{Options{KubeVersion: "1.34"}, `kubeVersion (--kube-version): "1.34": must be from 1.35 to 1.37`},
 		{Options{KubeVersion: "newest"}, `kubeVersion (--kube-version): "newest": must be a version of Kubernetes`},
-		{Options{Injection: "webhook"}, `injection (--injection): "webhook": must be one of workload, manual`},
+		{Options{Injection: InjectionPolicy, KubeVersion: "1.35"}, "injection (--injection): \"policy\": needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, " +
+			"which Kubernetes has from 1.36 on, and kubeVersion (--kube-version) is 1.35; use webhook"},
+		{Options{Injection: "operator"}, `injection (--injection): "operator": must be one of workload, manual, webhook, policy`},
 		{Options{Namespaces: []string{"a.b"}}, `namespaces[0] (--namespaces): "a.b": `},
 	} {
 		if _, err := Render(test.options); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -67,8 +67,11 @@ func build(o Options) (objects, error) {
 			return nil, err
 		}
 	}
-	if o.Injection == InjectionManual {
+	if o.Injection != InjectionWorkload {
 		top.Components = append(top.Components, "../components/manual")
+	}
+	if o.Injection == InjectionWebhook || o.Injection == InjectionPolicy {
+		top.Components = append(top.Components, "../components/"+string(o.Injection))
 	}
 	if o.Monitoring {
 		top.Components = append(top.Components, "../components/monitoring")

@@ -38,7 +38,7 @@ func (i *Installation) Namespaces() []string { return list(i.setting(Controller,
 // StorageURL is where the forwarder keeps traffic; empty when it is on its own volume.
 func (i *Installation) StorageURL() string { return i.setting(Controller, "STORAGE_URL") }
 
-// Injection says who puts recording proxies into workloads: workload or manual; empty when nothing is installed.
+// Injection says how recording proxies get into pods, one of wiring.Injections; empty when nothing is installed.
 func (i *Installation) Injection() string { return i.setting(Controller, "INJECTION") }
 
 // EtcdServers are the addresses of the user's own etcd; none with the embedded one.

@@ -19,7 +19,7 @@ func addCompletion(cmd *cobra.Command, c *cluster.Cluster) {
 	for flag, values := range map[string][]string{
 		"output":            formats,
 		"image-pull-policy": {string(corev1.PullAlways), string(corev1.PullIfNotPresent), string(corev1.PullNever)},
-		"injection":         {string(install.InjectionWorkload), string(install.InjectionManual)},
+		"injection":         install.Injections(),
 	} {
 		complete.Flag(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}

@@ -130,7 +130,7 @@ func TestMistakes(t *testing.T) {
 		"format of a folder":  {[]string{"-o", "json", "--output-dir", t.TempDir()}, `--output: "json": must be kustomize with --output-dir`},
 		"no file":             {[]string{"--values", "/does/not/exist"}, "--values: open /does/not/exist: no such file or directory"},
 		"unknown value":       {[]string{"--values", "-"}, `--values: "-": reading values: unknown field "colour"`},
-		"bad option":          {[]string{"--injection", "webhook"}, `injection (--injection): "webhook": must be one of workload, manual`},
+		"bad option":          {[]string{"--injection", "operator"}, `injection (--injection): "operator": must be one of workload, manual, webhook, policy`},
 		"both":                {[]string{"--diff", "-o", "json"}, "if any flags in the group [diff output] are set none of the others can be; [diff output] were all set"},
 		"an argument":         {[]string{"now"}, `unknown command "now" for "restage install"`},
 		"diff without one":    {[]string{"--diff", "--kubeconfig", "/does/not/exist"}, "reading the kubeconfig: "},

@@ -25,7 +25,9 @@ const (
 
 // choice is one way to choose among the options that decide which objects there are and what is in them.
 type choice struct {
-	ha, namespaced, manual, monitoring bool
+	ha, namespaced, monitoring bool
+	outside                    bool // workloads are not changed
+	webhook, policy            bool // but pods are, as they are made
 }
 
 // axes of a choice: how it is set, and what the chart asks.
@@ -35,7 +37,9 @@ var axes = []struct {
 }{
 	{"$.Values.ha", func(c *choice, on bool) { c.ha = on }},
 	{"$.Values.namespaces", func(c *choice, on bool) { c.namespaced = on }},
-	{`eq $.Values.injection "manual"`, func(c *choice, on bool) { c.manual = on }},
+	{`ne $.Values.injection "workload"`, func(c *choice, on bool) { c.outside = on }},
+	{`eq $.Values.injection "webhook"`, func(c *choice, on bool) { c.webhook = on }},
+	{`eq $.Values.injection "policy"`, func(c *choice, on bool) { c.policy = on }},
 	{"$.Values.monitoring", func(c *choice, on bool) { c.monitoring = on }},
 }
 
@@ -49,6 +53,9 @@ func templates() (map[string]string, error) {
 		var c choice
 		for i, axis := range axes {
 			axis.set(&c, bits&(1<<i) != 0)
+		}
+		if !c.possible() {
+			continue
 		}
 		all, err := install.Render(c.options())
 		if err != nil {
@@ -91,10 +98,20 @@ func (c choice) options() install.Options {
 	if c.namespaced {
 		o.Namespaces = []string{namedNamespace}
 	}
-	if c.manual {
+	switch {
+	case c.webhook:
+		o.Injection = install.InjectionWebhook
+	case c.policy:
+		o.Injection = install.InjectionPolicy
+	case c.outside:
 		o.Injection = install.InjectionManual
 	}
 	return o
+}
+
+// possible tells whether options can choose so: injection is one of four.
+func (c choice) possible() bool {
+	return c.outside && !(c.webhook && c.policy) || !c.webhook && !c.policy
 }
 
 // emit writes the object for the choices that agree with c on the axes before i. An axis that makes no difference is not asked.
@@ -105,6 +122,9 @@ func (v variants) emit(c choice, i int) string {
 	on, off := c, c
 	axes[i].set(&on, true)
 	axes[i].set(&off, false)
+	if !on.possible() {
+		return v.emit(off, i+1)
+	}
 	with, without := v.emit(on, i+1), v.emit(off, i+1)
 	switch {
 	case with == without:

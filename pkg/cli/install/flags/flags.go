@@ -25,7 +25,8 @@ func For(o *install.Options) *pflag.FlagSet {
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", o.EtcdServers, "URLs of your etcd, comma separated, for --ha.")
 	flags.StringVar(&o.KubeVersion, "kube-version", o.KubeVersion, "Version of Kubernetes that the manifests are for, such as 1.37. By default they suit all that are supported.")
 	flags.StringVar((*string)(&o.Injection), "injection", string(o.Injection),
-		"Who puts recording proxies into workloads: workload (the controller patches them) or manual (you do, with kubectl restage inject).")
+		"How recording proxies get into pods: workload (the controller patches workloads), manual (you do, with kubectl restage inject), webhook (the API server adds "+
+			"them to opted-in pods as they are made) or policy (the same by a MutatingAdmissionPolicy, from Kubernetes 1.36 on).")
 	flags.StringSliceVar(&o.Namespaces, "namespaces", o.Namespaces, "Namespaces whose workloads Restage gets rights on, comma separated. By default all.")
 	flags.BoolVar(&o.Monitoring, "monitoring", o.Monitoring,
 		"Add monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.")

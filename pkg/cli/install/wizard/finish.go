@@ -30,9 +30,13 @@ func (w *wizard) finish(ctx context.Context) error {
 	commands := [][2]string{{"kubectl restage status", "what runs, records and replays"}}
 	namespace, name := "NAMESPACE", "deploy/NAME"
 	if w.recorded == nil {
-		if w.options.Injection == install.InjectionManual {
+		switch w.options.Injection {
+		case install.InjectionManual:
 			commands = append(commands, [2]string{"kubectl restage inject -f FILE | kubectl apply -f -", "record a workload"})
-		} else {
+		case install.InjectionWebhook, install.InjectionPolicy:
+			commands = append(commands, [2]string{"kubectl label namespace NAMESPACE capture.restage.dev/inject=enabled", "let pods of annotated workloads be recorded as they are made"})
+			fallthrough
+		default:
 			commands = append(commands, [2]string{"kubectl -n NAMESPACE annotate deployment/NAME capture.restage.dev/enabled=true", "record a workload"})
 		}
 	} else {

@@ -31,8 +31,8 @@ const podSecurity = "pod-security.kubernetes.io/enforce"
 
 // offerRecording has a first workload recorded, if that is wanted.
 func (w *wizard) offerRecording(ctx context.Context) error {
-	if w.options.Injection == install.InjectionManual {
-		return nil // templates are injected where they are kept
+	if w.options.Injection != install.InjectionWorkload {
+		return nil // templates are injected where they are kept, or pods that somebody must opt in and replace
 	}
 	workloads, err := w.workloads(ctx)
 	if err != nil {
