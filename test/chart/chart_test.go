@@ -118,6 +118,8 @@ kubeVersion: "1.35"
 		"ha":            `{ha: true, etcdServers: ["https://a:2379", "https://b:2379"]}`,
 		"manual":        "injection: manual",
 		"namespaced":    "namespaces: [shop, bank]",
+		"webhook":       "injection: webhook",
+		"policy in few": "{injection: policy, namespaces: [shop]}",
 		"manual in few": "{injection: manual, namespaces: [shop]}",
 		"monitoring":    "{monitoring: true, namespace: replays}",
 		"all of it at once": everything + `
@@ -170,7 +172,8 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"an old version":       `kubeVersion: "1.34"`,
 		"a number":             "kubeVersion: 1.36",
 		"a registry with http": "registry: https://registry.example",
-		"injection":            "injection: webhook",
+		"injection":            "injection: operator",
+		"too old for a policy": `{injection: policy, kubeVersion: "v1.35.4"}`,
 		"storage":              "storageURL: /data",
 		"namespaces":           "namespaces: [Shop]",
 	} {

@@ -1,0 +1,128 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package lifecycle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	manifests "github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/test/kube"
+)
+
+// atCreation is an installation that adds proxies to pods as they are made, and what of it there is on the cluster.
+type atCreation struct {
+	injection manifests.Injection
+	objects   string
+	count     int
+	// dependent tells that nothing is added while our API server is down.
+	dependent bool
+}
+
+func TestWebhookInjection(t *testing.T) {
+	atCreation{manifests.InjectionWebhook, "mutatingwebhookconfigurations", 1, true}.run(t)
+}
+
+// run: an opted-in workload is recorded without a change of it, pods are made whatever becomes of us, and nothing is left.
+func (a atCreation) run(t *testing.T) {
+	s := openShop(t)
+	installWith(t, manifests.Options{Injection: a.injection})
+	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=90s")
+	s.awaitReason(t, "NotInjected", "capture.restage.dev/inject=enabled")
+	kube.Eventually(t, time.Minute, "what adds proxies is there", func() (bool, string) {
+		found := kube.Kubectl(t, "get", a.objects, "-o", "name")
+		return strings.Count(found, "restage-pod-injection") == a.count, found
+	})
+
+	s.kubectl(t, "patch", "deployment", "front", "-p", `{"spec":{"template":{"metadata":{"labels":{"capture.restage.dev/inject":"enabled"}}}}}`)
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	live := s.live(t)
+	s.record(t)
+	if after := s.live(t); after != live || strings.Contains(after, "restage-proxy") {
+		t.Errorf("the front was\n%s\nand is\n%s", live, after)
+	}
+	if visitor := s.proxies(t, "run=visitor") + s.proxies(t, "app=back"); visitor != "" {
+		t.Errorf("pods that are not opted in have %s", visitor)
+	}
+
+	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/sample-percent=50")
+	s.awaitReason(t, "RestartNeeded", "former settings")
+	a.withoutServer(t, s)
+	s.ended(t)
+	uninstall(t)
+	if found := kube.Kubectl(t, "get", a.objects+",podtemplates", "-A", "-l", "app.kubernetes.io/part-of=restage", "-o", "name"); found != "" {
+		t.Errorf("left behind is %s", found)
+	}
+}
+
+// withoutServer makes an opted-in pod while our API server is down. It comes within seconds.
+func (a atCreation) withoutServer(t *testing.T, s *shop) {
+	t.Helper()
+	kube.Kubectl(t, "-n", system, "scale", "deployment/restage-apiserver", "--replicas=0")
+	kube.Kubectl(t, "-n", system, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=restage-apiserver", "--timeout=120s")
+	begin := time.Now()
+	s.kubectl(t, "rollout", "restart", "deployment/front")
+	kube.Eventually(t, time.Minute, "new pods of the front", func() (bool, string) {
+		replicas := s.kubectl(t, "get", "replicasets", "-l", "app=front", "--sort-by=.metadata.creationTimestamp", "-o", "jsonpath={.items[-1:].status.replicas}")
+		return replicas != "" && replicas != "0", replicas
+	})
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("a pod took %s to be made", took)
+	}
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	if with := s.proxies(t, "app=front"); (with == "") != a.dependent {
+		t.Errorf("without the API server the pods have %q", with)
+	}
+	kube.Kubectl(t, "-n", system, "scale", "deployment/restage-apiserver", "--replicas=1")
+	awaitReady(t)
+	if a.dependent {
+		s.awaitReason(t, "RestartNeeded", "rollout restart deployment/front")
+		s.kubectl(t, "rollout", "restart", "deployment/front")
+	}
+	s.awaitReason(t, "Recording", "")
+}
+
+// ended stops the recording: pods stay as they are, and new ones come without the proxy.
+func (s *shop) ended(t *testing.T) {
+	t.Helper()
+	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled-", "capture.restage.dev/sample-percent-")
+	s.kubectl(t, "wait", "--for=delete", "trafficcapture/front", "--timeout=60s")
+	if with := s.proxies(t, "app=front"); with == "" {
+		t.Error("the pods that were recorded were replaced")
+	}
+	kube.Eventually(t, time.Minute, "the owner is told", func() (bool, string) {
+		events := s.kubectl(t, "get", "events", "--field-selector=reason=CaptureEnded", "-o", "jsonpath={.items[*].message}")
+		return strings.Contains(events, "until they are replaced"), events
+	})
+	s.kubectl(t, "rollout", "restart", "deployment/front")
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	kube.Eventually(t, time.Minute, "the front is without the proxy", func() (bool, string) {
+		with := s.proxies(t, "app=front")
+		return with == "", with
+	})
+}
+
+// proxies are the containers of ours in pods that are not ending.
+func (s *shop) proxies(t *testing.T, selector string) string {
+	t.Helper()
+	return strings.TrimSpace(s.kubectl(t, "get", "pods", "-l", selector, "-o",
+		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{range .spec.initContainers}}{{if eq .name "restage-proxy"}}proxy {{end}}{{end}}{{end}}{{end}}`))
+}
+
+func (s *shop) awaitReason(t *testing.T, reason, message string) {
+	t.Helper()
+	kube.Eventually(t, 2*time.Minute, fmt.Sprintf("the capture is %s", reason), func() (bool, string) {
+		ready := s.kubectl(t, "get", "trafficcapture", "front", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].reason}: {.status.conditions[?(@.type=="Ready")].message}`)
+		return strings.HasPrefix(ready, reason+":") && strings.Contains(ready, message), ready
+	})
+}
+
+// The policy needs nothing of ours as a pod is made.
+func TestPolicyInjection(t *testing.T) {
+	atCreation{manifests.InjectionPolicy, "mutatingadmissionpolicies,mutatingadmissionpolicybindings", 3, false}.run(t)
+}
