@@ -24,8 +24,9 @@ import (
 
 const (
 	fieldManager = "restage-controller"
-	// repair is how often they are applied without an event.
+	// repair is how often the webhooks are applied without an event, and follow is how often the policy follows the captures.
 	repair = time.Minute
+	follow = 5 * time.Second
 )
 
 // Reconciler keeps what the installation has chosen, and takes away what a former choice has left.
@@ -60,7 +61,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	if wiring.AtCreation(chosen) {
 		errs = append(errs, r.apply(ctx))
 	}
-	return repair, errors.Join(errs...)
+	again := repair
+	if chosen == wiring.InjectionPolicy {
+		again = follow
+	}
+	return again, errors.Join(errs...)
 }
 
 func (r *Reconciler) apply(ctx context.Context) error {
@@ -74,7 +79,18 @@ func (r *Reconciler) apply(ctx context.Context) error {
 		_, err := registrations.MutatingWebhookConfigurations().Apply(ctx, r.webhooks(owner), options())
 		return applied("MutatingWebhookConfiguration", err)
 	}
-	_, err = registrations.MutatingAdmissionPolicies().Apply(ctx, r.policy(owner), options())
+	templates, err := r.templates(ctx)
+	if err != nil {
+		return err
+	}
+	if len(templates) == 0 { // a policy must change something
+		return removePolicy(ctx, r.Kube)
+	}
+	policy, err := r.policy(owner, templates)
+	if err != nil {
+		return err
+	}
+	_, err = registrations.MutatingAdmissionPolicies().Apply(ctx, policy, options())
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 			"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)

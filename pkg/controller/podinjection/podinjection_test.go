@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +24,20 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
+
+// captured is what the pods of a workload get.
+func captured() *corev1.PodTemplate {
+	return &corev1.PodTemplate{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: "restage-capture-uid", Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Deployment/front"},
+			Labels: map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TrafficCapture", Name: "front", Controller: ptr.To(true),
+			}},
+		},
+		Template: small,
+	}
+}
 
 // world is a cluster with our ClusterRole.
 type world struct {
@@ -81,7 +96,7 @@ func (w world) owned(object metav1.Object) {
 
 // What is chosen is there, and nothing of another choice; and nothing when there is no server to stay.
 func TestWhatIsChosenIsThere(t *testing.T) {
-	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})}
+	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())}
 	w.expect(0, 0, 0)
 	for _, step := range []struct {
 		injection                   string
@@ -178,7 +193,7 @@ func selects(t *testing.T, selector *metav1.LabelSelector, values map[string]str
 
 // A cluster that does not know the policy is told so, and what to do.
 func TestPolicyOnAnOlderCluster(t *testing.T) {
-	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})
+	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicies", notServed)
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicybindings", notServed)
 	r := &Reconciler{Kube: cluster.Kube, Home: "restage-system", Injection: wiring.InjectionPolicy, Stays: func() (bool, error) { return true, nil }}

@@ -4,8 +4,15 @@
 package podinjection
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 
@@ -17,27 +24,57 @@ import (
 // names tell them apart.
 var bindings = []string{"", "-namespaces"}
 
-// policy adds to pods what the PodTemplates in their namespace hold that the controller keeps, one for each capture. It reads nothing that we
-// serve: the kind of its parameters is the cluster's own, so that it works as long as kube-apiserver does.
-func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration) *admissionapply.MutatingAdmissionPolicyApplyConfiguration {
+// policy adds to pods what the PodTemplates hold that the controller keeps, one for each capture. They stand in it as they are, so that
+// kube-apiserver asks nobody as a pod is made: neither us nor for parameters.
+func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, templates []corev1.PodTemplate) (*admissionapply.MutatingAdmissionPolicyApplyConfiguration, error) {
 	pods := admissionapply.NamedRuleWithOperations().WithOperations(admissionv1.Create).
 		WithAPIGroups("").WithAPIVersions("v1").WithResources("pods").WithScope(admissionv1.NamespacedScope)
 	spec := admissionapply.MutatingAdmissionPolicySpec().
-		WithParamKind(admissionapply.ParamKind().WithAPIVersion("v1").WithKind("PodTemplate")).
 		WithMatchConstraints(admissionapply.MatchResources().WithResourceRules(pods).WithMatchPolicy(admissionv1.Equivalent).
 			WithNamespaceSelector(selector(r.places())).
 			WithObjectSelector(selector(requirement(v1alpha1.LabelPartOf, metav1.LabelSelectorOpNotIn, v1alpha1.PartOf)))).
 		WithMatchConditions(
 			admissionapply.MatchCondition().WithName(notInjectedName).WithExpression(notInjected),
-			admissionapply.MatchCondition().WithName("of-the-workload").WithExpression(ofTheWorkload()),
 			admissionapply.MatchCondition().WithName("own-network").WithExpression(ownNetwork),
 		).
 		WithFailurePolicy(admissionv1.Ignore).WithReinvocationPolicy(admissionv1.IfNeededReinvocationPolicy)
-	for _, expression := range mutations() {
+	for _, template := range templates {
+		expression, err := mutation(template)
+		if err != nil {
+			return nil, fmt.Errorf("writing PodTemplate %s/%s as an expression: %w", template.Namespace, template.Name, err)
+		}
 		spec.WithMutations(admissionapply.Mutation().WithPatchType(admissionv1.PatchTypeJSONPatch).
 			WithJSONPatch(admissionapply.JSONPatch().WithExpression(expression)))
 	}
-	return admissionapply.MutatingAdmissionPolicy(wiring.PodInjection).WithLabels(ownLabels()).WithOwnerReferences(owner).WithSpec(spec)
+	return admissionapply.MutatingAdmissionPolicy(wiring.PodInjection).WithLabels(ownLabels()).WithOwnerReferences(owner).WithSpec(spec), nil
+}
+
+// templates are those of the captures, in a fixed order.
+func (r *Reconciler) templates(ctx context.Context) (all []corev1.PodTemplate, err error) {
+	namespaces := r.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
+		list, err := r.Kube.CoreV1().PodTemplates(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{
+			v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection,
+		}.String()})
+		if err != nil {
+			return nil, fmt.Errorf("listing what pods get: %w", err)
+		}
+		all = append(all, list.Items...)
+	}
+	all = slices.DeleteFunc(all, func(t corev1.PodTemplate) bool { return t.DeletionTimestamp != nil || !isCaptures(&t) })
+	slices.SortFunc(all, func(a, b corev1.PodTemplate) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return all, nil
+}
+
+// isCaptures tells whether a PodTemplate belongs to a capture: others may have the same labels.
+func isCaptures(object metav1.Object) bool {
+	owner := metav1.GetControllerOfNoCopy(object)
+	return owner != nil && owner.Kind == "TrafficCapture" && owner.APIVersion == v1alpha1.SchemeGroupVersion.String()
 }
 
 func (r *Reconciler) binding(suffix string, owner *metaapply.OwnerReferenceApplyConfiguration) *admissionapply.MutatingAdmissionPolicyBindingApplyConfiguration {
@@ -49,9 +86,5 @@ func (r *Reconciler) binding(suffix string, owner *metaapply.OwnerReferenceApply
 		match.WithNamespaceSelector(selector(optIn)).WithObjectSelector(selector(requirement(v1alpha1.LabelInject, metav1.LabelSelectorOpDoesNotExist)))
 	}
 	return admissionapply.MutatingAdmissionPolicyBinding(wiring.PodInjection + suffix).WithLabels(ownLabels()).WithOwnerReferences(owner).
-		WithSpec(admissionapply.MutatingAdmissionPolicyBindingSpec().WithPolicyName(wiring.PodInjection).WithMatchResources(match).
-			WithParamRef(admissionapply.ParamRef().WithParameterNotFoundAction(admissionv1.AllowAction).
-				WithSelector(metaapply.LabelSelector().WithMatchLabels(map[string]string{
-					v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection,
-				}))))
+		WithSpec(admissionapply.MutatingAdmissionPolicyBindingSpec().WithPolicyName(wiring.PodInjection).WithMatchResources(match))
 }

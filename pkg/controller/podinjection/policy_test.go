@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
@@ -50,22 +51,36 @@ func compiler(t *testing.T) *plugincel.CompositedCompiler {
 	return c
 }
 
-var withParams = plugincel.OptionalVariableDeclarations{HasParams: true, HasAuthorizer: true}
+var declared = plugincel.OptionalVariableDeclarations{HasAuthorizer: true}
+
+// policyOf is the policy of one capture.
+func policyOf(t *testing.T, template *corev1.PodTemplate) *admissionapply.MutatingAdmissionPolicySpecApplyConfiguration {
+	t.Helper()
+	template.Namespace = "shop"
+	policy, err := (&Reconciler{}).policy(metaapply.OwnerReference(), []corev1.PodTemplate{*template})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Spec
+}
 
 // matches evaluates the conditions of the policy as kube-apiserver does.
 func matches(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) bool {
 	t.Helper()
 	var conditions []plugincel.ExpressionAccessor
-	for _, condition := range (&Reconciler{}).policy(metaapply.OwnerReference()).Spec.MatchConditions {
+	for _, condition := range policyOf(t, params).MatchConditions {
 		conditions = append(conditions, &matchconditions.MatchCondition{Name: *condition.Name, Expression: *condition.Expression})
 	}
-	matcher := matchconditions.NewMatcher(compiler(t).CompileCondition(conditions, withParams, environment.NewExpressions), nil, "policy", "validate", wiring.PodInjection)
-	result := matcher.Match(t.Context(), attributes(pod), params, nil)
+	matcher := matchconditions.NewMatcher(compiler(t).CompileCondition(conditions, declared, environment.NewExpressions), nil, "policy", "validate", wiring.PodInjection)
+	result := matcher.Match(t.Context(), attributes(pod), nil, nil)
 	if result.Error != nil {
 		t.Fatal(result.Error)
 	}
-	return result.Matches
+	return result.Matches && injection.HasProxy(mutate(t, pod, params).Spec)
 }
+
+// small is what the tests of ownership look for.
+var small = corev1.PodTemplateSpec{Spec: corev1.PodSpec{InitContainers: []corev1.Container{{Name: wiring.ProxyContainerName}}}}
 
 // The policy knows whose pods are whose as workload.OwnerOf does.
 func TestPolicyFindsTheWorkload(t *testing.T) {
@@ -87,7 +102,7 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 		if owner.Name == "" {
 			t.Fatalf("%s has no owner", pod.GenerateName)
 		}
-		params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: owner.Kind + "/" + owner.Name}}}
+		params := &corev1.PodTemplate{Template: small, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: owner.Kind + "/" + owner.Name}}}
 		if !matches(t, pod, params) {
 			t.Errorf("a pod of %s %s is not found to be that", owner.Kind, owner.Name)
 		}
@@ -98,7 +113,7 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 			}
 		}
 	}
-	params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/bare"}}}
+	params := &corev1.PodTemplate{Template: small, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/bare"}}}
 	for name, change := range map[string]func(*corev1.Pod){
 		"with a proxy":          func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: wiring.InitContainerName}} },
 		"on the host's network": func(p *corev1.Pod) { p.Spec.HostNetwork = true },
@@ -117,14 +132,13 @@ func mutate(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.P
 	t.Helper()
 	known := scheme.Scheme
 	versioned := attributes(pod)
-	for _, mutation := range (&Reconciler{}).policy(metaapply.OwnerReference()).Spec.Mutations {
-		options := withParams
+	for _, mutation := range policyOf(t, params).Mutations {
+		options := declared
 		options.HasPatchTypes = true
 		compiled := compiler(t).CompileMutatingEvaluator(&patch.JSONPatchCondition{Expression: *mutation.JSONPatch.Expression}, options, environment.NewExpressions)
 		changed, err := patch.NewJSONPatcher(compiled).Patch(t.Context(), patch.Request{
 			MatchedResource: schema.GroupVersionResource{Version: "v1", Resource: "pods"}, VersionedAttributes: versioned,
-			ObjectInterfaces:  admission.NewObjectInterfacesFromScheme(known),
-			OptionalVariables: plugincel.OptionalVariableBindings{VersionedParams: params},
+			ObjectInterfaces: admission.NewObjectInterfacesFromScheme(known),
 		}, celconfig.RuntimeCELCostBudget)
 		if err != nil {
 			t.Fatalf("%v\nin %s", err, *mutation.JSONPatch.Expression)
@@ -165,7 +179,7 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 				Settings: wiring.NewCaptureSettings("front", []uint16{8080}), TLS: test.tls, Template: template, Forwarder: "forwarder:4143",
 				Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, ImagePullSecrets: test.secrets,
 			})
-			params := &corev1.PodTemplate{Template: corev1.PodTemplateSpec{Spec: Parameters(added, test.spec.Containers, "proxy:1")}}
+			params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/front"}}, Template: corev1.PodTemplateSpec{Spec: Parameters(added, test.spec.Containers, "proxy:1")}}
 			pod := mutate(t, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front"}, Spec: *test.spec.DeepCopy()}, params)
 			patched := patchedBy(t, added, &corev1.Pod{Spec: *test.spec.DeepCopy()})
 			if got, want := text(t, pod.Spec), text(t, patched.Spec); got != want {
