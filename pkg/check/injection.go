@@ -38,6 +38,9 @@ func policyInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
 		return ok("the cluster has MutatingAdmissionPolicy, by which pods get the recording proxy"), nil
 	}
 	_, err = c.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, wiring.PodInjection, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return ok("the cluster has MutatingAdmissionPolicy; there is no %s, as when nothing is captured", wiring.PodInjection), nil
+	}
 	return c.present("MutatingAdmissionPolicy", err)
 }
 

@@ -34,12 +34,13 @@ func (a atCreation) run(t *testing.T) {
 	installWith(t, manifests.Options{Injection: a.injection})
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=90s")
 	s.awaitReason(t, "NotInjected", "capture.restage.dev/inject=enabled")
+
+	s.kubectl(t, "patch", "deployment", "front", "-p", `{"spec":{"template":{"metadata":{"labels":{"capture.restage.dev/inject":"enabled"}}}}}`)
 	kube.Eventually(t, time.Minute, "what adds proxies is there", func() (bool, string) {
 		found := kube.Kubectl(t, "get", a.objects, "-o", "name")
 		return strings.Count(found, "restage-pod-injection") == a.count, found
 	})
-
-	s.kubectl(t, "patch", "deployment", "front", "-p", `{"spec":{"template":{"metadata":{"labels":{"capture.restage.dev/inject":"enabled"}}}}}`)
+	s.kubectl(t, "rollout", "restart", "deployment/front") // the policy follows the captures within seconds
 	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
 	live := s.live(t)
 	s.record(t)
@@ -53,7 +54,7 @@ func (a atCreation) run(t *testing.T) {
 	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/sample-percent=50")
 	s.awaitReason(t, "RestartNeeded", "former settings")
 	a.withoutServer(t, s)
-	s.ended(t)
+	a.ended(t, s)
 	uninstall(t)
 	if found := kube.Kubectl(t, "get", a.objects+",podtemplates", "-A", "-l", "app.kubernetes.io/part-of=restage", "-o", "name"); found != "" {
 		t.Errorf("left behind is %s", found)
@@ -88,7 +89,7 @@ func (a atCreation) withoutServer(t *testing.T, s *shop) {
 }
 
 // ended stops the recording: pods stay as they are, and new ones come without the proxy.
-func (s *shop) ended(t *testing.T) {
+func (a atCreation) ended(t *testing.T, s *shop) {
 	t.Helper()
 	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled-", "capture.restage.dev/sample-percent-")
 	s.kubectl(t, "wait", "--for=delete", "trafficcapture/front", "--timeout=60s")
@@ -99,6 +100,12 @@ func (s *shop) ended(t *testing.T) {
 		events := s.kubectl(t, "get", "events", "--field-selector=reason=CaptureEnded", "-o", "jsonpath={.items[*].message}")
 		return strings.Contains(events, "until they are replaced"), events
 	})
+	if !a.dependent {
+		kube.Eventually(t, time.Minute, "nothing is left to add", func() (bool, string) {
+			found := kube.Kubectl(t, "get", a.objects, "-o", "name")
+			return !strings.Contains(found, "restage-pod-injection"), found
+		})
+	}
 	s.kubectl(t, "rollout", "restart", "deployment/front")
 	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
 	kube.Eventually(t, time.Minute, "the front is without the proxy", func() (bool, string) {
