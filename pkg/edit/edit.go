@@ -3,8 +3,9 @@
 
 // Package edit changes the pod templates of workloads that belong to others, so that nothing that is left in them stands in the way of
 // their owners. What is written is what differs, and of that we own, as field managers, what is ours as a whole: our containers, our
-// volumes, our annotations. What is written into a container of the workload is nobody's: were it ours, a container that its owner
-// removes by server-side apply would stay as the few fields of it that are ours, without an image, and every apply would be refused.
+// volumes, our annotations. What is written into a container of the workload is nobody's. Were it ours, its owner could not set the same
+// by server-side apply, which refuses what another owns; and were it applied by us, a container that its owner removes would stay as the
+// few fields of it that are ours, without an image, and every apply would be refused.
 package edit
 
 import (

@@ -25,7 +25,7 @@ func (s *shop) inPlace(t *testing.T) {
 	if during := template(); !strings.Contains(during, "restage-init") || s.kubectl(t, "get", "deployment", "inplace-front", "--ignore-not-found") != "" {
 		t.Errorf("the front is not in place: %s", during)
 	}
-	// What we own inside of a container would stay, and be refused, when its owner takes the container out by server-side apply.
+	// What we own inside of a container its owner could not set by server-side apply.
 	kube.Eventually(t, time.Minute, "its containers are its owner's", func() (bool, string) {
 		ours := s.kubectl(t, "get", "deployment", "front", "--show-managed-fields", "-o", `jsonpath={.metadata.managedFields[?(@.manager=="restage-in-place")].fieldsV1}`)
 		return strings.Contains(ours, "restage-init") && !strings.Contains(ours, "f:containers"), ours

@@ -46,6 +46,7 @@ func TestHelm(t *testing.T) {
 		t.Errorf("all is not well: %+v", d.trouble())
 	}
 
+	t.Run("owners decide", ownersDecide)
 	helm(t, "upgrade", "restage", chart, "--reuse-values", "--wait", "--set", "clusterName=west")
 	name := kube.Kubectl(t, "-n", system, "get", "deployment", "restage-controller", "-o", `jsonpath={.spec.template.spec.containers[0].env[?(@.name=="CLUSTER_NAME")].value}`)
 	if name != "west" {

@@ -93,7 +93,7 @@ func (k kept) write(in bool) {
 	}
 }
 
-// TestOwnersDecide renames, removes and adds containers of templates that we have written to, in every usual way, on a kube-apiserver with nothing
+// TestOwnersDecide sets what we have set, and renames, removes and adds containers of templates that we have written to, in every usual way, on a kube-apiserver with nothing
 // of Restage alive. All of it is accepted, and without the proxy each template is what its manifest gives, to the byte.
 func TestOwnersDecide(t *testing.T) {
 	kubeconfig := withoutFrontProxy(t)
@@ -116,6 +116,11 @@ func TestOwnersDecide(t *testing.T) {
 			}
 			change(commands[0], "prepare", "app helper")
 			k.write(true)
+			const app, own = "{name: app, image: app:1, env: [", "{name: app, image: app:1, env: [{name: SSL_CERT_FILE, value: /own}, "
+			k.kubectl(strings.Replace(k.manifest(name, "prepare", "app helper"), app, own, 1), append(strings.Fields(commands[1]), "-f", "-")...)
+			if value := k.kubectl("", "get", "deployment", name, "-o", `jsonpath={.spec.template.spec.containers[0].env[?(@.name=="SSL_CERT_FILE")].value}`); value != "/own" {
+				t.Errorf("the variable that its owner sets is %q", value)
+			}
 			change(commands[1], "prepare", "app renamed")
 			if containers := k.containers(); strings.Contains(containers, "helper") {
 				t.Errorf("a container that its owner has renamed is left: %s", containers)
