@@ -40,8 +40,7 @@ func (a atCreation) run(t *testing.T) {
 		found := kube.Kubectl(t, "get", a.objects, "-o", "name")
 		return strings.Count(found, "restage-pod-injection") == a.count, found
 	})
-	s.kubectl(t, "rollout", "restart", "deployment/front") // the policy follows the captures within seconds
-	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	s.replacePods(t, true)
 	live := s.live(t)
 	s.record(t)
 	if after := s.live(t); after != live || strings.Contains(after, "restage-proxy") {
@@ -106,11 +105,17 @@ func (a atCreation) ended(t *testing.T, s *shop) {
 			return !strings.Contains(found, "restage-pod-injection"), found
 		})
 	}
-	s.kubectl(t, "rollout", "restart", "deployment/front")
-	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
-	kube.Eventually(t, time.Minute, "the front is without the proxy", func() (bool, string) {
+	s.replacePods(t, false)
+}
+
+// replacePods replaces the pods of the front until new ones come with the proxy, or without: kube-apiserver takes note of a policy within seconds.
+func (s *shop) replacePods(t *testing.T, wanted bool) {
+	t.Helper()
+	kube.Eventually(t, 2*time.Minute, fmt.Sprintf("pods with the proxy: %t", wanted), func() (bool, string) {
+		s.kubectl(t, "rollout", "restart", "deployment/front")
+		s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
 		with := s.proxies(t, "app=front")
-		return with == "", with
+		return (with != "") == wanted, with
 	})
 }
 
