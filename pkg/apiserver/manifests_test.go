@@ -20,7 +20,7 @@ const artifacts = "../../artifacts"
 
 // variables are those of the manifests.
 var variables = strings.NewReplacer("$(PROXY_IMAGE)", "restage/proxy:test", "$(ETCD_SERVERS)", "https://a:2379,https://b:2379",
-	"$(INJECTION)", "workload", "$(IMAGE_PULL_SECRETS)", "", "$(WATCH_NAMESPACES)", "")
+	"$(INJECTION)", "workload", "$(IMAGE_PULL_POLICY)", "IfNotPresent", "$(IMAGE_PULL_SECRETS)", "", "$(WATCH_NAMESPACES)", "")
 
 // decode finds the document of a kind in YAML.
 func decode(t *testing.T, text, kind string, into any) {

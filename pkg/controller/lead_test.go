@@ -56,7 +56,9 @@ func eventually(t *testing.T, what string, check func(ctx context.Context) (bool
 func TestLead(t *testing.T) {
 	labels := map[string]string{"app": "front"}
 	front := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: "shop", UID: "front-uid", Annotations: map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "front", Namespace: "shop", UID: "front-uid", ResourceVersion: "1", Annotations: map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"},
+		},
 		Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{

@@ -50,7 +50,9 @@ type story struct {
 func annotatedFront() *appsv1.Deployment {
 	labels := map[string]string{"app": "front"}
 	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Name: "front", Namespace: shop, UID: "front-uid", Annotations: map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "front", Namespace: shop, UID: "front-uid", ResourceVersion: "1", Annotations: map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"},
+		},
 		Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
