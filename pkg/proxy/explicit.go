@@ -38,8 +38,10 @@ func InitExplicit(ctx context.Context, control netip.AddrPort, canary string, pa
 			log.Warn("Nothing holds the pod back: the network let a connection out", "canary", canary)
 			return false, nil
 		}
-		if err := sleep(ctx, canaryPause); err != nil {
-			return false, err
+		select {
+		case <-time.After(canaryPause):
+		case <-ctx.Done():
+			return false, ctx.Err()
 		}
 	}
 }
@@ -52,7 +54,9 @@ func awaitResponder(ctx context.Context, control netip.AddrPort) error {
 		if err == nil {
 			return nil
 		}
-		if sleep(ctx, canaryPause) != nil {
+		select {
+		case <-time.After(canaryPause):
+		case <-ctx.Done():
 			return fmt.Errorf("reaching the responder: %w", err)
 		}
 	}
@@ -62,15 +66,4 @@ func dialOnce(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, canaryDial)
 	defer cancel()
 	return connect(ctx, address)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

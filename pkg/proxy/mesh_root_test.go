@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,14 +19,13 @@ import (
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // eachMesh runs a test beside every mesh, with the rules of the mesh written before and after ours.
 func eachMesh(t *testing.T, test func(t *testing.T, binary string, pod, outside *namespace, m mesh, write func(ours func()))) {
-	if _, err := exec.LookPath("iptables-restore"); err != nil {
-		t.Skipf("needs iptables, to write the rules of meshes: %v", err)
-	}
 	newNamespace(t) // skips where there are none, before the proxy is built
+	peer.Need(t, "iptables-restore", "iptables")
 	binary := buildProxy(t)
 	for _, m := range meshes {
 		for _, order := range []string{"mesh first", "ours first"} {
