@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/capturespec"
@@ -273,8 +274,11 @@ func (r *Reconciler) finish(ctx context.Context, capture *v1alpha1.TrafficCaptur
 		return err
 	}
 	if active == nil {
-		if err := errors.Join(r.remove(ctx, capture), r.farewell(ctx, capture)); err != nil {
+		if err := r.remove(ctx, capture); err != nil {
 			return r.stuck(ctx, capture, err)
+		}
+		if err := r.farewell(ctx, capture); err != nil { // no capture, and no namespace, stays for an event
+			klog.FromContext(ctx).Error(err, "It is not known which pods keep the recording proxy", "capture", klog.KObj(capture))
 		}
 	} else if err := r.removeParameters(ctx, capture); err != nil {
 		return err
