@@ -94,12 +94,13 @@ func ForwarderVolume() corev1.Volume {
 	}
 }
 
-// DeclaredPorts are the TCP ports that the containers of a template declare, sorted, without ours.
+// DeclaredPorts are the TCP ports that the containers of a template or a pod declare, sorted, without those of our containers and of the proxies
+// of meshes, which a webhook may have added before.
 func DeclaredPorts(spec corev1.PodSpec) []int32 {
 	var ports []int32
 	add := func(containers []corev1.Container) {
 		for _, c := range containers {
-			if isOurContainer(c.Name) {
+			if isOurContainer(c.Name) || isMeshProxy(c.Name) {
 				continue
 			}
 			for _, p := range c.Ports {

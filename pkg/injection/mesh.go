@@ -12,3 +12,8 @@ func NoMesh(template *corev1.PodTemplateSpec) {
 	template.Labels = merged(template.Labels, map[string]string{istio: "false", "istio.io/dataplane-mode": "none"})
 	template.Annotations = merged(template.Annotations, map[string]string{istio: "false", "linkerd.io/inject": "disabled"})
 }
+
+// isMeshProxy tells whether a container is the sidecar of a mesh, by the names that Istio and Linkerd give.
+func isMeshProxy(container string) bool {
+	return container == "istio-proxy" || container == "linkerd-proxy"
+}

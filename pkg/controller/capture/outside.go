@@ -60,9 +60,13 @@ func (r *Reconciler) behind(capture *v1alpha1.TrafficCapture, w *workload.Worklo
 	if !wiring.AtCreation(r.Options.Injection) || hasSidecar(w.Template.Spec) {
 		return ""
 	}
-	wanted := "--settings=" + capturespec.Settings(w.GetName(), r.asked(capture, w), injection.DeclaredPorts(w.Template.Spec)).Argument()
 	var without, former int
 	for _, pod := range pods {
+		of := w.Template.Spec // of which the policy was made
+		if r.Options.Injection == wiring.InjectionWebhook {
+			of = pod.Spec // which the webhook saw, with what other webhooks had added
+		}
+		wanted := "--settings=" + capturespec.Settings(w.GetName(), r.asked(capture, of), injection.DeclaredPorts(of)).Argument()
 		switch proxy := proxyOf(&pod); {
 		case pod.DeletionTimestamp != nil, pod.Status.Phase == corev1.PodSucceeded, pod.Status.Phase == corev1.PodFailed:
 		case proxy == nil:
@@ -84,11 +88,11 @@ func (r *Reconciler) behind(capture *v1alpha1.TrafficCapture, w *workload.Worklo
 	return strings.Join(said, ", ") + "; " + replacement(w)
 }
 
-// asked is what the pods of a workload are made to do of what the capture asks for.
-func (r *Reconciler) asked(capture *v1alpha1.TrafficCapture, w *workload.Workload) v1alpha1.TrafficCaptureSpec {
+// asked is what a pod is made to do of what the capture asks for.
+func (r *Reconciler) asked(capture *v1alpha1.TrafficCapture, pod corev1.PodSpec) v1alpha1.TrafficCaptureSpec {
 	spec := capture.Spec
 	if r.Options.Injection == wiring.InjectionWebhook {
-		spec, _ = capturespec.WithoutSecrets(spec, w.Template.Spec)
+		spec, _ = capturespec.WithoutSecrets(spec, pod)
 	}
 	return spec
 }

@@ -4,12 +4,17 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -32,6 +37,7 @@ func (w *world) inject(name, settings string) {
 	if err != nil {
 		w.Fatal(err)
 	}
+	pod.Spec.Containers = getDeployment(w.T, w.cluster, "front").Spec.Template.Spec.Containers
 	pod.Spec.InitContainers = []corev1.Container{{Name: wiring.ProxyContainerName, Args: []string{"run", "--settings=" + settings}}}
 	if _, err := w.cluster.Kube.CoreV1().Pods(shop).Update(w.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		w.Fatal(err)
@@ -92,6 +98,43 @@ func TestInjectionAtCreation(t *testing.T) {
 				t.Errorf("of the capture are left %d templates and the finalizers %v", len(left), w.get("any").Finalizers)
 			}
 		})
+	}
+}
+
+// A mesh's webhook may have added its sidecar to a pod before we were asked. What it listens on is not the workload's.
+func TestPodsOfMeshesAreUpToDate(t *testing.T) {
+	w := newWorld(t, nil)
+	w.injection = wiring.InjectionWebhook
+	w.label(v1alpha1.InjectEnabled)
+	w.create("any")
+	w.addPod("front-1", true)
+	w.inject("front-1", wiring.NewCaptureSettings("front", []uint16{9898}).Argument())
+	pod, err := w.cluster.Kube.CoreV1().Pods(shop).Get(t.Context(), "front-1", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "istio-proxy", Ports: []corev1.ContainerPort{{ContainerPort: 15090}}})
+	if _, err := w.cluster.Kube.CoreV1().Pods(shop).Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.reconcile("any")
+	w.expect("any", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
+}
+
+// A capture goes, and its namespace with it, also when it cannot be found out which pods keep the proxy.
+func TestEndWithoutFarewell(t *testing.T) {
+	w := newWorld(t, nil)
+	w.injection = wiring.InjectionWebhook
+	w.create("any")
+	w.reconcile("any")
+	w.markDeleted("any")
+	w.cluster.Kube.PrependReactor("list", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		ofWorkload := !action.(clienttesting.ListAction).GetListRestrictions().Labels.Empty() // the test's cache wants all
+		return ofWorkload, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("no right"))
+	})
+	w.reconcile("any")
+	if left := w.get("any").Finalizers; len(left) > 0 {
+		t.Errorf("the capture stays for %v", left)
 	}
 }
 
