@@ -6,18 +6,16 @@ package uninstall
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/inplace"
 	"github.com/restage-dev/restage/pkg/teardown"
-	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -48,7 +46,7 @@ func recorded(ctx context.Context, c workload.Client) ([]recordedWorkload, error
 		}
 		for _, w := range workloads {
 			controlled := capture.IsManaged(w)
-			if teardown.IsMade(w) || w.Controlled() != nil || !controlled && !hasProxy(w.Template.Spec) {
+			if teardown.IsMade(w) || w.Controlled() != nil || !controlled && !injection.HasProxy(w.Template.Spec) {
 				continue
 			}
 			object := Object{Kind: w.Kind.Kind, Namespace: w.GetNamespace(), Name: w.GetName()}
@@ -56,12 +54,6 @@ func recorded(ctx context.Context, c workload.Client) ([]recordedWorkload, error
 		}
 	}
 	return all, nil
-}
-
-func hasProxy(spec corev1.PodSpec) bool {
-	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool {
-		return c.Name == wiring.InitContainerName || c.Name == wiring.ProxyContainerName
-	})
 }
 
 // takeOut takes the proxy out of a template, whoever put it in.

@@ -50,6 +50,11 @@ const PodInjection = "restage-pod-injection"
 // PodInjections is the resource of our group that kube-apiserver posts reviews of pods to, with InjectionWebhook.
 const PodInjections = "podinjections"
 
+// PodInjectionsPath is where it is. The path is in our own group, so that there is no registration besides ours that could be left without a
+// server, and in no discovery document: garbage collection, quota and the deletion of namespaces go through those, and a resource
+// that can only be created is a stumbling block to clients that do not expect one.
+const PodInjectionsPath = "/apis/replay.restage.dev/v1alpha1/" + PodInjections
+
 // How connections are led to the proxy.
 const (
 	InterceptionRedirect = "Redirect" // by rules in the pod's network

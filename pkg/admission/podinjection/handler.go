@@ -28,11 +28,6 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// Path is what AdmissionReviews are posted to. It is in our own group, so that there is no registration besides ours that could be left without a server, and in no discovery
-// document: garbage collection, quota and the deletion of namespaces go through those, and a resource that can only be created is a
-// stumbling block to clients that do not expect one.
-var Path = "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/" + wiring.PodInjections
-
 const (
 	// maxReview bounds a review: a pod is at most as large as a request to etcd, 1.5 MiB, and stands in it once.
 	maxReview = 3 << 20
@@ -49,7 +44,7 @@ type Handler struct {
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != Path {
+	if r.URL.Path != wiring.PodInjectionsPath {
 		h.Next.ServeHTTP(w, r)
 		return
 	}

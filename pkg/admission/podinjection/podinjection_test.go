@@ -78,7 +78,7 @@ func handler(t *testing.T, labels map[string]string, captures []runtime.Object, 
 
 func post(t *testing.T, h *Handler, caller user.Info, body []byte) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, Path+"?timeout=2s", bytes.NewReader(body))
+	r := httptest.NewRequest(http.MethodPost, wiring.PodInjectionsPath+"?timeout=2s", bytes.NewReader(body))
 	r = r.WithContext(request.WithUser(request.WithRequestInfo(r.Context(), &request.RequestInfo{}), caller))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)

@@ -17,9 +17,6 @@ import (
 // timeoutSeconds is how long a pod that is opted in waits for us at most.
 const timeoutSeconds = 2
 
-// reviewPath is what reviews of pods are posted to.
-var reviewPath = "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/" + wiring.PodInjections
-
 // notInjected lets no pod through that has our proxy, as copies in environments have. The name is that of the condition.
 const (
 	notInjectedName = "without-proxy"
@@ -42,7 +39,7 @@ func (r *Reconciler) webhooks(owner *metaapply.OwnerReferenceApplyConfiguration)
 func (r *Reconciler) webhook(name string, namespaces, pods *metaapply.LabelSelectorApplyConfiguration) *admissionapply.MutatingWebhookApplyConfiguration {
 	return admissionapply.MutatingWebhook().WithName(name).
 		WithClientConfig(admissionapply.WebhookClientConfig().WithService(
-			admissionapply.ServiceReference().WithNamespace(corev1.NamespaceDefault).WithName("kubernetes").WithPort(443).WithPath(reviewPath))).
+			admissionapply.ServiceReference().WithNamespace(corev1.NamespaceDefault).WithName("kubernetes").WithPort(443).WithPath(wiring.PodInjectionsPath))).
 		WithRules(admissionapply.RuleWithOperations().WithOperations(admissionv1.Create).
 			WithAPIGroups("").WithAPIVersions("v1").WithResources("pods").WithScope(admissionv1.NamespacedScope)).
 		WithNamespaceSelector(namespaces).WithObjectSelector(pods).

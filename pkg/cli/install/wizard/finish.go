@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/install/flags"
 	"github.com/restage-dev/restage/pkg/install"
 )
@@ -34,7 +35,7 @@ func (w *wizard) finish(ctx context.Context) error {
 		case install.InjectionManual:
 			commands = append(commands, [2]string{"kubectl restage inject -f FILE | kubectl apply -f -", "record a workload"})
 		case install.InjectionWebhook, install.InjectionPolicy:
-			commands = append(commands, [2]string{"kubectl label namespace NAMESPACE capture.restage.dev/inject=enabled", "let pods of annotated workloads be recorded as they are made"})
+			commands = append(commands, [2]string{"kubectl label namespace NAMESPACE " + v1alpha1.LabelInject + "=" + v1alpha1.InjectEnabled, "let pods of annotated workloads be recorded as they are made"})
 			fallthrough
 		default:
 			commands = append(commands, [2]string{"kubectl -n NAMESPACE annotate deployment/NAME capture.restage.dev/enabled=true", "record a workload"})

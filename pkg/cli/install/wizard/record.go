@@ -19,15 +19,13 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apply"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // offered is how many workloads are listed. Others can be named.
 const offered = 20
-
-// podSecurity is the label with the level of a namespace that pods must keep to.
-const podSecurity = "pod-security.kubernetes.io/enforce"
 
 // offerRecording has a first workload recorded, if that is wanted.
 func (w *wizard) offerRecording(ctx context.Context) error {
@@ -123,7 +121,7 @@ func (w *wizard) recordable(ctx context.Context, workloads []offer, answer strin
 	if err != nil {
 		return nil, fmt.Errorf("reading the namespace %s: %w", found.GetNamespace(), err)
 	}
-	if level := namespace.Labels[podSecurity]; level == "baseline" || level == "restricted" {
+	if level := injection.RefusingLevel(namespace.Labels); level != "" {
 		return nil, fmt.Errorf("%q: its namespace allows pods of the level %s alone, and the proxy's init container needs NET_ADMIN: choose another", answer, level)
 	}
 	return found, nil
