@@ -16,8 +16,9 @@ if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1
 fi
 made=$(mktemp -d)
 finish() {
+  trap '' TERM # make sends it once more to what has it already
   if [ -n "${other:-}" ]; then
-    kill "$other" 2>/dev/null || true
+    kill -- "-$other" 2>/dev/null || true
     wait "$other" || true
   fi
   rm -rf "$made"
@@ -28,7 +29,8 @@ trap finish EXIT
 # the end.
 if [ -n "${throwaway:-}" ] && [ $# -eq 0 ]; then
   half='^(TestCheck|TestCheckBeforeInstalling|TestHelm|TestManualInjection|TestNamespaced|TestRotation)$'
-  CLUSTER_NAME=${CLUSTER_NAME}2 hack/e2e-lifecycle.sh -run "$half" >"$made/other.log" 2>&1 &
+  # in a group of its own, so that all of it can be ended
+  CLUSTER_NAME=${CLUSTER_NAME}2 setsid hack/e2e-lifecycle.sh -run "$half" >"$made/other.log" 2>&1 &
   other=$!
   set -- -skip "$half"
 fi

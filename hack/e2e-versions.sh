@@ -39,6 +39,7 @@ api_tests() {
 }
 
 end_clusters() {
+  trap '' TERM # make sends it once more to what has it already
   for version in "${versions[@]}"; do on "$version" hack/localcluster/down.sh >/dev/null || true; done
   rm -rf "$logs"
 }

@@ -9,7 +9,7 @@ cd "$root"
 # shellcheck source=hack/cluster.sh
 . hack/cluster.sh
 if [ -z "${KUBECONFIG:-}" ] && ! hack/localcluster/kubeconfig.sh >/dev/null 2>&1 && ! command -v kind >/dev/null; then
-  trap 'hack/localcluster/down.sh' EXIT
+  trap "trap '' TERM; hack/localcluster/down.sh" EXIT # make sends TERM once more to what has it already
 fi
 choose_cluster
 hack/images.sh polyglot
