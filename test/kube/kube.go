@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// pollInterval is how often Eventually looks.
+// pollInterval is how often Await looks.
 const pollInterval = 200 * time.Millisecond
 
 // Run runs a command and returns its standard output, without the white space around it. The error of a command that fails
@@ -81,18 +81,25 @@ func CleanUp(t *testing.T, within time.Duration, args ...string) {
 // Eventually polls until the condition holds, and fails the test with what it last said when that takes too long.
 func Eventually(t *testing.T, within time.Duration, what string, condition func() (ok bool, last string)) {
 	t.Helper()
+	if err := Await(t.Context(), within, what, condition); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Await polls until the condition holds. The error, when that takes too long or the context ends, has what it last said.
+func Await(ctx context.Context, within time.Duration, what string, condition func() (ok bool, last string)) error {
 	deadline := time.Now().Add(within)
 	for {
 		ok, last := condition()
 		if ok {
-			return
+			return nil
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %s; last: %s", what, within, last)
+			return fmt.Errorf("%s: not within %s; last: %s", what, within, last)
 		}
 		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w; last: %s", what, ctx.Err(), last)
 		case <-time.After(pollInterval):
 		}
 	}
