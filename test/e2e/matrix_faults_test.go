@@ -31,11 +31,13 @@ type fault struct {
 	once func(m *matrix, ctx context.Context) error
 	// survived says that a replay that was running passes all the same.
 	survived bool
+	// invalid says that a replay that was running cannot pass.
+	invalid bool
 }
 
 var faults = []fault{
 	{part: "proxy", each: killContainer(wiring.ProxyContainerName)},
-	{part: "responder", each: deleteResponder},
+	{part: "responder", each: deleteResponder, invalid: true},
 	{part: "application", each: killContainer("podinfo")},
 	{part: "sandbox", each: killSandbox},
 	{part: "forwarder", once: killPart("forwarder"), survived: true},
@@ -50,7 +52,7 @@ const untilThere = 90 * time.Second
 // killContainer kills the first process of a container of a copy, so that the kernel ends all the others in it.
 func killContainer(name string) func(*matrix, context.Context, string) error {
 	return func(m *matrix, ctx context.Context, environment string) error {
-		return await(ctx, untilThere, name+" of "+environment+" is killed", func() (bool, string) {
+		return kube.Await(ctx, untilThere, name+" of "+environment+" is killed", func() (bool, string) {
 			for _, pod := range m.podsOf(environment, injection.ComponentWorkload) {
 				if id := runningContainer(pod, name); id != "" {
 					err := m.signal(ctx, "SIGKILL", id)
@@ -64,7 +66,7 @@ func killContainer(name string) func(*matrix, context.Context, string) error {
 
 // killSandbox kills the process that holds the namespaces of a copy's pod, its network among them.
 func killSandbox(m *matrix, ctx context.Context, environment string) error {
-	return await(ctx, untilThere, "the sandbox of "+environment+" is killed", func() (bool, string) {
+	return kube.Await(ctx, untilThere, "the sandbox of "+environment+" is killed", func() (bool, string) {
 		for _, pod := range m.podsOf(environment, injection.ComponentWorkload) {
 			out, err := kube.Run(ctx, "", nodeScript, "1", "ctr", "--namespace", "k8s.io", "containers", "list", "--quiet",
 				fmt.Sprintf(`labels."io.kubernetes.pod.uid"==%s,labels."io.cri-containerd.kind"==sandbox`, pod.UID))
@@ -79,7 +81,7 @@ func killSandbox(m *matrix, ctx context.Context, environment string) error {
 
 // deleteResponder deletes the responder's pod, without any grace.
 func deleteResponder(m *matrix, ctx context.Context, environment string) error {
-	return await(ctx, untilThere, "the responder of "+environment+" is deleted", func() (bool, string) {
+	return kube.Await(ctx, untilThere, "the responder of "+environment+" is deleted", func() (bool, string) {
 		pods := m.podsOf(environment, "responder")
 		if len(pods) == 0 {
 			return false, "there is none"
@@ -149,21 +151,4 @@ func runningContainer(pod *corev1.Pod, name string) string {
 
 func containerID(status corev1.ContainerStatus) string {
 	return strings.TrimPrefix(status.ContainerID, "containerd://")
-}
-
-// await polls until the condition holds; the error has what it last said.
-func await(ctx context.Context, within time.Duration, what string, condition func() (ok bool, last string)) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for {
-		ok, last := condition()
-		if ok {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %s; last: %s", what, within, last)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }

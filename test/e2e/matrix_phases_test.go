@@ -109,7 +109,7 @@ func (m *matrix) gone(t *testing.T, name string) {
 }
 
 // replayEnded waits for the end of a replay that was disturbed. It says how it went, and never that more was well than was.
-func (m *matrix) replayEnded(t *testing.T, name string, survived bool) {
+func (m *matrix) replayEnded(t *testing.T, name string, f fault) {
 	t.Helper()
 	status := m.finished(t, name)
 	passed, reason, message := status.condition("Passed")
@@ -122,7 +122,9 @@ func (m *matrix) replayEnded(t *testing.T, name string, survived bool) {
 		t.Errorf("%s passed with %+v", name, sum)
 	case passed != "True" && (reason == "" || message == ""):
 		t.Errorf("%s does not say why it did not pass: %+v", name, status.Conditions)
-	case survived && passed != "True" && reason != "InvalidLate": // which a busy machine is to blame for
+	case f.invalid && passed == "True":
+		t.Errorf("%s passed although its %s had gone: %+v", name, f.part, sum)
+	case f.survived && passed != "True" && reason != "InvalidLate": // which a busy machine is to blame for
 		t.Errorf("%s did not pass: %s: %s", name, reason, message)
 	}
 }

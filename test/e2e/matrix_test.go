@@ -80,7 +80,7 @@ func (m *matrix) row(t *testing.T, f fault) {
 	m.stands(t, m.standing)
 	m.stands(t, preparing)
 	m.gone(t, m.leaving)
-	m.replayEnded(t, replaying, f.survived)
+	m.replayEnded(t, replaying, f)
 	m.gone(t, replaying)
 	m.untouched(t)
 	m.leaving, m.standing = m.standing, preparing
