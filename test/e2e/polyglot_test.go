@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -134,13 +135,14 @@ func TestPolyglot(t *testing.T) {
 	t.Run("records", s.polyglotRecords)
 
 	s.closeBack(t)
+	spoken := s.watchClone(t, "polyglot")
 	kube.MustApply(t, fmt.Sprintf(`
 apiVersion: replay.restage.dev/v1alpha1
 kind: TrafficReplay
 metadata: {name: polyglot, namespace: %s}
 spec: {snapshotName: monday}
 `, s.namespace))
-	stop := s.watchClone(t, "polyglot")
+	stop := spoken()
 	status := s.finished(t, "polyglot")
 	stop()
 	// That each client got the same means that it spoke the same protocol, too: it says so.
@@ -265,31 +267,48 @@ func (s *shop) polyglotRecords(t *testing.T) {
 	}
 }
 
-// watchClone waits for the copy of the workload and watches, where the test has the node, whom it speaks to; the function that is
-// returned ends the watch and wants nobody but the responder.
-func (s *shop) watchClone(t *testing.T, environment string) func() {
+// watchClone watches, where the test has the node, whom the copy of the workload speaks to; it is called before there is one. The function that
+// is returned waits for the copy, and the one that that returns ends the watch and wants nobody but the responder.
+func (s *shop) watchClone(t *testing.T, environment string) (await func() (stop func())) {
 	t.Helper()
 	if os.Getenv("CLUSTER") != "local" {
-		return func() {}
+		return func() func() { return func() {} }
 	}
-	var address, clone string
-	kube.Eventually(t, 2*time.Minute, "the clone runs", func() (bool, string) {
-		address = s.kubectl(t, "get", "service", environment+"-responder", "--ignore-not-found", "-o", "jsonpath={.spec.clusterIP}")
-		clone = s.kubectl(t, "get", "pods", "-l", "replay.restage.dev/environment="+environment+",replay.restage.dev/component=workload",
-			"-o", "jsonpath={.items[*].status.podIP}")
-		return address != "" && clone != "", address + " " + clone
-	})
-	dump := watchNode(t, clone)
-	return func() {
+	packets := tapNode(t)
+	return func() func() {
 		t.Helper()
-		spokenTo := dump.stop(t)
-		if len(spokenTo) == 0 {
-			t.Error("the node saw no connection of the clone at all: the watch is blind")
-		}
-		for to, packet := range spokenTo {
-			if to != address {
-				t.Errorf("the clone spoke to %s, which is not the responder (%s): %s", to, address, packet)
+		var address, clone string
+		kube.Eventually(t, 2*time.Minute, "the clone runs", func() (bool, string) {
+			address = s.kubectl(t, "get", "service", environment+"-responder", "--ignore-not-found", "-o", "jsonpath={.spec.clusterIP}")
+			clone = s.kubectl(t, "get", "pods", "-l", "replay.restage.dev/environment="+environment+",replay.restage.dev/component=workload",
+				"-o", "jsonpath={.items[*].status.podIP}")
+			return address != "" && clone != "", address + " " + clone
+		})
+		return func() {
+			t.Helper()
+			spokenTo := openedBy(packets.stop(t), clone)
+			if len(spokenTo) == 0 {
+				t.Error("the node saw no connection of the clone at all: the watch is blind")
+			}
+			for to, packet := range spokenTo {
+				if to != address {
+					t.Errorf("the clone spoke to %s, which is not the responder (%s): %s", to, address, packet)
+				}
 			}
 		}
 	}
+}
+
+// openedBy are those to whom a pod has opened TCP connections or sent UDP, each with the first packet. Only what comes out of the pod
+// is looked at, so that a destination is the one the pod chose and not what a Service made of it.
+func openedBy(packets []packet, pod string) map[string]packet {
+	opened := map[string]packet{}
+	for _, p := range packets {
+		opens := p.protocol == unix.IPPROTO_UDP || p.protocol == unix.IPPROTO_TCP && p.flags&(flagSYN|flagACK) == flagSYN
+		to := p.to.Addr().String()
+		if _, known := opened[to]; !known && opens && !p.toPod && p.from.Addr().String() == pod {
+			opened[to] = p
+		}
+	}
+	return opened
 }

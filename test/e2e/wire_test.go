@@ -61,7 +61,7 @@ func tapNode(t *testing.T) *wire {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	w.tcpdump = exec.Command(nodeScript, "1", "tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-s", strconv.Itoa(keptOfPacket), "-B", "32768",
+	w.tcpdump = exec.CommandContext(t.Context(), nodeScript, "1", "tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-s", strconv.Itoa(keptOfPacket), "-B", "32768",
 		"-n", "-U", "-w", "-", fmt.Sprintf("not net 127.0.0.0/8 and not (src host %[1]s and dst host %[1]s)", node))
 	w.tcpdump.Stdout, w.tcpdump.Stderr = packets, log
 	if err := w.tcpdump.Start(); err != nil {
