@@ -15,13 +15,18 @@ const (
 )
 
 // retry calls attempt until it says that it is done or the context ends, and returns its last error. An attempt
-// that is done without an error is success.
+// that is done without an error is success. One that the end of the context cut off says less than the one before it.
 func retry(ctx context.Context, attempt func() (done bool, err error)) error {
+	var last error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		done, err := attempt()
 		if done {
 			return err
 		}
+		if last != nil && ctx.Err() != nil {
+			return last
+		}
+		last = err
 		select {
 		case <-ctx.Done():
 			return err

@@ -34,7 +34,6 @@ type world struct {
 	cluster     *controllertest.Cluster
 	conn        *grpc.ClientConn
 	credentials int
-	injection   string
 }
 
 func newWorld(t *testing.T, namespaceLabels map[string]string) *world {
@@ -72,7 +71,7 @@ func (w *world) reconcile(name string) {
 			},
 			EnsureTLS: (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
 			Events:    record.NewFakeRecorder(100),
-			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.injection},
+			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.cluster.Injection},
 		}
 		w.cluster.Acting(w.T, func() {
 			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {

@@ -14,7 +14,7 @@ import (
 // Where templates are injected by others nothing is written to a workload, whatever happens to its capture.
 func TestManualInjectionLeavesWorkloadsAlone(t *testing.T) {
 	w := newWorld(t, nil)
-	w.injection = wiring.InjectionManual
+	w.cluster.Injection = wiring.InjectionManual
 	w.annotation("true")
 	before := getDeployment(t, w.cluster, "front")
 	w.reconcile("front")

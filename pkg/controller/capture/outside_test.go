@@ -58,7 +58,7 @@ func TestInjectionAtCreation(t *testing.T) {
 	for _, injection := range []string{wiring.InjectionWebhook, wiring.InjectionPolicy} {
 		t.Run(injection, func(t *testing.T) {
 			w := newWorld(t, nil)
-			w.injection = injection
+			w.cluster.Injection = injection
 			w.create("any")
 			w.addPod("front-1", false)
 			w.reconcile("any")
@@ -104,7 +104,7 @@ func TestInjectionAtCreation(t *testing.T) {
 // A mesh's webhook may have added its sidecar to a pod before we were asked. What it listens on is not the workload's.
 func TestPodsOfMeshesAreUpToDate(t *testing.T) {
 	w := newWorld(t, nil)
-	w.injection = wiring.InjectionWebhook
+	w.cluster.Injection = wiring.InjectionWebhook
 	w.label(v1alpha1.InjectEnabled)
 	w.create("any")
 	w.addPod("front-1", true)
@@ -124,7 +124,7 @@ func TestPodsOfMeshesAreUpToDate(t *testing.T) {
 // A capture goes, and its namespace with it, also when it cannot be found out which pods keep the proxy.
 func TestEndWithoutFarewell(t *testing.T) {
 	w := newWorld(t, nil)
-	w.injection = wiring.InjectionWebhook
+	w.cluster.Injection = wiring.InjectionWebhook
 	w.create("any")
 	w.reconcile("any")
 	w.markDeleted("any")

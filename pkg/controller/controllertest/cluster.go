@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,11 +31,14 @@ import (
 type Cluster struct {
 	Kube   *kubefake.Clientset
 	Replay *fake.Clientset
+	// Injection is what the installation has chosen, which decides about the controller's rights. Empty is the default.
+	Injection string
+	rules     map[string][]rbacv1.PolicyRule // of the controller, by injection
 }
 
 // New returns a cluster with these objects of Kubernetes in it.
 func New(objects ...runtime.Object) *Cluster {
-	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset()}
+	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset(), rules: map[string][]rbacv1.PolicyRule{}}
 	c.Kube.PrependReactor("create", "*", Identify)
 	c.Replay.PrependReactor("create", "*", Identify)
 	return c

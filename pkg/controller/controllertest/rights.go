@@ -4,18 +4,16 @@
 package controllertest
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/runtime"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/restage-dev/restage/artifacts"
+	"github.com/restage-dev/restage/pkg/install"
 )
 
 // Acting calls f, in which a reconciler acts, and checks that the manifests allow the controller everything that it does.
@@ -23,35 +21,38 @@ func (c *Cluster) Acting(t *testing.T, f func()) {
 	t.Helper()
 	kube, own := len(c.Kube.Actions()), len(c.Replay.Actions())
 	f()
-	rules := controllerRules(t)
+	if c.rules[c.Injection] == nil {
+		c.rules[c.Injection] = controllerRules(t, c.Injection)
+	}
 	for _, action := range slices.Concat(c.Kube.Actions()[kube:], c.Replay.Actions()[own:]) {
 		if action.GetVerb() == "watch" {
 			continue // an informer of the test that only now begins; reconcilers do not watch
 		}
-		if !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool { return allows(rule, action) }) {
-			t.Errorf("artifacts/base/rbac-controller.yaml does not allow to %s %s/%s of %q, name %q", action.GetVerb(),
+		if !slices.ContainsFunc(c.rules[c.Injection], func(rule rbacv1.PolicyRule) bool { return allows(rule, action) }) {
+			t.Errorf("the manifests (injection %q) do not allow the controller to %s %s/%s of %q, name %q", c.Injection, action.GetVerb(),
 				action.GetResource().Resource, action.GetSubresource(), action.GetResource().Group, nameOf(action))
 		}
 	}
 }
 
-// controllerRules are the rules of all roles of the controller.
-func controllerRules(t *testing.T) (rules []rbacv1.PolicyRule) {
+// controllerRules are the rules of all roles of the controller where it is installed with this injection.
+func controllerRules(t *testing.T, injection string) (rules []rbacv1.PolicyRule) {
 	t.Helper()
-	data, err := artifacts.Files.ReadFile("base/rbac-controller.yaml")
+	all, err := install.Render(install.Options{Injection: install.Injection(injection), ClusterName: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
-	for {
+	for _, object := range all {
+		if !strings.HasSuffix(object.GetKind(), "Role") || !strings.HasPrefix(object.GetName(), "restage-controller") {
+			continue
+		}
 		var role rbacv1.ClusterRole // a Role has the same fields
-		if err := decoder.Decode(&role); errors.Is(err, io.EOF) {
-			return rules
-		} else if err != nil {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
 			t.Fatal(err)
 		}
 		rules = append(rules, role.Rules...)
 	}
+	return rules
 }
 
 func allows(rule rbacv1.PolicyRule, action clienttesting.Action) bool {
