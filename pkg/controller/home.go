@@ -147,7 +147,8 @@ func (h *home) tasks(c *clients, o Options) []task {
 // door keeps what has kube-apiserver add proxies to pods, for as long as the API server stays.
 func (h *home) door(c *clients, o Options, stays func() (bool, error)) *loop.Loop {
 	door := loop.New("podinjection", (&podinjection.Reconciler{
-		Kube: c.kube, Home: o.Namespace, Namespaces: o.WatchNamespaces, Injection: o.Injection, Stays: stays,
+		Kube: c.kube, Home: o.Namespace, Namespaces: o.WatchNamespaces, Injection: o.Injection,
+		Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress, Stays: stays,
 	}).Reconcile)
 	name := types.NamespacedName{Name: wiring.PodInjection}
 	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(door, only[metav1.Object](apiregistration.ServiceName, name)))

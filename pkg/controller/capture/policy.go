@@ -18,11 +18,6 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
-// parametersName is the name of the PodTemplate of a capture. The capture's own name may be too long for one with a prefix.
-func parametersName(capture *v1alpha1.TrafficCapture) string {
-	return "restage-capture-" + string(capture.UID)
-}
-
 // addParameters has the policy add the patch to the pods of a workload as they are made, with InjectionPolicy: the policy finds it in a PodTemplate, which
 // nothing makes pods from.
 func (r *Reconciler) addParameters(ctx context.Context, capture *v1alpha1.TrafficCapture, w *workload.Workload) error {
@@ -34,7 +29,7 @@ func (r *Reconciler) addParameters(ctx context.Context, capture *v1alpha1.Traffi
 	controller.BlockOwnerDeletion = nil
 	_, err = owned.Apply(ctx, r.Kube.CoreV1().PodTemplates(capture.Namespace), &corev1.PodTemplate{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: parametersName(capture), Namespace: capture.Namespace, Labels: map[string]string{v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection},
+			Name: podinjection.ParametersName(capture.UID), Namespace: capture.Namespace, Labels: map[string]string{v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection},
 			Annotations: map[string]string{v1alpha1.AnnotationInjectInto: w.Kind.Kind + "/" + w.GetName()},
 		},
 		Template: corev1.PodTemplateSpec{Spec: podinjection.Parameters(patch, w.Template.Spec.Containers, r.Options.Image)},
@@ -47,9 +42,9 @@ func (r *Reconciler) removeParameters(ctx context.Context, capture *v1alpha1.Tra
 	if r.Options.Injection != wiring.InjectionPolicy {
 		return nil
 	}
-	err := r.Kube.CoreV1().PodTemplates(capture.Namespace).Delete(ctx, parametersName(capture), metav1.DeleteOptions{})
+	err := r.Kube.CoreV1().PodTemplates(capture.Namespace).Delete(ctx, podinjection.ParametersName(capture.UID), metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting PodTemplate %q: %w", parametersName(capture), err)
+		return fmt.Errorf("deleting PodTemplate %q: %w", podinjection.ParametersName(capture.UID), err)
 	}
 	return nil
 }

@@ -6,42 +6,47 @@ package podinjection
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // ownNetwork leaves pods alone whose node would get the rules.
 const ownNetwork = "!has(object.spec.hostNetwork) || !object.spec.hostNetwork"
 
-// mutation adds to the pods of one workload what the PodTemplate of its capture holds: injection.Patch.Operations in CEL. Entries are added to
+// What kube-apiserver reads of one expression: cel-go parses no more characters, and no deeper, which each "+" of a list leads.
+const (
+	maxExpression = 100_000
+	maxLists      = 100
+)
+
+// mutation adds a patch to the pods of a workload, as kind/name, of a namespace: injection.Patch.Operations in CEL. Entries are added to
 // lists and no list is written anew, so that whatever else a pod has stays as it is.
-func mutation(template corev1.PodTemplate) (string, error) {
-	spec := template.Template.Spec
-	var ours, parts []corev1.Container
-	for _, c := range spec.InitContainers {
-		if c.Name == wiring.ProxyContainerName || c.Name == wiring.InitContainerName {
-			ours = append(ours, c)
-		} else {
-			parts = append(parts, c)
-		}
-	}
+func mutation(namespace, into string, patch injection.Patch) (string, error) {
 	var all writer
-	all.parts("containers", 0, spec.Containers)
-	all.add("object.spec", "/spec", "initContainers", literals(&all, "spec.initContainers", ours), true)
-	all.parts("initContainers", len(ours), parts)
-	all.add("object.spec", "/spec", "volumes", literals(&all, "spec.volumes", spec.Volumes), false)
-	all.secrets(spec.ImagePullSecrets)
+	all.parts("containers", 0, patch.OfContainers)
+	all.add("object.spec", "/spec", "initContainers", literals(&all, "spec.initContainers", patch.InitContainers), true)
+	all.parts("initContainers", len(patch.InitContainers), patch.OfInitContainers)
+	all.add("object.spec", "/spec", "volumes", literals(&all, "spec.volumes", patch.Volumes), false)
+	all.secrets(injection.References(patch.ImagePullSecrets))
 	if all.err != nil {
 		return "", all.err
 	}
-	return fmt.Sprintf("request.namespace == %s && (%s) ? (\n%s\n) : []", quote(template.Namespace),
-		ofTheWorkload(template.Annotations[v1alpha1.AnnotationInjectInto]), strings.Join(all.lists, " +\n")), nil
+	if len(all.lists) > maxLists {
+		return "", fmt.Errorf("%d lists of additions, of which kube-apiserver reads %d", len(all.lists), maxLists)
+	}
+	expression := fmt.Sprintf("request.namespace == %s && (%s) ? (\n%s\n) : []", quote(namespace), ofTheWorkload(into), strings.Join(all.lists, " +\n"))
+	if len(expression) > maxExpression {
+		return "", fmt.Errorf("the expression has %d bytes, of which kube-apiserver reads %d", len(expression), maxExpression)
+	}
+	return expression, nil
 }
 
 // ofTheWorkload tells whether a workload, as kind/name, makes the pod: workload.OwnerOf in CEL.
@@ -132,33 +137,75 @@ func literals[T any](w *writer, path string, entries []T) (all []string) {
 			w.err = err
 			return nil
 		}
-		all = append(all, literal("Object."+path, value))
+		text, err := literal("Object."+path, value)
+		if err != nil {
+			w.err = err
+			return nil
+		}
+		all = append(all, text)
 	}
 	return all
 }
 
-// literal writes a value in CEL. An object has the type of its place, as patches demand; kube-apiserver looks at its names alone.
-func literal(path string, value any) string {
+// literal writes a value in CEL. An object has the type of its place, as patches demand; kube-apiserver looks at its names alone. Maps whose keys
+// are anybody's are maps in CEL as well.
+func literal(path string, value any) (string, error) {
 	switch v := value.(type) {
 	case map[string]any:
+		free := isFree(path)
 		var fields []string
-		for key, field := range v {
-			fields = append(fields, key+": "+literal(path+"."+key, field))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			name := key
+			if free {
+				name = quote(key)
+			} else if !isField(key) {
+				return "", fmt.Errorf("%q of %s is not the name of a field", key, path)
+			}
+			text, err := literal(path+"."+key, v[key])
+			if err != nil {
+				return "", err
+			}
+			fields = append(fields, name+": "+text)
 		}
-		slices.Sort(fields)
-		return path + "{" + strings.Join(fields, ", ") + "}"
+		if free {
+			path = ""
+		}
+		return path + "{" + strings.Join(fields, ", ") + "}", nil
 	case []any:
 		var items []string
 		for _, item := range v {
-			items = append(items, literal(path, item))
+			text, err := literal(path, item)
+			if err != nil {
+				return "", err
+			}
+			items = append(items, text)
 		}
-		return "[" + strings.Join(items, ", ") + "]"
+		return "[" + strings.Join(items, ", ") + "]", nil
 	case string:
-		return quote(v)
+		return quote(v), nil
 	case float64: // all of a pod's are whole
-		return fmt.Sprintf("%.0f", v)
+		return fmt.Sprintf("%.0f", v), nil
+	case bool:
+		return strconv.FormatBool(v), nil
 	}
-	return fmt.Sprint(value)
+	return "", fmt.Errorf("%v in %s cannot be written", value, path)
+}
+
+// isFree tells whether what stands at a path has the keys of its owner: of what we add these are the kinds of resources alone.
+func isFree(path string) bool {
+	return strings.HasSuffix(path, ".resources.limits") || strings.HasSuffix(path, ".resources.requests")
+}
+
+var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// reserved are the words of CEL that name no field.
+var reserved = []string{
+	"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "namespace", "null", "package", "return",
+	"true", "var", "void", "while",
+}
+
+func isField(key string) bool {
+	return identifier.MatchString(key) && !slices.Contains(reserved, key)
 }
 
 // quote writes a string in CEL, which reads the escapes of JSON.

@@ -7,12 +7,18 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/restage-dev/restage/pkg/injection"
 )
 
+// ParametersName is the name of the PodTemplate of a capture. The capture's own name may be too long for one with a prefix.
+func ParametersName(capture types.UID) string {
+	return "restage-capture-" + string(capture)
+}
+
 // Parameters are a patch as the policy reads it: as the spec of a PodTemplate that nothing makes pods from. Containers of the workload are in it by
-// name, with what they get; a spec must have one, with an image.
+// name, with what they get; a spec must have one, with an image. injection.ReadCapture reads it.
 func Parameters(patch injection.Patch, containers []corev1.Container, image string) corev1.PodSpec {
 	spec := corev1.PodSpec{
 		InitContainers: slices.Clone(patch.InitContainers), Volumes: patch.Volumes, ImagePullSecrets: injection.References(patch.ImagePullSecrets),

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,6 +38,10 @@ type Reconciler struct {
 	Namespaces []string
 	// Injection is one of wiring.Injections.
 	Injection string
+	// Image of the proxy, how it is pulled, and the host:port that takes the records; for the policy.
+	Image           string
+	ImagePullPolicy corev1.PullPolicy
+	Forwarder       string
 	// Stays tells whether there is an API server, and will be.
 	Stays func() (bool, error)
 }
@@ -83,14 +88,11 @@ func (r *Reconciler) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(templates) == 0 { // a policy must change something
+	additions := r.additions(ctx, templates)
+	if len(additions) == 0 { // a policy must change something
 		return removePolicy(ctx, r.Kube)
 	}
-	policy, err := r.policy(owner, templates)
-	if err != nil {
-		return err
-	}
-	_, err = registrations.MutatingAdmissionPolicies().Apply(ctx, policy, options())
+	_, err = registrations.MutatingAdmissionPolicies().Apply(ctx, r.policy(owner, additions), options())
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 			"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)

@@ -32,7 +32,7 @@ func captured() *corev1.PodTemplate {
 			Namespace: "shop", Name: "restage-capture-uid", Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Deployment/front"},
 			Labels: map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TrafficCapture", Name: "front", Controller: ptr.To(true),
+				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "TrafficCapture", Name: "front", UID: "uid", Controller: ptr.To(true),
 			}},
 		},
 		Template: small,
@@ -47,10 +47,9 @@ type world struct {
 
 func (w world) reconcile(injection string, stays bool, namespaces ...string) {
 	w.Helper()
-	_, err := (&Reconciler{
-		Kube: w.cluster.Kube, Home: "restage-system", Namespaces: namespaces, Injection: injection, Stays: func() (bool, error) { return stays, nil },
-	}).Reconcile(w.Context(), types.NamespacedName{})
-	if err != nil {
+	r := installed()
+	r.Kube, r.Namespaces, r.Injection, r.Stays = w.cluster.Kube, namespaces, injection, func() (bool, error) { return stays, nil }
+	if _, err := r.Reconcile(w.Context(), types.NamespacedName{}); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -196,7 +195,8 @@ func TestPolicyOnAnOlderCluster(t *testing.T) {
 	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicies", notServed)
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicybindings", notServed)
-	r := &Reconciler{Kube: cluster.Kube, Home: "restage-system", Injection: wiring.InjectionPolicy, Stays: func() (bool, error) { return true, nil }}
+	r := installed()
+	r.Kube, r.Injection, r.Stays = cluster.Kube, wiring.InjectionPolicy, func() (bool, error) { return true, nil }
 	_, err := r.Reconcile(t.Context(), types.NamespacedName{})
 	if err == nil || !strings.Contains(err.Error(), "1.36") || !strings.Contains(err.Error(), "--injection=webhook") {
 		t.Errorf("the error is %v", err)

@@ -6,6 +6,7 @@ package podinjection
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,8 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -24,9 +27,64 @@ import (
 // names tell them apart.
 var bindings = []string{"", "-namespaces"}
 
-// policy adds to pods what the PodTemplates hold that the controller keeps, one for each capture. They stand in it as they are, so that
+// maxMutations bounds what the policy has in bytes, since etcd takes objects of 1.5 MiB.
+const maxMutations = 1 << 20
+
+// addition is what the pods of one capture get, as a mutation of the policy.
+type addition struct{ namespace, name, expression string }
+
+// additions are those of all templates that can be written. One that cannot is left out, with a word in our log, and takes no other with it.
+func (r *Reconciler) additions(ctx context.Context, templates []corev1.PodTemplate) (all []addition) {
+	logger := klog.FromContext(ctx)
+	total := 0
+	size := map[string]int{} // by namespace
+	for _, template := range templates {
+		expression, err := r.mutation(template)
+		if err != nil {
+			logger.Error(err, "Nothing is added to pods as this PodTemplate says", "podTemplate", klog.KObj(&template))
+			continue
+		}
+		all = append(all, addition{template.Namespace, template.Name, expression})
+		total += len(expression)
+		size[template.Namespace] += len(expression)
+	}
+	for total > maxMutations { // at the expense of the namespace that has the most
+		most := all[0].namespace
+		for namespace, bytes := range size {
+			if bytes > size[most] || bytes == size[most] && namespace < most {
+				most = namespace
+			}
+		}
+		last := len(all) - 1
+		for all[last].namespace != most {
+			last--
+		}
+		logger.Error(nil, "Nothing is added to pods as this PodTemplate says, since the policy would be too large", "podTemplate", klog.KRef(most, all[last].name))
+		total -= len(all[last].expression)
+		size[most] -= len(all[last].expression)
+		all = slices.Delete(all, last, last+1)
+	}
+	return all
+}
+
+// mutation writes the PodTemplate of a capture as an expression, as far as it is one that we make.
+func (r *Reconciler) mutation(template corev1.PodTemplate) (string, error) {
+	owner := metav1.GetControllerOfNoCopy(&template)
+	if owner == nil || template.Name != ParametersName(owner.UID) {
+		return "", errors.New("its name is not that of its capture")
+	}
+	patch, err := injection.ReadCapture(template.Template.Spec, injection.CaptureOptions{
+		Forwarder: r.Forwarder, Image: r.Image, ImagePullPolicy: r.ImagePullPolicy,
+	})
+	if err != nil {
+		return "", err
+	}
+	return mutation(template.Namespace, template.Annotations[v1alpha1.AnnotationInjectInto], patch)
+}
+
+// policy adds to pods what the PodTemplates hold that the controller keeps, one for each capture. It stands in it in full, so that
 // kube-apiserver asks nobody as a pod is made: neither us nor for parameters.
-func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, templates []corev1.PodTemplate) (*admissionapply.MutatingAdmissionPolicyApplyConfiguration, error) {
+func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, additions []addition) *admissionapply.MutatingAdmissionPolicyApplyConfiguration {
 	pods := admissionapply.NamedRuleWithOperations().WithOperations(admissionv1.Create).
 		WithAPIGroups("").WithAPIVersions("v1").WithResources("pods").WithScope(admissionv1.NamespacedScope)
 	spec := admissionapply.MutatingAdmissionPolicySpec().
@@ -38,15 +96,11 @@ func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, t
 			admissionapply.MatchCondition().WithName("own-network").WithExpression(ownNetwork),
 		).
 		WithFailurePolicy(admissionv1.Ignore).WithReinvocationPolicy(admissionv1.IfNeededReinvocationPolicy)
-	for _, template := range templates {
-		expression, err := mutation(template)
-		if err != nil {
-			return nil, fmt.Errorf("writing PodTemplate %s/%s as an expression: %w", template.Namespace, template.Name, err)
-		}
+	for _, addition := range additions {
 		spec.WithMutations(admissionapply.Mutation().WithPatchType(admissionv1.PatchTypeJSONPatch).
-			WithJSONPatch(admissionapply.JSONPatch().WithExpression(expression)))
+			WithJSONPatch(admissionapply.JSONPatch().WithExpression(addition.expression)))
 	}
-	return admissionapply.MutatingAdmissionPolicy(wiring.PodInjection).WithLabels(ownLabels()).WithOwnerReferences(owner).WithSpec(spec), nil
+	return admissionapply.MutatingAdmissionPolicy(wiring.PodInjection).WithLabels(ownLabels()).WithOwnerReferences(owner).WithSpec(spec)
 }
 
 // templates are those of the captures, in a fixed order.

@@ -5,6 +5,7 @@ package podinjection
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -56,12 +57,14 @@ var declared = plugincel.OptionalVariableDeclarations{HasAuthorizer: true}
 // policyOf is the policy of one capture.
 func policyOf(t *testing.T, template *corev1.PodTemplate) *admissionapply.MutatingAdmissionPolicySpecApplyConfiguration {
 	t.Helper()
-	template.Namespace = "shop"
-	policy, err := (&Reconciler{}).policy(metaapply.OwnerReference(), []corev1.PodTemplate{*template})
-	if err != nil {
-		t.Fatal(err)
+	whole := captured()
+	whole.Annotations, whole.Template = template.Annotations, template.Template
+	r := installed()
+	additions := r.additions(t.Context(), []corev1.PodTemplate{*whole})
+	if len(additions) != 1 {
+		t.Fatal("the PodTemplate is left out")
 	}
-	return policy.Spec
+	return r.policy(metaapply.OwnerReference(), additions).Spec
 }
 
 // matches evaluates the conditions of the policy as kube-apiserver does.
@@ -80,7 +83,21 @@ func matches(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) bool {
 }
 
 // small is what the tests of ownership look for.
-var small = corev1.PodTemplateSpec{Spec: corev1.PodSpec{InitContainers: []corev1.Container{{Name: wiring.ProxyContainerName}}}}
+var small = corev1.PodTemplateSpec{Spec: Parameters(recorded(injection.TLS{}), []corev1.Container{{Name: "app"}}, "proxy:1")}
+
+// installed is the reconciler of an installation.
+func installed() *Reconciler {
+	return &Reconciler{Home: "restage-system", Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"}
+}
+
+// recorded is what the pods of a workload get.
+func recorded(tls injection.TLS, secrets ...string) injection.Patch {
+	return injection.Capture(injection.CaptureOptions{
+		Settings: wiring.NewCaptureSettings("front", []uint16{8080}), TLS: tls, Forwarder: "forwarder:4143",
+		Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, ImagePullSecrets: secrets,
+		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}},
+	})
+}
 
 // The policy knows whose pods are whose as workload.OwnerOf does.
 func TestPolicyFindsTheWorkload(t *testing.T) {
@@ -160,18 +177,24 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 		Volumes:          []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}},
 	}
+	many := make([]string, maxLists-4)
+	for i := range many {
+		many[i] = fmt.Sprintf("registry-%d", i)
+	}
 	for name, test := range map[string]struct {
 		spec    corev1.PodSpec
 		tls     injection.TLS
 		secrets []string
 	}{
-		"plain":                   {spec: plain},
-		"plain, with secrets":     {spec: plain, secrets: []string{"registry"}},
-		"full":                    {spec: full, secrets: []string{"registry"}},
-		"plain, with TLS":         {spec: plain, tls: injection.TLS{Outbound: true}},
-		"full, with TLS":          {spec: full, tls: injection.TLS{Outbound: true, TrustedCAs: "cas"}},
-		"full, with inbound TLS":  {spec: full, tls: injection.TLS{Inbound: "tls"}},
-		"full, with its own, too": {spec: full, secrets: []string{"own", "registry"}},
+		"plain":                    {spec: plain},
+		"plain, with secrets":      {spec: plain, secrets: []string{"registry"}},
+		"full":                     {spec: full, secrets: []string{"registry"}},
+		"plain, with TLS":          {spec: plain, tls: injection.TLS{Outbound: true}},
+		"full, with TLS":           {spec: full, tls: injection.TLS{Outbound: true, TrustedCAs: "cas"}},
+		"full, with inbound TLS":   {spec: full, tls: injection.TLS{Inbound: "tls"}},
+		"full, with client TLS":    {spec: full, tls: injection.TLS{Outbound: true, ClientCertificate: "client", Inbound: "tls"}},
+		"plain, with many secrets": {spec: plain, secrets: many},
+		"full, with its own, too":  {spec: full, secrets: []string{"own", "registry"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			template := corev1.PodTemplateSpec{Spec: *test.spec.DeepCopy()}
