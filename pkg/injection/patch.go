@@ -111,5 +111,10 @@ func isOurContainer(name string) bool {
 }
 
 func isOurVolume(name string) bool {
-	return slices.Contains([]string{wiring.ForwarderVolume, wiring.EnvironmentVolume, wiring.TLSVolume, wiring.TrustVolume}, name)
+	return slices.Contains(Volumes(), name)
+}
+
+// Volumes are the names of volumes that only ours may have.
+func Volumes() []string {
+	return []string{wiring.ForwarderVolume, wiring.EnvironmentVolume, wiring.TLSVolume, wiring.TrustVolume}
 }

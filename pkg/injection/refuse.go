@@ -20,6 +20,9 @@ var escapes = []corev1.Capability{"ALL", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "S
 // proxyPorts are taken by the proxy in every pod that it is added to.
 var proxyPorts = []int32{wiring.ProxyOutboundPort, wiring.ProxyInboundPort, wiring.ProxyDNSPort, wiring.ProxyAdminPort}
 
+// ProxyPorts are the ports that no container of a pod with the proxy may have.
+func ProxyPorts() []int32 { return slices.Clone(proxyPorts) }
+
 // RefuseCapture returns why the pods of a template cannot be recorded, nil when they can. The path is that of the pod spec in the
 // workload. The error is an aggregate of *field.Error.
 func RefuseCapture(spec corev1.PodSpec, path *field.Path) error {

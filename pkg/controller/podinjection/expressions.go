@@ -13,13 +13,50 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // ownNetwork leaves pods alone whose node would get the rules.
 const ownNetwork = "!has(object.spec.hostNetwork) || !object.spec.hostNetwork"
+
+// privileged lets no pod through whose namespace has a Pod Security level that would refuse it with the proxy, as injection.RefusingLevel does; whoever
+// reads a level that there is not is as strict as he can be. It stands with the mutations: conditions have no namespaceObject.
+const privileged = "(!has(namespaceObject.metadata.labels) || !('" + injection.EnforceLabel + "' in namespaceObject.metadata.labels) || " +
+	"namespaceObject.metadata.labels['" + injection.EnforceLabel + "'] == 'privileged')"
+
+// conditions let no pod through that has the proxy, nor any that injection.RefuseCapture refuses.
+func conditions() []*admissionapply.MatchConditionApplyConfiguration {
+	const aProxy = "has(%[1]s.securityContext) && has(%[1]s.securityContext.runAsUser) && %[1]s.securityContext.runAsUser == %[2]d"
+	none := func(list, match string) string {
+		return fmt.Sprintf("(!has(object.spec.%[1]s) || !object.spec.%[1]s.exists(c, %[2]s))", list, match)
+	}
+	everywhere := func(match string) string { return none("initContainers", match) + " && " + none("containers", match) }
+	condition := func(name, expression string) *admissionapply.MatchConditionApplyConfiguration {
+		return admissionapply.MatchCondition().WithName(name).WithExpression(expression)
+	}
+	ports := strings.Join(strings.Fields(fmt.Sprint(injection.ProxyPorts())), ", ")
+	return []*admissionapply.MatchConditionApplyConfiguration{
+		condition(notInjectedName, notInjected),
+		condition("own-network", ownNetwork),
+		condition("other-user", fmt.Sprintf("!("+aProxy+") && ", "object.spec", wiring.ProxyUID)+everywhere(fmt.Sprintf(aProxy, "c", wiring.ProxyUID))),
+		condition("free-ports", everywhere("has(c.ports) && c.ports.exists(p, p.containerPort in "+ports+")")),
+		condition("free-names", none("containers", "c.name in "+quotes(wiring.ProxyContainerName, wiring.InitContainerName))+" && "+
+			none("volumes", "c.name in "+quotes(injection.Volumes()...))),
+	}
+}
+
+// quotes is a list of strings in CEL.
+func quotes(all ...string) string {
+	quoted := make([]string, len(all))
+	for i, text := range all {
+		quoted[i] = quote(text)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
 
 // What kube-apiserver reads of one expression: cel-go parses no more characters, and no deeper, which each "+" of a list leads.
 const (
@@ -42,7 +79,7 @@ func mutation(namespace, into string, patch injection.Patch) (string, error) {
 	if len(all.lists) > maxLists {
 		return "", fmt.Errorf("%d lists of additions, of which kube-apiserver reads %d", len(all.lists), maxLists)
 	}
-	expression := fmt.Sprintf("request.namespace == %s && (%s) ? (\n%s\n) : []", quote(namespace), ofTheWorkload(into), strings.Join(all.lists, " +\n"))
+	expression := fmt.Sprintf("request.namespace == %s && %s && (%s) ? (\n%s\n) : []", quote(namespace), privileged, ofTheWorkload(into), strings.Join(all.lists, " +\n"))
 	if len(expression) > maxExpression {
 		return "", fmt.Errorf("the expression has %d bytes, of which kube-apiserver reads %d", len(expression), maxExpression)
 	}

@@ -91,10 +91,7 @@ func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, a
 		WithMatchConstraints(admissionapply.MatchResources().WithResourceRules(pods).WithMatchPolicy(admissionv1.Equivalent).
 			WithNamespaceSelector(selector(r.places())).
 			WithObjectSelector(selector(requirement(v1alpha1.LabelPartOf, metav1.LabelSelectorOpNotIn, v1alpha1.PartOf)))).
-		WithMatchConditions(
-			admissionapply.MatchCondition().WithName(notInjectedName).WithExpression(notInjected),
-			admissionapply.MatchCondition().WithName("own-network").WithExpression(ownNetwork),
-		).
+		WithMatchConditions(conditions()...).
 		WithFailurePolicy(admissionv1.Ignore).WithReinvocationPolicy(admissionv1.IfNeededReinvocationPolicy)
 	for _, addition := range additions {
 		spec.WithMutations(admissionapply.Mutation().WithPatchType(admissionv1.PatchTypeJSONPatch).

@@ -29,10 +29,13 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
+// plain is a pod of one container, as every pod has at least.
+var plain = corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}
+
 func owned(kind, name string, labels map[string]string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", GenerateName: name + "-", Labels: labels, OwnerReferences: []metav1.OwnerReference{
 		{Kind: "Something", Name: "else"}, {Kind: kind, Name: name, Controller: ptr.To(true)},
-	}}}
+	}}, Spec: plain}
 }
 
 func attributes(pod *corev1.Pod) *admission.VersionedAttributes {
@@ -102,7 +105,7 @@ func recorded(tls injection.TLS, secrets ...string) injection.Patch {
 // The policy knows whose pods are whose as workload.OwnerOf does.
 func TestPolicyFindsTheWorkload(t *testing.T) {
 	hashed := map[string]string{"pod-template-hash": "5d9"}
-	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}}
+	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}, Spec: plain}
 	for _, pod := range []*corev1.Pod{
 		owned("ReplicaSet", "front-5d9", hashed),
 		owned("ReplicaSet", "front-back-5d9", hashed),
@@ -130,11 +133,21 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 			}
 		}
 	}
-	params := &corev1.PodTemplate{Template: small, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/bare"}}}
+	params := paramsFor("Pod/bare")
 	for name, change := range map[string]func(*corev1.Pod){
 		"with a proxy":          func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: wiring.InitContainerName}} },
 		"on the host's network": func(p *corev1.Pod) { p.Spec.HostNetwork = true },
 		"without a name":        func(p *corev1.Pod) { p.Name = "" },
+		"of the proxy's user": func(p *corev1.Pod) {
+			p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To[int64](wiring.ProxyUID)}
+		},
+		"with a container of the proxy's user": func(p *corev1.Pod) { p.Spec.Containers = []corev1.Container{{Name: "app"}, runBy(wiring.ProxyUID)} },
+		"with an init container of it":         func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{runBy(wiring.ProxyUID)} },
+		"with a port of the proxy": func(p *corev1.Pod) {
+			p.Spec.Containers = []corev1.Container{{Name: "app", Ports: []corev1.ContainerPort{{ContainerPort: 80}, {ContainerPort: wiring.ProxyAdminPort}}}}
+		},
+		"with a container of our name": func(p *corev1.Pod) { p.Spec.Containers = []corev1.Container{{Name: wiring.ProxyContainerName}} },
+		"with a volume of our name":    func(p *corev1.Pod) { p.Spec.Volumes = []corev1.Volume{{Name: wiring.TrustVolume}} },
 	} {
 		pod := bare.DeepCopy()
 		change(pod)
@@ -144,8 +157,52 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 	}
 }
 
+func paramsFor(workload string) *corev1.PodTemplate {
+	return &corev1.PodTemplate{Template: small, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: workload}}}
+}
+
+func runBy(uid int64) corev1.Container {
+	return corev1.Container{Name: "by", SecurityContext: &corev1.SecurityContext{RunAsUser: &uid}}
+}
+
+// Pods that say much of users, ports and volumes are changed as long as none of it is the proxy's.
+func TestPolicyTakesOtherUsers(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}, Spec: corev1.PodSpec{
+		SecurityContext: &corev1.PodSecurityContext{RunAsUser: ptr.To[int64](1)}, InitContainers: []corev1.Container{runBy(2)},
+		Containers: []corev1.Container{runBy(3), {Name: "app", SecurityContext: &corev1.SecurityContext{}, Ports: []corev1.ContainerPort{{ContainerPort: 80}}}},
+		Volumes:    []corev1.Volume{{Name: "data"}},
+	}}
+	if !matches(t, pod, paramsFor("Pod/bare")) {
+		t.Error("the pod is left alone")
+	}
+	pod.Spec.SecurityContext.RunAsUser = nil
+	if !matches(t, pod, paramsFor("Pod/bare")) {
+		t.Error("a pod without a user is left alone")
+	}
+}
+
+// A pod that Pod Security would refuse with the proxy is made without it, whenever its namespace was told so.
+func TestPolicyHeedsPodSecurity(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}, Spec: plain}
+	for _, labels := range []map[string]string{
+		nil, {"a": "b"}, {injection.EnforceLabel: "privileged"}, {injection.EnforceLabel: "baseline"}, {injection.EnforceLabel: "restricted"}, {injection.EnforceLabel: "mistaken"},
+		{"pod-security.kubernetes.io/warn": "restricted"},
+	} {
+		changed := injection.HasProxy(mutateIn(t, labels, pod.DeepCopy(), paramsFor("Pod/bare")).Spec)
+		if wanted := injection.RefusingLevel(labels) == ""; changed != wanted {
+			t.Errorf("with %v the pod is changed: %t", labels, changed)
+		}
+	}
+}
+
 // mutate evaluates the mutations of the policy as kube-apiserver does.
 func mutate(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.Pod {
+	t.Helper()
+	return mutateIn(t, nil, pod, params)
+}
+
+// mutateIn does so in a namespace with labels.
+func mutateIn(t *testing.T, labels map[string]string, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.Pod {
 	t.Helper()
 	known := scheme.Scheme
 	versioned := attributes(pod)
@@ -155,7 +212,7 @@ func mutate(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.P
 		compiled := compiler(t).CompileMutatingEvaluator(&patch.JSONPatchCondition{Expression: *mutation.JSONPatch.Expression}, options, environment.NewExpressions)
 		changed, err := patch.NewJSONPatcher(compiled).Patch(t.Context(), patch.Request{
 			MatchedResource: schema.GroupVersionResource{Version: "v1", Resource: "pods"}, VersionedAttributes: versioned,
-			ObjectInterfaces: admission.NewObjectInterfacesFromScheme(known),
+			ObjectInterfaces: admission.NewObjectInterfacesFromScheme(known), Namespace: &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: labels}},
 		}, celconfig.RuntimeCELCostBudget)
 		if err != nil {
 			t.Fatalf("%v\nin %s", err, *mutation.JSONPatch.Expression)
@@ -167,7 +224,6 @@ func mutate(t *testing.T, pod *corev1.Pod, params *corev1.PodTemplate) *corev1.P
 
 // A pod gets by the policy what its template would get of the same patch, with TLS and without.
 func TestPolicyAddsWhatATemplateGets(t *testing.T) {
-	plain := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}
 	full := corev1.PodSpec{
 		InitContainers: []corev1.Container{{Name: "migrate", Image: "app:1", Env: []corev1.EnvVar{{Name: "A", Value: "b"}}}},
 		Containers: []corev1.Container{
