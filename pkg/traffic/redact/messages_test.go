@@ -118,3 +118,22 @@ func TestMessagesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// Texts in messages that begin like JSON and are none.
+func TestTextsOfMessages(t *testing.T) {
+	for _, text := range []string{
+		"[warn] login of bob@example.com", `"x" said bob@example.com`, `{user bob@example.com}`, `{"user":"a"} of bob@example.com`,
+		`{"password":"bob@example.com"}`, `{"password":"bob@example.com"} {"n":1}`, `["bob@example.com"`,
+	} {
+		fields, _ := redactGRPC(t, wiring.RedactionSettings{}, false, grpcBody(slices.Concat(textField(1, text), numberField(2, 1))))
+		if out := string(fields[0].Bytes); len(out) != len(text) || strings.Contains(out, "bob@") {
+			t.Errorf("%q became %q", text, out)
+		}
+	}
+	for _, text := range []string{`{"password":"hunter2"}`, `{"n":1}{"password":"hunter2"}`} {
+		fields, _ := redactGRPC(t, wiring.RedactionSettings{}, false, grpcBody(textField(1, text)))
+		if out := string(fields[0].Bytes); strings.Contains(out, "hunter2") {
+			t.Errorf("%q became %q", text, out)
+		}
+	}
+}
