@@ -74,7 +74,7 @@ func Messages(body []byte) iter.Seq[Message] {
 			if int64(len(body)-PrefixLength) < length {
 				return
 			}
-			m := Message{Compressed: body[0] != 0, Bytes: body[PrefixLength : PrefixLength+length]}
+			m := Message{Compressed: IsCompressed(body), Bytes: body[PrefixLength : PrefixLength+length]}
 			body = body[PrefixLength+length:]
 			if !yield(m) {
 				return
@@ -82,6 +82,10 @@ func Messages(body []byte) iter.Seq[Message] {
 		}
 	}
 }
+
+// IsCompressed tells it of the message whose prefix begins a body, even one that was cut. The other bits say something else: gRPC-Web sends its
+// trailers with the first one set.
+func IsCompressed(body []byte) bool { return len(body) > 0 && body[0]&1 == 1 }
 
 // All returns the messages of a body that ends after one, each without its compression, as long as they take no more than limit bytes
 // altogether. The encoding is that of the header grpc-encoding.

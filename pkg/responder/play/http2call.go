@@ -101,7 +101,7 @@ func (c *http2Call) find() (match.Match, bool, error) {
 // receive reads until so many messages of the request have come, or it has ended.
 func (c *http2Call) receive(messages int) error {
 	for c.messages < messages && !c.ended {
-		var prefix [5]byte
+		var prefix [grpc.PrefixLength]byte
 		n, err := io.ReadFull(c.r.Body, prefix[:])
 		c.body.Add(prefix[:n])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

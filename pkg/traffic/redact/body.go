@@ -5,7 +5,6 @@ package redact
 
 import (
 	"bytes"
-	"encoding/binary"
 	"unicode/utf8"
 
 	"github.com/restage-dev/restage/pkg/compare"
@@ -57,8 +56,10 @@ func (p *pass) decode(encoding string, body []byte, truncated bool) ([]byte, err
 func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) {
 	kind := p.mediaType(contentType)
 	switch {
+	case hasPrefix(kind, "application/grpc-web-text"): // in Base64
+		return body, false
 	case hasPrefix(kind, "application/grpc"):
-		return p.messagesOfGRPC(body), !hasCompressed(body)
+		return p.messagesOfGRPC(body)
 	case protobuf.IsType(string(kind)):
 		out := bytes.Clone(body)
 		p.messageFields(out, &compare.Place{})
@@ -86,18 +87,6 @@ func (p *pass) document(body []byte) ([]byte, bool) {
 		return p.json(body)
 	}
 	return p.text(body)
-}
-
-// hasCompressed tells whether a message of a gRPC body is compressed, so that it cannot be searched.
-func hasCompressed(body []byte) bool {
-	const prefix = 5 // a flag and the length
-	for len(body) >= prefix {
-		if body[0]&1 == 1 {
-			return true
-		}
-		body = body[min(len(body), prefix+int(binary.BigEndian.Uint32(body[1:]))):]
-	}
-	return false
 }
 
 // events redacts server-sent events, whose data is often JSON, line by line.

@@ -15,14 +15,16 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
 )
 
-// messagesOfGRPC redacts the messages of a call. What is compressed stays as it is; what follows the last whole message, in a body that was cut, is
-// redacted as text.
-func (p *pass) messagesOfGRPC(body []byte) []byte {
-	out := bytes.Clone(body)
+// messagesOfGRPC redacts the messages of a call, and the trailers that gRPC-Web sends as one. What is compressed stays as it is, and is not
+// searched; what follows the last whole message, in a body that was cut, is redacted as text.
+func (p *pass) messagesOfGRPC(body []byte) (out []byte, searched bool) {
+	out, searched = bytes.Clone(body), true
 	var at compare.Place
 	rest, index := out, 0
 	for m := range grpc.Messages(out) {
-		if !m.Compressed {
+		if m.Compressed {
+			searched = false
+		} else {
 			at.Element(index)
 			p.messageFields(m.Bytes, &at)
 			at.Up()
@@ -30,8 +32,11 @@ func (p *pass) messagesOfGRPC(body []byte) []byte {
 		index++
 		rest = rest[grpc.PrefixLength+len(m.Bytes):]
 	}
+	if grpc.IsCompressed(rest) {
+		return out, false
+	}
 	p.inPlace(rest, "")
-	return out
+	return out, searched
 }
 
 // messageFields redacts the fields of a message where they are: lengths are written before values, so those must stay. A message that cannot be

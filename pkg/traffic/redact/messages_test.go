@@ -15,6 +15,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -134,6 +135,39 @@ func TestTextsOfMessages(t *testing.T) {
 		fields, _ := redactGRPC(t, wiring.RedactionSettings{}, false, grpcBody(textField(1, text)))
 		if out := string(fields[0].Bytes); strings.Contains(out, "hunter2") {
 			t.Errorf("%q became %q", text, out)
+		}
+	}
+}
+
+// gRPC-Web sends the trailers as the last message, with a flag of its own.
+func TestTrailersInBodies(t *testing.T) {
+	trailers := "grpc-status: 3\r\ngrpc-message: no account of bob@example.com\r\n"
+	message := grpcBody(textField(1, "eve@example.com"))
+	last := grpcBody([]byte(trailers))
+	last[0] = 0x80
+	r := record("POST /a.B/C HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n\r\n", slices.Concat(message, last))
+	New(key()).Record(r)
+	out := r.GetRequest().GetBody()
+	if bytes.Contains(out, []byte("@example.com")) || len(out) != len(message)+len(last) || !bytes.Contains(out, []byte("\r\ngrpc-message: no account of ")) {
+		t.Errorf("%q", out)
+	}
+	if diff := cmp.Diff([]string{"request.body"}, r.GetRedacted()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBodiesOfCallsThatCannotBeSearched(t *testing.T) {
+	compressed := grpcBody([]byte("bob@example.com"))
+	compressed[0] = 1
+	for name, r := range map[string]*trafficpb.Record{
+		"compressed":         record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", slices.Clone(compressed)),
+		"compressed and cut": record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", compressed[:len(compressed)-1]),
+		"as text":            record("POST /a.B/C HTTP/1.1\r\ncontent-type: application/grpc-web-text\r\n\r\n", []byte("AAAAAAxib2JAZXhhbXBsZQ==")),
+	} {
+		before := bytes.Clone(r.GetRequest().GetBody())
+		New(key()).Record(r)
+		if diff := cmp.Diff([]string{"request.body.unsearched"}, r.GetRedacted()); diff != "" || !bytes.Equal(before, r.GetRequest().GetBody()) {
+			t.Errorf("%s: %s, %q", name, diff, r.GetRequest().GetBody())
 		}
 	}
 }
