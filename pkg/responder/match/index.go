@@ -57,8 +57,8 @@ type Index struct {
 // kept, not copied.
 func Build(records []*trafficpb.Record) *Index { return BuildRedacted(records, nil) }
 
-// BuildRedacted makes an index whose requests, recorded or not, are redacted before they are compared. The redactor must keep
-// tokens: what was redacted when it was recorded stays as it is, and a call that has the secret itself is found as well.
+// BuildRedacted makes an index whose requests, recorded or not, are redacted before they are compared. The redactor must be
+// one for matching: what was redacted when it was recorded stays as it is, and a call that has the secret itself is found as well.
 func BuildRedacted(records []*trafficpb.Record, redactor *redact.Redactor) *Index {
 	b := newBuilder(records)
 	b.index.redactor = redactor

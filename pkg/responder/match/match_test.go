@@ -259,14 +259,14 @@ func TestSecretsMatchTheirTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, q := range map[string]*Request{"live": live.request(t), "token": redacted} {
-		index := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens())
+		index := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).Matching())
 		if m, ok := index.Claim(q); !ok || m.Tier != Exact {
 			t.Errorf("%s: %+v, found %v", name, m, ok)
 		}
 	}
 	other := live
 	other.body = `{"password":"other","card":4111111111111111}`
-	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(other.request(t)); ok {
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).Matching()).Claim(other.request(t)); ok {
 		t.Error("another password is the same call")
 	}
 	packed, err := coding.Encode("gzip", []byte(live.body))
@@ -274,7 +274,7 @@ func TestSecretsMatchTheirTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	live.headers, live.body = "Content-Encoding: gzip\r\n", string(packed)
-	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(live.request(t)); !ok {
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).Matching()).Claim(live.request(t)); !ok {
 		t.Error("the compressed body is another call")
 	}
 }
@@ -287,7 +287,7 @@ func TestCutBodiesWithSecretsMatch(t *testing.T) {
 	recorded.Defects = []trafficpb.Defect{trafficpb.Defect_DEFECT_REQUEST_TRUNCATED}
 	key := []byte("0123456789abcdef")
 	redact.New(key).Record(recorded)
-	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).KeepingTokens()).Claim(live.request(t)); !ok {
+	if _, ok := BuildRedacted([]*trafficpb.Record{recorded}, redact.New(key).Matching()).Claim(live.request(t)); !ok {
 		t.Error("it is not found")
 	}
 }

@@ -39,5 +39,5 @@ func Redactor(ctx context.Context, forwarder *grpc.ClientConn, snapshot wiring.O
 	if redactor, err = redactor.With(settings); err != nil {
 		return nil, fmt.Errorf("redacting as the snapshot was: %w", err)
 	}
-	return redactor.KeepingTokens(), nil
+	return redactor.Matching(), nil
 }

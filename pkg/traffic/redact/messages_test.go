@@ -36,11 +36,11 @@ func grpcBody(messages ...[]byte) []byte {
 }
 
 // redactGRPC returns the fields of the first message of a redacted body, and the body.
-func redactGRPC(t *testing.T, settings wiring.RedactionSettings, keep bool, body []byte) ([]protobuf.Field, []byte) {
+func redactGRPC(t *testing.T, settings wiring.RedactionSettings, matching bool, body []byte) ([]protobuf.Field, []byte) {
 	t.Helper()
 	redactor := New(key())
-	if keep {
-		redactor.KeepingTokens()
+	if matching {
+		redactor.Matching()
 	}
 	if _, err := redactor.With(settings); err != nil {
 		t.Fatal(err)
@@ -168,6 +168,35 @@ func TestBodiesOfCallsThatCannotBeSearched(t *testing.T) {
 		New(key()).Record(r)
 		if diff := cmp.Diff([]string{"request.body.unsearched"}, r.GetRedacted()); diff != "" || !bytes.Equal(before, r.GetRequest().GetBody()) {
 			t.Errorf("%s: %s, %q", name, diff, r.GetRequest().GetBody())
+		}
+	}
+}
+
+// Of what is uploaded a secret is not taken for a token because it has the same digits.
+func TestSecretsThatLookLikeTokens(t *testing.T) {
+	settings := wiring.RedactionSettings{Rules: []wiring.RedactionRule{{Name: "key", JSONPath: "$[*].1"}}}
+	uploaded, err := New(key()).With(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded.KeepingTokens()
+	other := New([]byte(strings.Repeat("other", 8)))
+	for n := 1; n < 200; n++ {
+		secret := strings.Repeat("deadbeef0", n)[:n]
+		r := record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", grpcBody(textField(1, secret)))
+		want := r.GetRequest().GetBodyLength()
+		uploaded.Record(r)
+		out := r.GetRequest().GetBody()
+		if int64(len(out)) != want || n > 2 && bytes.HasSuffix(out, []byte(secret)) { // what is that short may be its own token
+			t.Errorf("%d bytes: %q", n, out)
+		}
+		if n < leastChecked {
+			continue
+		}
+		token := other.sameLength(nil, []byte(secret))
+		r = record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", grpcBody(textField(1, string(token))))
+		if uploaded.Record(r); !bytes.HasSuffix(r.GetRequest().GetBody(), token) || len(token) != n {
+			t.Errorf("the token %s of another key became %q", token, r.GetRequest().GetBody())
 		}
 	}
 }

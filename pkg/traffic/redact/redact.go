@@ -36,10 +36,12 @@ type Redactor struct {
 	passes sync.Pool
 	// keepTokens leaves alone what is a token already.
 	keepTokens bool
-	finder     *finder
-	fields     bool // the names of fields count
-	rules      rules
-	decoding   chan struct{} // has one entry for each body that is being decoded
+	// keepShort also leaves alone what is too short to be told from a token.
+	keepShort bool
+	finder    *finder
+	fields    bool // the names of fields count
+	rules     rules
+	decoding  chan struct{} // has one entry for each body that is being decoded
 }
 
 // New returns a redactor with a key, with all detectors and no rules.
@@ -54,9 +56,17 @@ func New(key []byte) *Redactor {
 }
 
 // KeepingTokens returns the redactor, which leaves tokens as they are from now on, whatever key they were made with: what is
-// redacted already is redacted.
+// redacted already is redacted. Tokens of less than 16 bytes that keep a length cannot be told from secrets, so they are replaced once more.
 func (r *Redactor) KeepingTokens() *Redactor {
 	r.keepTokens = true
+	return r
+}
+
+// Matching returns the redactor, which leaves tokens as they are from now on, also short ones: a recorded token is to be found by
+// who has the secret and by who has the token. A secret of less than 16 bytes that is made of the same digits stays with them, so nothing
+// that is to be stored may be redacted so.
+func (r *Redactor) Matching() *Redactor {
+	r.keepTokens, r.keepShort = true, true
 	return r
 }
 

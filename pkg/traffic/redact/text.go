@@ -106,7 +106,7 @@ func (p *pass) patterns(src []byte) ([]byte, bool) {
 
 // isKept tells whether a value is a token that is to stay.
 func (p *pass) isKept(value []byte) bool {
-	return p.keepTokens && (isToken(value) || p.fixed && mayBeSameLength(value))
+	return p.keepTokens && (isToken(value) || p.fixed && (isSameLength(value) || p.keepShort && len(value) < leastChecked && mayBeSameLength(value)))
 }
 
 // replace appends what stands for a value of a class.

@@ -45,9 +45,30 @@ func isToken(value []byte) bool {
 	return ok && len(digits) == 16 && len(bytes.Trim(digits, "0123456789abcdef")) == 0
 }
 
-// mayBeSameLength tells what sameLength may have returned.
+const (
+	// leastChecked is the length from which on what sameLength returns can be told from other text, in bytes.
+	leastChecked = 16
+	checkLength  = 8
+)
+
+// isSameLength tells what sameLength has returned, with any key.
+func isSameLength(value []byte) bool {
+	if len(value) < leastChecked || !mayBeSameLength(value) {
+		return false
+	}
+	rest := len(value) - checkLength
+	return string(appendCheck(nil, value[:rest])) == string(value[rest:])
+}
+
+// mayBeSameLength tells what sameLength may have returned; so may anything of the same digits.
 func mayBeSameLength(value []byte) bool {
 	return len(value) > 0 && !digits[value[0]] && len(bytes.Trim(value, "0123456789abcdef")) == 0
+}
+
+// appendCheck appends what ends a token whose other digits are given. It needs no key, so that whoever has none can tell it as well.
+func appendCheck(dst, rest []byte) []byte {
+	sum := sha256.Sum256(rest)
+	return hex.AppendEncode(dst, sum[:checkLength/2])
 }
 
 // email is an address in the place of another.
@@ -112,17 +133,24 @@ func isNumberToken(number []byte) bool {
 }
 
 // sameLength is text of hexadecimal digits as long as the secret, for bodies in which lengths are written down. It begins with a letter, so
-// that no number looks like it.
+// that no number looks like it, and ends with a check where there is room for one.
 func (r *Redactor) sameLength(dst, secret []byte) []byte {
-	for number := uint32(0); len(secret) > 0; number++ {
+	from, left := len(dst), len(secret)
+	if left >= leastChecked {
+		left -= checkLength
+	}
+	for number := uint32(0); left > 0; number++ {
 		sum := r.sum(secret, number+1)
 		var text [2 * sha256.Size]byte
-		n := min(len(secret), hex.Encode(text[:], sum[:]))
+		n := min(left, hex.Encode(text[:], sum[:]))
 		if number == 0 {
 			text[0] = 'a' + sum[0]%6
 		}
 		dst = append(dst, text[:n]...)
-		secret = secret[n:]
+		left -= n
+	}
+	if len(secret) >= leastChecked {
+		dst = appendCheck(dst, dst[from:])
 	}
 	return dst
 }
