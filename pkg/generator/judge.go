@@ -4,6 +4,7 @@
 package generator
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/restage-dev/restage/pkg/compare"
@@ -53,6 +54,9 @@ func (j *judge) redacted(m *http1.Message) *http1.Message {
 		return m
 	}
 	message := &trafficpb.Message{Head: m.Head, Body: m.Body, BodyLength: m.BodyLength, BodySha256: m.BodySHA256}
+	for _, f := range m.Trailers {
+		message.Trailers = fmt.Appendf(message.Trailers, "%s: %s\r\n", f.Name, f.Value)
+	}
 	if !j.redactor.Message(message, m.Truncated) {
 		return m
 	}
@@ -60,6 +64,7 @@ func (j *judge) redacted(m *http1.Message) *http1.Message {
 	if err != nil {
 		return m // cannot be: it was a head before
 	}
+	out.Trailers, _ = http1.ParseFields(message.GetTrailers()) // neither can these be others than before
 	out.Body, out.BodyLength, out.BodySHA256, out.Truncated = message.GetBody(), message.GetBodyLength(), message.GetBodySha256(), m.Truncated
 	return out
 }
