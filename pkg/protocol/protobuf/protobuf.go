@@ -6,6 +6,7 @@
 package protobuf
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -116,19 +117,24 @@ func (p *parser) guess(f *Field, depth int) {
 	}
 }
 
+// nest takes a message apart within another. What is none after all does not count.
 func (p *parser) nest(f *Field, message []byte, depth int) bool {
 	if depth == 0 {
 		return false
 	}
+	left := p.left
 	fields, ok := p.parse(message, depth-1)
-	if ok {
+	switch {
+	case ok:
 		f.Kind, f.Fields = Nested, fields
+	case p.left >= 0:
+		p.left = left
 	}
 	return ok
 }
 
 func isText(b []byte) bool {
-	return utf8.Valid(b) && strings.IndexFunc(string(b), func(r rune) bool {
+	return utf8.Valid(b) && bytes.IndexFunc(b, func(r rune) bool {
 		return unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r'
 	}) < 0
 }

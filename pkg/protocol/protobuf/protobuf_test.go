@@ -149,3 +149,24 @@ func weight(fields []Field) int {
 	}
 	return n
 }
+
+// Bytes that begin like a message of many fields and are none take no fields from the others.
+func TestFailedGuesses(t *testing.T) {
+	like := append(bytes.Repeat([]byte{0x08, 0x01}, mostFields/3), 0xff)
+	var message []byte
+	for range 8 {
+		message = protowire.AppendBytes(protowire.AppendTag(message, 1, protowire.BytesType), like)
+	}
+	message = protowire.AppendString(protowire.AppendTag(message, 2, protowire.BytesType), "text")
+	fields, ok := Parse(message)
+	if !ok || len(fields) != 9 || fields[0].Kind != Bytes || fields[8].Kind != Text {
+		t.Errorf("%d fields, %v", len(fields), ok)
+	}
+	var many []byte
+	for range 8 {
+		many = protowire.AppendBytes(protowire.AppendTag(many, 1, protowire.BytesType), bytes.Repeat([]byte{0x08, 0x01}, mostFields/3))
+	}
+	if _, ok := Parse(many); ok {
+		t.Error("the number of fields is not bounded")
+	}
+}
