@@ -74,7 +74,7 @@ func Messages(body []byte) iter.Seq[Message] {
 			if int64(len(body)-PrefixLength) < length {
 				return
 			}
-			m := Message{Compressed: IsCompressed(body), Bytes: body[PrefixLength : PrefixLength+length]}
+			m := Message{Compressed: IsCompressed(body), Trailers: body[0]&0x80 != 0, Bytes: body[PrefixLength : PrefixLength+length]}
 			body = body[PrefixLength+length:]
 			if !yield(m) {
 				return
@@ -112,5 +112,6 @@ func All(body []byte, encoding string, limit int) ([][]byte, bool) {
 // Message is one message of a call.
 type Message struct {
 	Compressed bool
+	Trailers   bool // of gRPC-Web: no message, but lines of text
 	Bytes      []byte
 }

@@ -15,7 +15,7 @@ import (
 // maxDecoded is the most bytes that a body may have once decoded to be looked through.
 const maxDecoded = 8 << 20
 
-// body redacts a body. It is not searched when it cannot be decoded or is no text, and is the same then.
+// body redacts a body. It is not searched when a part of it cannot be decoded, or is no text, and that part is the same then.
 func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched bool) {
 	if len(body) == 0 {
 		return body, true
@@ -32,13 +32,13 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 		return body, false
 	}
 	redacted, searched := p.content(p.headerOf(head, "content-type"), plain, truncated)
-	if !searched || bytes.Equal(redacted, plain) {
+	if bytes.Equal(redacted, plain) {
 		return body, searched
 	}
 	if out, err = coding.Encode(encoding, redacted); err != nil {
 		return body, false
 	}
-	return out, true
+	return out, searched
 }
 
 // decode decodes a body, or what there is of one that was cut.
@@ -62,8 +62,7 @@ func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) 
 		return p.messagesOfGRPC(body)
 	case protobuf.IsType(string(kind)):
 		out := bytes.Clone(body)
-		p.messageFields(out, &compare.Place{})
-		return out, true
+		return out, p.messageFields(out, &compare.Place{})
 	case !isText(body, truncated):
 		if hasPrefix(kind, "multipart/") {
 			return p.multipart(contentType, body)

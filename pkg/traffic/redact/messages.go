@@ -16,17 +16,20 @@ import (
 )
 
 // messagesOfGRPC redacts the messages of a call, and the trailers that gRPC-Web sends as one. What is compressed stays as it is, and is not
-// searched; what follows the last whole message, in a body that was cut, is redacted as text.
+// searched; what follows the last whole message, in a body that was cut, is redacted as text, in which no rule for a field can be followed.
 func (p *pass) messagesOfGRPC(body []byte) (out []byte, searched bool) {
 	out, searched = bytes.Clone(body), true
 	var at compare.Place
 	rest, index := out, 0
 	for m := range grpc.Messages(out) {
-		if m.Compressed {
+		switch {
+		case m.Compressed:
 			searched = false
-		} else {
+		case m.Trailers:
+			p.inPlace(m.Bytes, "")
+		default:
 			at.Element(index)
-			p.messageFields(m.Bytes, &at)
+			searched = p.messageFields(m.Bytes, &at) && searched
 			at.Up()
 		}
 		index++
@@ -35,19 +38,23 @@ func (p *pass) messagesOfGRPC(body []byte) (out []byte, searched bool) {
 	if grpc.IsCompressed(rest) {
 		return out, false
 	}
+	if rest = rest[min(grpc.PrefixLength, len(rest)):]; len(rest) == 0 {
+		return out, searched
+	}
 	p.inPlace(rest, "")
-	return out, searched
+	return out, searched && len(p.rules.paths) == 0
 }
 
 // messageFields redacts the fields of a message where they are: lengths are written before values, so those must stay. A message that cannot be
-// taken apart is redacted as text.
-func (p *pass) messageFields(message []byte, at *compare.Place) {
+// taken apart is redacted as text. It is not searched then when there are rules for fields.
+func (p *pass) messageFields(message []byte, at *compare.Place) (searched bool) {
 	fields, ok := protobuf.Parse(message)
 	if !ok {
 		p.inPlace(message, "")
-		return
+		return len(p.rules.paths) == 0
 	}
 	p.fieldsOf(fields, at)
+	return true
 }
 
 func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -197,6 +198,50 @@ func TestSecretsThatLookLikeTokens(t *testing.T) {
 		r = record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", grpcBody(textField(1, string(token))))
 		if uploaded.Record(r); !bytes.HasSuffix(r.GetRequest().GetBody(), token) || len(token) != n {
 			t.Errorf("the token %s of another key became %q", token, r.GetRequest().GetBody())
+		}
+	}
+}
+
+// Where a rule cannot be followed the body says so, and detectors look at it all the same.
+func TestRulesThatCannotBeFollowed(t *testing.T) {
+	rules := wiring.RedactionSettings{Rules: []wiring.RedactionRule{{Name: "name", JSONPath: "$..1"}}}
+	message := slices.Concat(textField(2, "bob@example.com"), textField(1, "Ada Lovelace"))
+	many := append(bytes.Repeat(numberField(3, 1), 1<<17), message...)
+	const call, plain = "content-type: application/grpc\r\n", "content-type: application/x-protobuf\r\n"
+	for name, test := range map[string]struct {
+		head string
+		body []byte
+	}{
+		"cut": {call, grpcBody(message, message)[:60]}, "other codec": {call, grpcBody([]byte(`{"1":"Ada","2":"bob@example.com"}`))}, "too many fields": {call, grpcBody(many)},
+		"protobuf, cut": {plain, message[:len(message)-1]}, "compressed": {plain + "content-encoding: gzip\r\n", message[:len(message)-1]},
+	} {
+		for _, settings := range []wiring.RedactionSettings{rules, {}} {
+			body := test.body
+			encoding := ""
+			if strings.Contains(test.head, "gzip") {
+				encoding = "gzip"
+			}
+			body, err := coding.Encode(encoding, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			redactor, err := New(key()).With(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := record("POST /a.B/C HTTP/2\r\n"+test.head+"\r\n", slices.Clone(body))
+			redactor.Record(r)
+			out, err := coding.Decode(encoding, r.GetRequest().GetBody(), 1<<20)
+			if err != nil || len(out) != len(test.body) || bytes.Contains(out, []byte("bob@")) {
+				t.Errorf("%s: %d bytes, error %v", name, len(out), err)
+			}
+			want := []string{"request.body"}
+			if len(settings.Rules) > 0 {
+				want = []string{"request.body.unsearched", "request.body"}
+			}
+			if diff := cmp.Diff(want, r.GetRedacted()); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
 		}
 	}
 }
