@@ -14,6 +14,10 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
 )
 
+// MostMessages is the most bytes that the messages of a call may have altogether once they are decompressed. Redaction looks at as many, so that
+// no difference shows what it has not seen.
+const MostMessages = 8 << 20
+
 // messages reads both bodies as messages of Protocol Buffers; it is not ok when one is not. A message is an object whose members are
 // named by the numbers of its fields, lists where they are repeated; the body of a gRPC call is a list of messages.
 func messages(recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
@@ -31,7 +35,7 @@ func readMessages(m *http1.Message, body []byte) (any, bool) {
 		fields, ok := protobuf.Parse(body)
 		return object(fields), ok
 	}
-	all, ok := grpc.All(body, m.Get("Grpc-Encoding"), maxDecoded)
+	all, ok := grpc.All(body, m.Get("Grpc-Encoding"), MostMessages)
 	if !ok {
 		return nil, false
 	}

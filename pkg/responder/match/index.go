@@ -113,7 +113,8 @@ func (x *Index) redact(q *Request) {
 		return
 	}
 	part := redact.Request{
-		Path: q.Path, Query: q.Query, ContentType: q.ContentType, ContentEncoding: q.ContentEncoding, Body: q.Body, Truncated: q.Truncated,
+		Path: q.Path, Query: q.Query, ContentType: q.ContentType, ContentEncoding: q.ContentEncoding, MessageEncoding: q.MessageEncoding,
+		Body: q.Body, Truncated: q.Truncated,
 	}
 	x.redactor.Request(&part)
 	q.Path, q.Query, q.ContentEncoding, q.Body = part.Path, part.Query, part.ContentEncoding, part.Body

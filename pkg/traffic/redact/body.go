@@ -22,7 +22,7 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	}
 	encoding := string(p.headerOf(head, "content-encoding"))
 	if len(coding.List(encoding)) == 0 {
-		return p.content(p.headerOf(head, "content-type"), body, truncated)
+		return p.content(p.headerOf(head, "content-type"), p.headerOf(head, "grpc-encoding"), body, truncated)
 	}
 	if p.fixed {
 		return body, false // offsets into it are written down
@@ -31,7 +31,7 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	if err != nil {
 		return body, false
 	}
-	redacted, searched := p.content(p.headerOf(head, "content-type"), plain, truncated)
+	redacted, searched := p.content(p.headerOf(head, "content-type"), p.headerOf(head, "grpc-encoding"), plain, truncated)
 	if bytes.Equal(redacted, plain) {
 		return body, searched
 	}
@@ -52,14 +52,14 @@ func (p *pass) decode(encoding string, body []byte, truncated bool) ([]byte, err
 	return plain, err
 }
 
-// content redacts a body without content coding.
-func (p *pass) content(contentType, body []byte, truncated bool) ([]byte, bool) {
+// content redacts a body without content coding. The messages of a gRPC call may be encoded one by one.
+func (p *pass) content(contentType, messageEncoding, body []byte, truncated bool) ([]byte, bool) {
 	kind := p.mediaType(contentType)
 	switch {
 	case hasPrefix(kind, "application/grpc-web-text"): // in Base64
 		return body, false
 	case hasPrefix(kind, "application/grpc"):
-		return p.messagesOfGRPC(body)
+		return p.messagesOfGRPC(body, string(messageEncoding))
 	case protobuf.IsType(string(kind)):
 		out := bytes.Clone(body)
 		return out, p.messageFields(out, &compare.Place{})

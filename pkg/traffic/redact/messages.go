@@ -5,44 +5,99 @@ package redact
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"strconv"
 
 	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// messagesOfGRPC redacts the messages of a call, and the trailers that gRPC-Web sends as one. What is compressed stays as it is, and is not
-// searched; what follows the last whole message, in a body that was cut, is redacted as text, in which no rule for a field can be followed.
-func (p *pass) messagesOfGRPC(body []byte) (out []byte, searched bool) {
-	out, searched = bytes.Clone(body), true
+// messagesOfGRPC redacts the messages of a call, and the trailers that gRPC-Web sends as one. A compressed message is decoded, and encoded again when
+// something was found, so that its length may change. What cannot be decoded is not searched; what follows the last whole message, in a body
+// that was cut, is redacted as text, in which no rule for a field can be followed.
+func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searched bool) {
+	out, searched = make([]byte, 0, len(body)), true
 	var at compare.Place
-	rest, index := out, 0
-	for m := range grpc.Messages(out) {
+	rest, index, room := body, 0, int64(compare.MostMessages)
+	for m := range grpc.Messages(body) {
+		at.Element(index)
+		message, ok := bytes.Clone(m.Bytes), true
 		switch {
 		case m.Compressed:
-			searched = false
+			message, ok = p.compressed(m.Bytes, encoding, &room, &at)
 		case m.Trailers:
-			p.inPlace(m.Bytes, "")
+			p.inPlace(message, "")
 		default:
-			at.Element(index)
-			searched = p.messageFields(m.Bytes, &at) && searched
-			at.Up()
+			ok = p.messageFields(message, &at)
 		}
+		at.Up()
+		searched = searched && ok
+		out = binary.BigEndian.AppendUint32(append(out, rest[0]), uint32(len(message)))
+		out = append(out, message...)
 		index++
 		rest = rest[grpc.PrefixLength+len(m.Bytes):]
 	}
-	if grpc.IsCompressed(rest) {
-		return out, false
+	prefix := min(grpc.PrefixLength, len(rest))
+	cut := bytes.Clone(rest[prefix:])
+	out = append(out, rest[:prefix]...)
+	switch {
+	case grpc.IsCompressed(rest):
+		searched = false
+	case len(cut) > 0:
+		p.inPlace(cut, "")
+		searched = searched && len(p.rules.paths) == 0
 	}
-	if rest = rest[min(grpc.PrefixLength, len(rest)):]; len(rest) == 0 {
-		return out, searched
+	return append(out, cut...), searched
+}
+
+// compressed redacts a compressed message of a call whose messages may be as long as there is room once they are decoded.
+func (p *pass) compressed(message []byte, encoding string, room *int64, at *compare.Place) (out []byte, searched bool) {
+	p.decoding <- struct{}{} // few at a time, since each takes memory
+	defer func() { <-p.decoding }()
+	plain, err := coding.Decode(encoding, message, *room)
+	if err != nil {
+		return message, false
 	}
-	p.inPlace(rest, "")
-	return out, searched && len(p.rules.paths) == 0
+	*room -= int64(len(plain))
+	redacted := bytes.Clone(plain)
+	searched = p.messageFields(redacted, at)
+	if bytes.Equal(redacted, plain) {
+		return message, searched
+	}
+	if out, err = coding.Encode(encoding, redacted); err != nil {
+		return message, false // cannot be: it was decoded
+	}
+	return out, searched
+}
+
+// movePieces has the pieces of a call end where its messages do, which had other lengths.
+func movePieces(m *trafficpb.Message, was []byte) {
+	ends := map[int64]int64{} // by those that the messages had
+	next, stop := iter.Pull(grpc.Messages(m.GetBody()))
+	defer stop()
+	from, to := int64(0), int64(0)
+	for before := range grpc.Messages(was) {
+		after, _ := next() // there are as many
+		from += grpc.PrefixLength + int64(len(before.Bytes))
+		to += grpc.PrefixLength + int64(len(after.Bytes))
+		ends[from] = to
+	}
+	pieces := make([]*trafficpb.Piece, 0, len(m.GetPieces()))
+	for _, p := range m.GetPieces() {
+		end, ok := ends[p.GetEnd()]
+		if !ok { // in an upload that was edited
+			end = min(p.GetEnd(), int64(len(m.GetBody())))
+		}
+		pieces = append(pieces, &trafficpb.Piece{End: end, At: p.GetAt(), Kind: p.GetKind()})
+	}
+	m.Pieces = pieces
 }
 
 // messageFields redacts the fields of a message where they are: lengths are written before values, so those must stay. A message that cannot be

@@ -6,6 +6,7 @@ package redact
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
@@ -161,7 +163,7 @@ func TestBodiesOfCallsThatCannotBeSearched(t *testing.T) {
 	compressed := grpcBody([]byte("bob@example.com"))
 	compressed[0] = 1
 	for name, r := range map[string]*trafficpb.Record{
-		"compressed":         record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", slices.Clone(compressed)),
+		"unknown encoding":   record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\ngrpc-encoding: snappy\r\n\r\n", slices.Clone(compressed)),
 		"compressed and cut": record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\n\r\n", compressed[:len(compressed)-1]),
 		"as text":            record("POST /a.B/C HTTP/1.1\r\ncontent-type: application/grpc-web-text\r\n\r\n", []byte("AAAAAAxib2JAZXhhbXBsZQ==")),
 	} {
@@ -243,5 +245,79 @@ func TestRulesThatCannotBeFollowed(t *testing.T) {
 				t.Errorf("%s: %s", name, diff)
 			}
 		}
+	}
+}
+
+// Messages that are compressed are looked through, and stay compressed.
+func TestCompressedMessages(t *testing.T) {
+	const head = "POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\ngrpc-encoding: %s\r\n\r\n"
+	for _, encoding := range []string{"gzip", "deflate", "identity"} {
+		body := grpcBody(textField(1, "eve@example.com"))
+		ends := []int64{int64(len(body))}
+		for _, text := range []string{strings.Repeat("a", 100), "bob@example.com" + strings.Repeat(" ", 100)} {
+			packed, err := coding.Encode(encoding, textField(1, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = append(binary.BigEndian.AppendUint32(append(body, 1), uint32(len(packed))), packed...)
+			ends = append(ends, int64(len(body)))
+		}
+		body = append(body, grpcBody(textField(1, "last"))...)
+		r := record(fmt.Sprintf(head, encoding), slices.Clone(body))
+		for i, end := range append(ends, int64(len(body))) {
+			r.Request.Pieces = append(r.Request.Pieces, &trafficpb.Piece{End: end, At: int64(i)})
+		}
+		New(key()).Record(r)
+		out := r.GetRequest().GetBody()
+		messages, ok := grpc.All(out, encoding, 1<<20)
+		if !ok || len(messages) != 4 {
+			t.Fatalf("%s: %d messages of %q", encoding, len(messages), out)
+		}
+		for i, m := range messages {
+			fields, ok := protobuf.Parse(m)
+			if !ok || len(fields) != 1 || bytes.Contains(m, []byte("@example.com")) {
+				t.Errorf("%s: message %d is %q", encoding, i, m)
+			}
+		}
+		if !bytes.Equal(messages[1], textField(1, strings.Repeat("a", 100))) || !bytes.HasSuffix(messages[2], bytes.Repeat([]byte(" "), 100)) {
+			t.Errorf("%s: %q", encoding, messages)
+		}
+		var flags []byte
+		end := int64(0)
+		for i, p := range r.GetRequest().GetPieces() {
+			flags = append(flags, out[end])
+			end += grpc.PrefixLength + int64(binary.BigEndian.Uint32(out[end+1:]))
+			if p.GetEnd() != end || p.GetAt() != int64(i) {
+				t.Errorf("%s: piece %d ends at %d, want %d", encoding, i, p.GetEnd(), end)
+			}
+		}
+		if !bytes.Equal(flags, []byte{0, 1, 1, 0}) || r.GetRequest().GetBodyLength() != int64(len(out)) {
+			t.Errorf("%s: flags %v, length %d of %d", encoding, flags, r.GetRequest().GetBodyLength(), len(out))
+		}
+		if diff := cmp.Diff([]string{"request.body"}, r.GetRedacted()); diff != "" {
+			t.Error(diff)
+		}
+		live := Request{ContentType: "application/grpc", MessageEncoding: encoding, Body: slices.Clone(body)}
+		New(key()).Matching().Request(&live)
+		if !bytes.Equal(live.Body, out) {
+			t.Errorf("%s: the call is %q, recorded %q", encoding, live.Body, out)
+		}
+	}
+}
+
+// No more of a call is decoded than is compared.
+func TestCompressedMessagesThatAreLong(t *testing.T) {
+	packed, err := coding.Encode("gzip", textField(1, "bob@example.com"+strings.Repeat(" ", compare.MostMessages/2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := append(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(packed))), packed...)
+	r := record("POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\ngrpc-encoding: gzip\r\n\r\n", slices.Concat(one, one))
+	New(key()).Record(r)
+	if diff := cmp.Diff([]string{"request.body.unsearched", "request.body"}, r.GetRedacted()); diff != "" {
+		t.Error(diff)
+	}
+	if _, ok := grpc.All(r.GetRequest().GetBody(), "gzip", compare.MostMessages); ok {
+		t.Error("what was not searched would be compared")
 	}
 }

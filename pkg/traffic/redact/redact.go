@@ -177,6 +177,9 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 		names = add(names, "body")
 		p.setBody(m, body, truncated)
 	}
+	if p.fixed && len(body) != len(was) { // messages of a call that are compressed again
+		movePieces(m, was)
+	}
 	return names
 }
 

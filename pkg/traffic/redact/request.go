@@ -13,6 +13,7 @@ import (
 type Request struct {
 	Path, Query                  string // raw
 	ContentType, ContentEncoding string
+	MessageEncoding              string // of gRPC
 	Body                         []byte
 	Truncated                    bool
 }
@@ -37,7 +38,7 @@ func (r *Redactor) Request(q *Request) {
 		}
 		q.Body, q.ContentEncoding = plain, ""
 	}
-	q.Body, _ = p.content([]byte(q.ContentType), q.Body, q.Truncated)
+	q.Body, _ = p.content([]byte(q.ContentType), []byte(q.MessageEncoding), q.Body, q.Truncated)
 }
 
 // KeyedHash is what stands for the hash of a body that was cut and had secrets.
