@@ -263,6 +263,42 @@ func TestEventsOfHTTP2(t *testing.T) {
 	}
 }
 
+// TestEventsThatWereNotWaitedFor plays a stream of events that the client left before the first one: it has the head all the same.
+func TestEventsThatWereNotWaitedFor(t *testing.T) {
+	left := make(chan struct{}, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		left <- struct{}{}
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	listen := func(client *http.Client) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://back/events", nil)
+		must(t, err)
+		response, err := client.Do(request)
+		must(t, err)
+		if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
+			t.Errorf("the head says %q", kind)
+		}
+		must(t, response.Body.Close())
+	}
+	records := recordedByProxy(t, server.Listener.Addr().String(), func(dial dialer) {
+		listen(clientOf(t, dial))
+		<-left
+	})
+	if len(records) != 1 || records[0].GetEndedBy() != "client" || len(records[0].GetDefects()) > 0 {
+		t.Fatalf("records %v", records)
+	}
+	e := playing(t, defaultSettings(), records...)
+	listen(clientOf(t, e.tunnelTo("back", records[0].GetPort())))
+}
+
 // TestResetsAreRepeated wants a stream to be reset with the code that was recorded, and the others of its connection to go on.
 func TestResetsAreRepeated(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))

@@ -170,6 +170,7 @@ func (c *http2Call) respond(r *trafficpb.Record) {
 		}
 	}
 	if r.GetEndedBy() == traffic.EndedByClient {
+		_ = http.NewResponseController(c.w).Flush() // the head, when nothing came after it
 		pause(c.r.Context(), longestHold)
 		panic(http.ErrAbortHandler)
 	}
