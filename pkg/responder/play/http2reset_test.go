@@ -5,8 +5,10 @@ package play
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
+	"strconv"
 	"testing"
 	"testing/iotest"
 
@@ -116,14 +118,51 @@ func FuzzTagger(f *testing.F) {
 	f.Add(sentBy())
 	f.Add(sentBy()[:90])
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		got, _ := io.ReadAll(&tagger{from: bytes.NewReader(sent)}) // a frame that was cut is an error
+		got, err := io.ReadAll(&tagger{from: bytes.NewReader(sent)})
 		one, _ := io.ReadAll(&tagger{from: iotest.OneByteReader(bytes.NewReader(sent))})
 		if !bytes.Equal(got, one) {
 			t.Fatal("it matters how the bytes are split")
 		}
-		const field = len(streamField) + 3 // and the number
-		if added := len(got) - len(sent); added > (len(sent)/frameHeader+1)*(field+10) {
-			t.Fatalf("%d bytes were added to %d", added, len(sent))
+		preface := min(len(http2.ClientPreface), len(sent))
+		if !bytes.HasPrefix(got, sent[:preface]) {
+			t.Fatalf("the preface %q became %q", sent[:preface], got)
+		}
+		sent, got = sent[preface:], got[preface:]
+		for len(sent) > 0 {
+			if isCut(sent) { // such a frame is left out, with an error, when it would have been changed
+				if len(got) > 0 && !bytes.Equal(got, sent) || len(got) == 0 && err == nil {
+					t.Fatalf("%q became %q, error %v", sent, got, err)
+				}
+				return
+			}
+			sent, got = takeFrame(t, sent, got)
+		}
+		if len(got) > 0 || err != nil {
+			t.Fatalf("%q follows, error %v", got, err)
 		}
 	})
+}
+
+func frameLength(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
+
+// isCut tells of a frame that is not all there.
+func isCut(b []byte) bool { return len(b) < frameHeader || len(b) < frameHeader+frameLength(b) }
+
+// takeFrame takes a frame away that was sent, and what it became: the same, or the same with the field.
+func takeFrame(t *testing.T, sent, got []byte) (restSent, restGot []byte) {
+	t.Helper()
+	if isCut(got) {
+		t.Fatalf("%q became %q", sent, got)
+	}
+	was, is := frameHeader+frameLength(sent), frameHeader+frameLength(got)
+	if is < was || !bytes.Equal(got[3:was], sent[3:was]) {
+		t.Fatalf("%q became %q", sent[:was], got[:is])
+	}
+	if added := got[was:is]; len(added) > 0 {
+		stream := strconv.Itoa(int(binary.BigEndian.Uint32(sent[5:]) & (1<<31 - 1)))
+		if want := "\x10" + string(rune(len(streamField))) + streamField + string(rune(len(stream))) + stream; string(added) != want {
+			t.Fatalf("%q is added, want %q", added, want)
+		}
+	}
+	return sent[was:], got[is:]
 }
