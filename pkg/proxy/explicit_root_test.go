@@ -44,7 +44,7 @@ func newExplicitPod(t *testing.T) *explicitPod {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		fmt.Fprint(w, `{"names":["back","peer","same"],"ports":{"back":[80,9898],"peer":[8080],"same":[7070]}}`)
+		fmt.Fprint(w, `{"ports":{"back":[80,9898],"peer":[8080],"same":[7070]}}`)
 	})}
 	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
 	t.Cleanup(func() { control.Close() })

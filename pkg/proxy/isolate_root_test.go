@@ -49,7 +49,7 @@ func TestIsolateInNamespace(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		fmt.Fprint(w, `{"names":["back"]}`)
+		fmt.Fprint(w, `{"ports":{"back":[9898]}}`)
 	})}
 	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
 	t.Cleanup(func() { control.Close() })

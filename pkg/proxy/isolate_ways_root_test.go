@@ -35,7 +35,7 @@ func TestNoWayOutOfTheNamespace(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		fmt.Fprint(w, `{"names":[]}`)
+		fmt.Fprint(w, `{"ports":{}}`)
 	})}
 	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
 	t.Cleanup(func() { control.Close() })

@@ -97,7 +97,7 @@ func TestIsolateBesideMesh(t *testing.T) {
 				w.WriteHeader(http.StatusNoContent)
 				return
 			}
-			fmt.Fprint(w, `{"names":["back"]}`)
+			fmt.Fprint(w, `{"ports":{"back":[9898]}}`)
 		})}
 		go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
 		t.Cleanup(func() { control.Close() })

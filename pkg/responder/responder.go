@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -126,7 +125,7 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	}
 	o.Log.Info("Loaded the recording", "records", len(records), "unplayable", index.Unplayable(), "took", time.Since(start))
 	r.api.Loaded(&control.Play{
-		Names: slices.Concat(index.Names(), routes.Names()), Ports: routes.AddPorts(index.Ports()), CA: string(ca.Bundle()),
+		Ports: routes.AddPorts(index.Ports()), CA: string(ca.Bundle()),
 		Outcomes: outcomes, Reporter: reporter, Unused: index.Unused, Rejected: server.Rejected, Internal: routes.Taken, Unplayable: index.Unplayable(),
 	})
 	return server, reporter, nil

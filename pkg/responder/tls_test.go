@@ -38,8 +38,7 @@ func writeCA(t testing.TB) (dir string) {
 func (e *environment) roots() *x509.CertPool {
 	e.t.Helper()
 	var answer struct {
-		Names []string `json:"names"`
-		CA    string   `json:"ca"`
+		CA string `json:"ca"`
 	}
 	if status := e.call(http.MethodGet, "/v1/names", environmentToken, nil, &answer); status != http.StatusOK {
 		e.t.Fatalf("status %d", status)

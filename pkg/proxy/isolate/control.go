@@ -52,8 +52,7 @@ type report struct {
 
 // recorded is what the responder plays.
 type recorded struct {
-	Names []string            `json:"names"` // hosts in the recording
-	Ports map[string][]uint16 `json:"ports"` // at which each was called
+	Ports map[string][]uint16 `json:"ports"` // of hosts in the recording, at which each was called
 	CA    string              `json:"ca"`    // who certifies them, as PEM
 }
 

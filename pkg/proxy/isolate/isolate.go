@@ -11,9 +11,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -188,8 +190,8 @@ func (i *Isolate) loadNames(ctx context.Context) error {
 	if i.local != nil {
 		i.local.load(recorded.Ports)
 	}
-	i.log.Info("Loaded the recorded names", "count", len(recorded.Names))
-	return i.names.Load(recorded.Names)
+	i.log.Info("Loaded the recorded names", "count", len(recorded.Ports))
+	return i.names.Load(slices.Sorted(maps.Keys(recorded.Ports)))
 }
 
 // tell writes whom the workload is to trust: it starts once the proxy is ready, and so after that.

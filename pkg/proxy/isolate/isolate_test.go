@@ -49,7 +49,7 @@ func newResponder(t *testing.T) *responder {
 	r := &responder{t: t, tunnel: tunnel}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/names", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"names":["back","api.example.com"]}`)
+		_, _ = io.WriteString(w, `{"ports":{"back":[9898],"api.example.com":[443]}}`)
 	})
 	mux.HandleFunc("PUT /v1/proxies/front-1", r.put)
 	r.control = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {

@@ -29,7 +29,6 @@ const (
 
 // Play is what the API tells of a loaded recording.
 type Play struct {
-	Names []string
 	// Ports are those that each name is called at; a proxy that no rules lead connections to listens there.
 	Ports    map[string][]uint16
 	CA       string // certifies the names over TLS, as PEM; "" when TLS is played as bytes
@@ -112,10 +111,9 @@ func (a *API) loaded(next func(http.ResponseWriter, *http.Request, *Play)) http.
 
 func (a *API) names(w http.ResponseWriter, _ *http.Request, p *Play) {
 	a.write(w, struct {
-		Names []string            `json:"names"`
-		Ports map[string][]uint16 `json:"ports,omitempty"`
+		Ports map[string][]uint16 `json:"ports"`
 		CA    string              `json:"ca,omitempty"`
-	}{p.Names, p.Ports, p.CA})
+	}{p.Ports, p.CA})
 }
 
 func (a *API) stats(w http.ResponseWriter, _ *http.Request, p *Play) {

@@ -189,24 +189,7 @@ func (x *Index) Unused() int { return x.playable - int(x.consumed.Load()) }
 // Unplayable counts the records that cannot answer a call.
 func (x *Index) Unplayable() int { return len(x.records) - x.playable }
 
-// Names are the hosts of the records that are names, not addresses, in order.
-func (x *Index) Names() []string {
-	names := map[string]struct{}{}
-	for _, r := range x.records {
-		host := HostName(r.GetHost())
-		if _, err := netip.ParseAddr(host); err != nil && host != "" {
-			names[host] = struct{}{}
-		}
-	}
-	ordered := make([]string, 0, len(names))
-	for name := range names {
-		ordered = append(ordered, name)
-	}
-	slices.Sort(ordered)
-	return ordered
-}
-
-// Ports are the ports on which each of the Names was called, in order.
+// Ports are those on which each host of the records that is a name, not an address, was called, in order.
 func (x *Index) Ports() map[string][]uint16 {
 	ports := map[string][]uint16{}
 	for _, r := range x.records {

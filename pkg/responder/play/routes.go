@@ -48,22 +48,15 @@ func NewRoutes(settings []wiring.Route) *Routes {
 	return r
 }
 
-// Names are those, without addresses, that lead to copies.
-func (r *Routes) Names() []string {
-	var names []string
-	for to := range r.addresses {
-		if net.ParseIP(to.host) == nil {
-			names = append(names, to.host)
-		}
-	}
-	return names
-}
-
-// AddPorts adds the ports of the Names that lead to copies to those of other names, and returns them.
+// AddPorts adds the names, not addresses, that lead to copies to others, with their ports, and returns them. The ports of a name are in order.
 func (r *Routes) AddPorts(ports map[string][]uint16) map[string][]uint16 {
 	for to := range r.addresses {
-		if port := uint16(to.port); net.ParseIP(to.host) == nil && !slices.Contains(ports[to.host], port) {
-			ports[to.host] = append(ports[to.host], port)
+		if net.ParseIP(to.host) != nil {
+			continue
+		}
+		list, port := ports[to.host], uint16(to.port)
+		if at, ok := slices.BinarySearch(list, port); !ok {
+			ports[to.host] = slices.Insert(list, at, port)
 		}
 	}
 	return ports
