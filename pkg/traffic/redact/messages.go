@@ -90,12 +90,14 @@ func movePieces(m *trafficpb.Message, was []byte) {
 		ends[from] = to
 	}
 	pieces := make([]*trafficpb.Piece, 0, len(m.GetPieces()))
+	last := int64(0)
 	for _, p := range m.GetPieces() {
 		end, ok := ends[p.GetEnd()]
 		if !ok { // in an upload that was edited
-			end = min(p.GetEnd(), int64(len(m.GetBody())))
+			end = p.GetEnd()
 		}
-		pieces = append(pieces, &trafficpb.Piece{End: end, At: p.GetAt(), Kind: p.GetKind()})
+		last = min(max(last, end), int64(len(m.GetBody())))
+		pieces = append(pieces, &trafficpb.Piece{End: last, At: p.GetAt(), Kind: p.GetKind()})
 	}
 	m.Pieces = pieces
 }

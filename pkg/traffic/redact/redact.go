@@ -169,8 +169,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	defer func() { p.fixed = false }()
 	was := m.GetBody()
 	body, searched := p.body(m.GetHead(), was, truncated)
-	switch {
-	case !searched:
+	if !searched {
 		names = add(names, "body.unsearched")
 	}
 	if !bytes.Equal(body, was) {
