@@ -31,9 +31,9 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 	responder := flags.String("responder", "", "ip:port of the responder's tunnel")
 	control := flags.String("control", "", "ip:port of the responder's control API")
 	interception := flags.String("interception", wiring.InterceptionRedirect, interceptionUsage)
-	canary := flags.String("canary", "", "host:port that must not be reached, with --interception=Explicit (default the API server of the cluster)")
+	canary := flags.String("canary", "", "ip:port that must not be reached, with --interception=Explicit (default the API server of the cluster)")
 	patience := flags.Duration("patience", networkPatience, "time that the network has to put the pod behind its NetworkPolicies, with --interception=Explicit")
-	output := flags.String("output", "/dev/termination-log", "file that gets the outcome, Held or Out, with --interception=Explicit")
+	output := flags.String("output", "/dev/termination-log", "file that gets the outcome, Held, Out or Untried, with --interception=Explicit")
 	mode, err := parse(flags, args, map[string][]string{modeCapture: {"ports"}, modeIsolate: {"responder", "control", "interception", "canary", "patience", "output"}})
 	if err != nil {
 		return err
@@ -73,24 +73,39 @@ func initCommand(ctx context.Context, args []string, out io.Writer, log *slog.Lo
 
 // initExplicit writes whether the network holds the pod back. That it does not is no error: the environment says so.
 func initExplicit(ctx context.Context, control netip.AddrPort, canary string, patience time.Duration, output string, log *slog.Logger) error {
-	if canary == "" {
-		canary = net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
-	}
-	if host, port, err := net.SplitHostPort(canary); err != nil || host == "" || port == "" {
-		return fmt.Errorf("--canary: %q is not host:port", canary)
-	}
-	held, err := proxy.InitExplicit(ctx, control, canary, patience, log)
+	outcome, err := tryCanary(ctx, control, canary, patience, log)
 	if err != nil {
 		return err
-	}
-	outcome := wiring.CanaryOut
-	if held {
-		outcome = wiring.CanaryHeld
 	}
 	if err := os.WriteFile(output, []byte(outcome), 0o600); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
 	return nil
+}
+
+// tryCanary takes addresses alone: names are answered by the proxy of the pod, which starts later, and one that is not answered would pass for
+// a canary that is held back.
+func tryCanary(ctx context.Context, control netip.AddrPort, canary string, patience time.Duration, log *slog.Logger) (outcome string, err error) {
+	byDefault := canary == ""
+	if byDefault {
+		canary = net.JoinHostPort(os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"))
+	}
+	address, err := parseAddress("canary", canary)
+	if err != nil && byDefault {
+		log.Warn("The pod is told no address of the API server, so nothing shows whether the network holds the pod back", "told", canary)
+		return wiring.CanaryUntried, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	held, err := proxy.InitExplicit(ctx, control, address, patience, log)
+	if err != nil {
+		return "", err
+	}
+	if held {
+		return wiring.CanaryHeld, nil
+	}
+	return wiring.CanaryOut, nil
 }
 
 // onNode tells whether the pod has the network of its node, because somebody has changed its template since the rules were put in: it has the

@@ -5,7 +5,11 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,7 +35,7 @@ func TestBadFlags(t *testing.T) {
 		"init --mode=Isolate --responder=10.0.0.1:1 --control=host:1":                                                            `--control: "host:1" is not ip:port`,
 		"init --mode=Capture --interception=Explicit":                                                                            "--interception: allowed only with --mode=Isolate",
 		"init --mode=Isolate --responder=10.0.0.1:1 --control=10.0.0.1:2 --interception=None":                                    `--interception: "None", allowed are Redirect and Explicit`,
-		"init --mode=Isolate --responder=10.0.0.1:1 --control=10.0.0.1:2 --interception=Explicit --canary=host":                  `--canary: "host" is not host:port`,
+		"init --mode=Isolate --responder=10.0.0.1:1 --control=10.0.0.1:2 --interception=Explicit --canary=host:1":                `--canary: "host:1" is not ip:port`,
 		"run --mode=Isolate --workload=a --port-swaps=80=81":                                                                     "--port-swaps: allowed only with --interception=Explicit",
 		"run --mode=Isolate --workload=a --responder=10.0.0.1:1 --control=10.0.0.1:2 --interception=Explicit --port-swaps=80":    `--port-swaps: "80" is not PORT=TO`,
 		"run --mode=Isolate --workload=a --responder=10.0.0.1:1 --control=10.0.0.1:2 --interception=Explicit --port-swaps=80=80": `--port-swaps: "80=80" is not PORT=TO`,
@@ -52,6 +56,26 @@ func TestBadFlags(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("restage-proxy %s: error %v, want %q", args, err, want)
 		}
+	}
+}
+
+// Where the API server is known by a name alone there is nothing to try, as names are not answered yet; that is neither proof nor a reason to
+// refuse the pod.
+func TestCanaryWithoutAnAddress(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "cluster.hcp.westeurope.azmk8s.io")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	responder, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer responder.Close()
+	output := filepath.Join(t.TempDir(), "termination-log")
+	args := []string{"init", "--mode=Isolate", "--responder=127.0.0.1:1", "--control=" + responder.Addr().String(), "--interception=Explicit", "--output=" + output}
+	if err := execute(t.Context(), args, io.Discard, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := os.ReadFile(output); err != nil || string(said) != wiring.CanaryUntried {
+		t.Errorf("the outcome is %q, %v", said, err)
 	}
 }
 

@@ -21,13 +21,13 @@ const (
 // InitExplicit tries to leave a pod that has no rules, and tells whether the network held that back: a connection to the canary, which is an
 // address that answers in every cluster, while one to the responder passes, without which a network that is not up yet would look like a wall.
 // Patience is what the network has to put the new pod behind its policies. An error says that the responder cannot be reached.
-func InitExplicit(ctx context.Context, control netip.AddrPort, canary string, patience time.Duration, log *slog.Logger) (held bool, err error) {
+func InitExplicit(ctx context.Context, control, canary netip.AddrPort, patience time.Duration, log *slog.Logger) (held bool, err error) {
 	if err := awaitResponder(ctx, control); err != nil {
 		return false, err
 	}
 	deadline := time.Now().Add(patience)
 	for {
-		err := dialOnce(ctx, canary)
+		err := dialOnce(ctx, canary.String())
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()

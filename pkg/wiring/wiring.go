@@ -63,8 +63,9 @@ const (
 
 // What the init container of a pod without rules says in its termination message: whether the network refused what tried to leave the pod.
 const (
-	CanaryHeld = "Held"
-	CanaryOut  = "Out"
+	CanaryHeld    = "Held"
+	CanaryOut     = "Out"
+	CanaryUntried = "Untried" // the pod was told no address to try
 )
 
 // Names inside a pod template that Restage adds to.

@@ -70,9 +70,12 @@ func open(pod *corev1.Pod) *metav1.Condition {
 	case ended == nil:
 		condition = notIsolated(reasonUntried, fmt.Sprintf("pod %s: %s has not found out yet what the network holds back; nothing else of the pod runs before it has",
 			pod.Name, wiring.InitContainerName))
-	case isExplicit(pod) && ended.Message != wiring.CanaryHeld:
+	case isExplicit(pod) && ended.Message == wiring.CanaryOut:
 		condition = notIsolated(reasonNotEnforced, fmt.Sprintf("interception Explicit: recorded names are answered and all others refused, but pod %s reached the API server past the proxy, "+
 			"so nothing holds back what dials an address; use a network plugin that enforces NetworkPolicies, or a namespace that allows NET_ADMIN", pod.Name))
+	case isExplicit(pod) && ended.Message != wiring.CanaryHeld:
+		condition = notIsolated(reasonNotEnforced, fmt.Sprintf("interception Explicit: recorded names are answered and all others refused, but pod %s did not find out whether the network "+
+			"holds back what dials an address, which it cannot where KUBERNETES_SERVICE_HOST is a name", pod.Name))
 	default:
 		return nil
 	}

@@ -83,10 +83,11 @@ func TestExplicitIsolationIsTheNetworks(t *testing.T) {
 		reason string
 		says   string
 	}{
-		wiring.CanaryHeld: {metav1.ConditionTrue, reasonExplicit, "held back by NetworkPolicy monday-isolation alone"},
-		wiring.CanaryOut:  {metav1.ConditionFalse, reasonNotEnforced, "reached the API server past the proxy"},
-		"":                {metav1.ConditionFalse, reasonNotEnforced, "pod first"},
-		"runs":            {metav1.ConditionFalse, reasonUntried, "pod first"},
+		wiring.CanaryHeld:    {metav1.ConditionTrue, reasonExplicit, "held back by NetworkPolicy monday-isolation alone"},
+		wiring.CanaryOut:     {metav1.ConditionFalse, reasonNotEnforced, "reached the API server past the proxy"},
+		wiring.CanaryUntried: {metav1.ConditionFalse, reasonNotEnforced, "pod first did not find out"},
+		"":                   {metav1.ConditionFalse, reasonNotEnforced, "pod first"},
+		"runs":               {metav1.ConditionFalse, reasonUntried, "pod first"},
 	} {
 		t.Run(said, func(t *testing.T) {
 			cluster := newCluster(t, snapshot(), monday())
