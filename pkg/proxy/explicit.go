@@ -16,27 +16,48 @@ const (
 	responderTimeout = 5 * time.Minute
 	canaryPause      = 250 * time.Millisecond
 	canaryDial       = 2 * time.Second
+	// canaryTries is how many attempts in a row have to fail. One fails for other reasons as well: a packet is lost, the API server starts again.
+	canaryTries = 3
 )
 
-// InitExplicit tries to leave a pod that has no rules, and tells whether the network held that back: a connection to the canary, which is an
-// address that answers in every cluster, while one to the responder passes, without which a network that is not up yet would look like a wall.
-// Patience is what the network has to put the new pod behind its policies. An error says that the responder cannot be reached.
+// InitExplicit tries to leave a pod that has no rules, and tells whether the network held that back: connections to the canary, which is an
+// address that answers in every cluster, while the responder can be reached before them and after, without which a network that is not up yet,
+// or away, would look like a wall. Patience is what the network has to put the new pod behind its policies. An error says that the responder
+// cannot be reached.
 func InitExplicit(ctx context.Context, control, canary netip.AddrPort, patience time.Duration, log *slog.Logger) (held bool, err error) {
-	if err := awaitResponder(ctx, control); err != nil {
+	return tryToLeave(ctx, dialOnce, control, canary, patience, log)
+}
+
+type dialFunc func(ctx context.Context, address netip.AddrPort) error
+
+func tryToLeave(ctx context.Context, dial dialFunc, control, canary netip.AddrPort, patience time.Duration, log *slog.Logger) (held bool, err error) {
+	if err := awaitResponder(ctx, dial, control); err != nil {
 		return false, err
 	}
 	deadline := time.Now().Add(patience)
+	failures := 0
 	for {
-		err := dialOnce(ctx, canary.String())
+		err := dial(ctx, canary)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		case err != nil:
-			log.Info("The network holds the pod back", "canary", canary, "err", err)
-			return true, nil
+			failures++
 		case time.Now().After(deadline):
 			log.Warn("Nothing holds the pod back: the network let a connection out", "canary", canary)
 			return false, nil
+		default:
+			failures = 0
+		}
+		if failures == canaryTries {
+			if dial(ctx, control) == nil {
+				log.Info("The network holds the pod back", "canary", canary, "err", err)
+				return true, nil
+			}
+			if err := awaitResponder(ctx, dial, control); err != nil {
+				return false, err
+			}
+			failures = 0
 		}
 		select {
 		case <-time.After(canaryPause):
@@ -46,11 +67,11 @@ func InitExplicit(ctx context.Context, control, canary netip.AddrPort, patience 
 	}
 }
 
-func awaitResponder(ctx context.Context, control netip.AddrPort) error {
+func awaitResponder(ctx context.Context, dial dialFunc, control netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, responderTimeout)
 	defer cancel()
 	for {
-		err := dialOnce(ctx, control.String())
+		err := dial(ctx, control)
 		if err == nil {
 			return nil
 		}
@@ -62,8 +83,8 @@ func awaitResponder(ctx context.Context, control netip.AddrPort) error {
 	}
 }
 
-func dialOnce(ctx context.Context, address string) error {
+func dialOnce(ctx context.Context, address netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, canaryDial)
 	defer cancel()
-	return connect(ctx, address)
+	return connect(ctx, address.String())
 }
