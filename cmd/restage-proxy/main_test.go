@@ -5,13 +5,18 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -91,5 +96,58 @@ func TestInitOnTheNetworkOfANode(t *testing.T) {
 	err := execute(t.Context(), []string{"init", "--mode=Isolate", "--responder=10.0.0.1:1", "--control=10.0.0.1:2"}, &out, logger)
 	if err == nil || !strings.Contains(err.Error(), "cannot be isolated") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Beside it on the node there may be a second such pod, and neither may keep its workload from starting: they take no port but that of the
+// startup probe, which one of them answers for both.
+func TestRunOnTheNetworkOfANode(t *testing.T) {
+	const node = "127.0.0.9"
+	t.Setenv("POD_IP", node)
+	t.Setenv("HOST_IP", node)
+	args := []string{"run", "--mode=Capture", "--forwarder=f:1", "--settings=" + wiring.NewCaptureSettings("a", nil).Argument()}
+	run := func() (end func() error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- execute(ctx, args, io.Discard, slog.New(slog.DiscardHandler)) }()
+		return func() error {
+			cancel()
+			return <-ended
+		}
+	}
+	probe := func() {
+		t.Helper()
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+		url := fmt.Sprintf("http://%s:%d/readyz", node, wiring.ProxyAdminPort)
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			answer, err := client.Get(url)
+			if err == nil {
+				answer.Body.Close()
+				if answer.StatusCode == http.StatusOK {
+					return
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the startup probe gets %v, %v", answer, err)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	first := run()
+	probe()
+	second := run()
+	for _, port := range []int{wiring.ProxyOutboundPort, wiring.ProxyInboundPort} {
+		if conn, err := net.Dial("tcp", net.JoinHostPort(node, strconv.Itoa(port))); err == nil {
+			conn.Close()
+			t.Errorf("the proxy listens on port %d of the node", port)
+		}
+	}
+	if err := first(); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	probe() // of the second, which has come up to now
+	if err := second(); err != nil {
+		t.Errorf("the second: %v", err)
 	}
 }

@@ -80,6 +80,10 @@ func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
 	); err != nil {
 		return err
 	}
+	if onNode() {
+		log.Error("The pod has the network of its node, where the proxy takes no traffic; the pod runs unrecorded")
+		return proxy.Idle(ctx, os.Getenv("POD_IP"))
+	}
 	return proxy.RunCapture(ctx, proxy.CaptureConfig{
 		Settings:     settings,
 		Forwarder:    recorder.Forwarder{Address: f.forwarder, TokenFile: withDefault(f.tokenFile, wiring.ForwarderToken), CAFile: f.caFile},

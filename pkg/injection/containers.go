@@ -27,15 +27,14 @@ const startupFailures = 300
 // readinessFailures is how many seconds in a row the proxy of a copy has to say that the responder does not answer until the pod is not ready.
 const readinessFailures = 5
 
-// initContainer writes the redirect rules. It needs root and NET_ADMIN in the pod's own network namespace, and nothing else. It is told the
-// addresses of its pod and its node, to know when its owner has since given the pod the network of the node.
+// initContainer writes the redirect rules. It needs root and NET_ADMIN in the pod's own network namespace, and nothing else.
 func initContainer(image string, pull corev1.PullPolicy, m mode, args []string, env []corev1.EnvVar) corev1.Container {
 	return corev1.Container{
 		Name:            wiring.InitContainerName,
 		Image:           image,
 		ImagePullPolicy: pull,
 		Args:            append([]string{"init", "--mode=" + string(m)}, args...),
-		Env:             append([]corev1.EnvVar{fieldEnv("POD_IP", "status.podIP"), fieldEnv("HOST_IP", "status.hostIP")}, env...),
+		Env:             append(podEnv(), env...),
 		Resources:       initResources(),
 		SecurityContext: &corev1.SecurityContext{
 			RunAsUser:                ptr.To[int64](0),
@@ -87,11 +86,13 @@ func proxySecurity() *corev1.SecurityContext {
 	}
 }
 
+// podEnv tells who the pod is and, by the addresses of the pod and its node, whether its owner has since given it the network of the node.
 func podEnv() []corev1.EnvVar {
 	return []corev1.EnvVar{
 		fieldEnv("POD_NAME", "metadata.name"),
 		fieldEnv("POD_NAMESPACE", "metadata.namespace"),
 		fieldEnv("POD_IP", "status.podIP"),
+		fieldEnv("HOST_IP", "status.hostIP"),
 	}
 }
 
