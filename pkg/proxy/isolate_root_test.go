@@ -142,9 +142,13 @@ func serveTunnel(t *testing.T, listener net.Listener) {
 		go func() {
 			defer conn.Close()
 			var size [2]byte
-			_, _ = io.ReadFull(conn, size[:])
+			if _, err := io.ReadFull(conn, size[:]); err != nil {
+				return // the proxy was killed before it said anything
+			}
 			data := make([]byte, binary.BigEndian.Uint16(size[:]))
-			_, _ = io.ReadFull(conn, data)
+			if _, err := io.ReadFull(conn, data); err != nil {
+				return
+			}
 			var hello trafficpb.TunnelHello
 			if err := proto.Unmarshal(data, &hello); err != nil || hello.GetToken() != "secret" {
 				t.Errorf("hello %v, %v", &hello, err)
