@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // namespace is a network namespace that lives as long as the test.
@@ -34,10 +35,8 @@ func newNamespace(t *testing.T) *namespace {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to make network namespaces and write nftables rules in them")
 	}
-	for _, tool := range []string{"ip", "curl", "setpriv"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s: %v", tool, err)
-		}
+	for program, debianPackage := range map[string]string{"ip": "iproute2", "curl": "curl", "setpriv": "util-linux"} {
+		peer.Need(t, program, debianPackage)
 	}
 	n := &namespace{t: t, fd: -1}
 	var err error

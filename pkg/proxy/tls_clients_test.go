@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 const pythonClient = `
@@ -48,30 +49,31 @@ func TestTLSOfRealClients(t *testing.T) {
 	write(t, []byte(javaClient), dir, "Client.java")
 	write(t, []byte("127.0.0.1 api.example\n"), dir, "hosts")
 	for name, c := range map[string]struct {
-		command   []string
-		variables func(trust string) []string
-		protocol  string // of the record
+		debianPackage string
+		command       []string
+		variables     func(trust string) []string
+		protocol      string // of the record
 	}{
 		"curl": {
-			[]string{"curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http1.1", "--connect-to", "::127.0.0.1:$PROXY_PORT", "https://api.example/anything/curl"},
+			"curl", []string{"curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http1.1", "--connect-to", "::127.0.0.1:$PROXY_PORT", "https://api.example/anything/curl"},
 			func(trust string) []string {
 				return []string{"CURL_CA_BUNDLE=" + filepath.Join(trust, wiring.TrustBundle)}
 			}, "http/1.1",
 		},
 		"python": {
-			[]string{"python3", "-c", pythonClient},
+			"python3", []string{"python3", "-c", pythonClient},
 			func(trust string) []string {
 				return []string{"SSL_CERT_FILE=" + filepath.Join(trust, wiring.TrustBundle)}
 			}, "http/1.1",
 		},
 		"node": {
-			[]string{"node", "-e", nodeClient},
+			"nodejs", []string{"node", "-e", nodeClient},
 			func(trust string) []string {
 				return []string{"NODE_EXTRA_CA_CERTS=" + filepath.Join(trust, wiring.TrustCA)}
 			}, "http/1.1",
 		},
 		"java": {
-			[]string{"java", "-Djdk.net.hosts.file=" + filepath.Join(dir, "hosts"), filepath.Join(dir, "Client.java")},
+			"default-jre-headless", []string{"java", "-Djdk.net.hosts.file=" + filepath.Join(dir, "hosts"), filepath.Join(dir, "Client.java")},
 			func(trust string) []string {
 				return []string{"JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=" + filepath.Join(trust, wiring.TrustStore) +
 					" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=" + wiring.TrustStorePassword}
@@ -79,9 +81,7 @@ func TestTLSOfRealClients(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath(c.command[0]); err != nil {
-				t.Skipf("needs %s: %v", c.command[0], err)
-			}
+			peer.Need(t, c.command[0], c.debianPackage)
 			r := newTLSRig(t, nil)
 			server := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{r.added.issue(serverName)}})
 			to := netip.MustParseAddrPort(server)
