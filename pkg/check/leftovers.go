@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,8 +16,8 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/installation"
-	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -163,7 +162,7 @@ func orphanedSidecars(ctx context.Context, c *Cluster) ([]Finding, error) {
 	}
 	var findings []Finding
 	for _, w := range workloads {
-		if w.GetLabels()[v1alpha1.LabelEnvironment] != "" || w.Controlled() != nil || !hasSidecar(w) {
+		if w.GetLabels()[v1alpha1.LabelEnvironment] != "" || w.Controlled() != nil || !injection.HasProxy(w.Template.Spec) {
 			continue
 		}
 		where := fmt.Sprintf("%s %s/%s", w.Kind.Kind, w.GetNamespace(), w.GetName())
@@ -198,7 +197,7 @@ func Recorded(ctx context.Context, c *Cluster) ([]*workload.Workload, error) {
 			return nil, fmt.Errorf("looking for %s with recording proxies: %w", resource.Resource, err)
 		}
 		for _, w := range workloads {
-			if w.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] == "true" || hasSidecar(w) {
+			if w.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] == "true" || injection.HasProxy(w.Template.Spec) {
 				recorded = append(recorded, w)
 			}
 		}
@@ -212,9 +211,4 @@ func (c *Cluster) isCaptured(ctx context.Context, w *workload.Workload) (bool, e
 		return false, err
 	}
 	return slices.ContainsFunc(list.Items, func(t v1alpha1.TrafficCapture) bool { return workload.Same(t.Spec.WorkloadRef, w.Reference()) }), nil
-}
-
-// hasSidecar tells whether the pod template has the recording proxy.
-func hasSidecar(w *workload.Workload) bool {
-	return slices.ContainsFunc(w.Template.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
 }

@@ -21,7 +21,6 @@ import (
 
 const (
 	proxyHost = "127.0.0.1"
-	dnsPort   = 53
 	// unprivilegedPorts is a safe sysctl, which every Pod Security level allows. The proxy is not root, and is to listen for DNS, HTTP and HTTPS.
 	unprivilegedPorts = "net.ipv4.ip_unprivileged_port_start"
 	// clusterDomain is that of nearly all clusters. Names in another are answered as well when they are asked for in full.
@@ -124,7 +123,7 @@ func withProxy(env []corev1.EnvVar) []corev1.EnvVar {
 func refuseExplicit(c corev1.Container, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, port := range c.Ports {
-		if port.ContainerPort == dnsPort {
+		if port.ContainerPort == wiring.ExplicitDNSPort {
 			errs = append(errs, field.Invalid(path.Child("ports").Index(i).Child("containerPort"), port.ContainerPort,
 				"without redirect rules (interception Explicit) the proxy answers DNS on this port"))
 		}

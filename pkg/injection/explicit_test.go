@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 func explicitOptions() IsolateOptions {
@@ -25,7 +27,7 @@ func explicitTemplate(t *testing.T) corev1.PodTemplateSpec {
 	template := readTemplate(t, "front")
 	for i := range template.Spec.Containers {
 		c := &template.Spec.Containers[i]
-		c.Ports = slices.DeleteFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == dnsPort })
+		c.Ports = slices.DeleteFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == wiring.ExplicitDNSPort })
 	}
 	return template
 }

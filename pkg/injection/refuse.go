@@ -17,12 +17,6 @@ import (
 // escapes are capabilities with which a container could undo the rules of its pod, or go round them.
 var escapes = []corev1.Capability{"ALL", "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_MODULE"}
 
-// proxyPorts are taken by the proxy in every pod that it is added to.
-var proxyPorts = []int32{wiring.ProxyOutboundPort, wiring.ProxyInboundPort, wiring.ProxyDNSPort, wiring.ProxyAdminPort}
-
-// ProxyPorts are the ports that no container of a pod with the proxy may have.
-func ProxyPorts() []int32 { return slices.Clone(proxyPorts) }
-
 // RefuseCapture returns why the pods of a template cannot be recorded, nil when they can. The path is that of the pod spec in the
 // workload. The error is an aggregate of *field.Error.
 func RefuseCapture(spec corev1.PodSpec, path *field.Path) error {
@@ -99,7 +93,7 @@ func refuseShared(c corev1.Container, path *field.Path) field.ErrorList {
 		errs = append(errs, refuseUID(path.Child("securityContext", "runAsUser")))
 	}
 	for i, port := range c.Ports {
-		if slices.Contains(proxyPorts, port.ContainerPort) {
+		if slices.Contains(wiring.ProxyPorts(), port.ContainerPort) {
 			errs = append(errs, field.Invalid(path.Child("ports").Index(i).Child("containerPort"), port.ContainerPort, "the port is taken by the proxy"))
 		}
 	}

@@ -18,6 +18,14 @@ const (
 	ProxyAdminPort    = 15120 // /readyz, /livez, /metrics
 )
 
+// ProxyPorts are taken by the proxy in every pod that it is added to.
+func ProxyPorts() []int32 {
+	return []int32{ProxyOutboundPort, ProxyInboundPort, ProxyDNSPort, ProxyAdminPort}
+}
+
+// ExplicitDNSPort is taken by it as well with InterceptionExplicit.
+const ExplicitDNSPort = 53
+
 // Ports of the other parts.
 const (
 	ForwarderPort        = 4143 // gRPC over TLS

@@ -21,7 +21,6 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/inplace"
-	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -153,7 +152,7 @@ func override(spec *corev1.PodSpec, overrides []replay.ContainerOverride, path *
 func findContainer(spec *corev1.PodSpec, name string) (found *corev1.Container, names []string) {
 	for _, list := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
 		for i := range list {
-			if isProxy(list[i].Name) {
+			if injection.IsReserved("initContainers", list[i].Name) {
 				continue
 			}
 			names = append(names, list[i].Name)
@@ -163,10 +162,6 @@ func findContainer(spec *corev1.PodSpec, name string) (found *corev1.Container, 
 		}
 	}
 	return found, names
-}
-
-func isProxy(name string) bool {
-	return name == wiring.InitContainerName || name == wiring.ProxyContainerName
 }
 
 func apply(container *corev1.Container, wanted *replay.ContainerOverride) {

@@ -38,7 +38,7 @@ func conditions() []*admissionapply.MatchConditionApplyConfiguration {
 	condition := func(name, expression string) *admissionapply.MatchConditionApplyConfiguration {
 		return admissionapply.MatchCondition().WithName(name).WithExpression(expression)
 	}
-	ports := strings.Join(strings.Fields(fmt.Sprint(injection.ProxyPorts())), ", ")
+	ports := strings.Join(strings.Fields(fmt.Sprint(wiring.ProxyPorts())), ", ")
 	return []*admissionapply.MatchConditionApplyConfiguration{
 		condition(notInjectedName, notInjected),
 		condition("own-network", ownNetwork),

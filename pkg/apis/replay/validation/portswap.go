@@ -15,7 +15,7 @@ import (
 
 // validatePortSwaps checks what the tags of the types cannot say.
 func validatePortSwaps(swaps []replay.PortSwap, path *field.Path) (errs field.ErrorList) {
-	taken := []int32{53, wiring.ProxyOutboundPort, wiring.ProxyInboundPort, wiring.ProxyDNSPort, wiring.ProxyAdminPort}
+	taken := append(wiring.ProxyPorts(), wiring.ExplicitDNSPort)
 	for i, swap := range swaps {
 		at := path.Index(i)
 		if slices.Contains(taken, swap.To) {
