@@ -187,8 +187,8 @@ type PortSwap struct {
 	// +k8s:optional
 	// +k8s:maxLength=256
 	Variable string `json:"variable,omitempty"`
-	// argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. The number takes the
-	// place of what follows or, where nothing does, of the argument that comes next.
+	// argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. Port has to
+	// follow, and nothing after it, in that argument or as the one that comes next; to takes its place.
 	// +optional
 	// +k8s:optional
 	// +k8s:maxLength=256
