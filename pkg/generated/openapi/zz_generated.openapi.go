@@ -1626,7 +1626,7 @@ func schema_pkg_apis_replay_v1alpha1_PortSwap(ref common.ReferenceCallback) comm
 					},
 					"argument": {
 						SchemaProps: spec.SchemaProps{
-							Description: "argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. The number takes the place of what follows or, where nothing does, of the argument that comes next.",
+							Description: "argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. Port has to follow, and nothing after it, in that argument or as the one that comes next; to takes its place.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

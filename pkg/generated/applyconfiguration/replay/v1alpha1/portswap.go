@@ -16,8 +16,8 @@ type PortSwapApplyConfiguration struct {
 	To *int32 `json:"to,omitempty"`
 	// variable is the environment variable that tells the container where to listen. It is set to the number. Either it or argument is needed.
 	Variable *string `json:"variable,omitempty"`
-	// argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. The number takes the
-	// place of what follows or, where nothing does, of the argument that comes next.
+	// argument is the argument that tells the container where to listen, up to the number, such as --port= or -addr=:. Port has to
+	// follow, and nothing after it, in that argument or as the one that comes next; to takes its place.
 	Argument *string `json:"argument,omitempty"`
 }
 
