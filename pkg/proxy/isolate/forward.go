@@ -25,12 +25,9 @@ const (
 	longestForwardHeader = 1 << 20 // bytes
 )
 
-// errNotRecorded says that a request is for a name that is not in the recording.
-var errNotRecorded = errors.New("the name is not in the recording")
-
 // ServeForward answers, until the context ends, clients that heed HTTP_PROXY and HTTPS_PROXY: requests for other hosts and CONNECT. Both
 // are led to the responder, and what is not recorded is refused by a closed connection, as it would be without a proxy.
-func (i *Isolate) ServeForward(ctx context.Context, listener net.Listener) error {
+func (i *Isolate) ServeForward(ctx context.Context, listener *net.TCPListener) error {
 	f := &forward{isolate: i}
 	f.plain = &httputil.ReverseProxy{
 		Rewrite:       keep,
@@ -95,12 +92,7 @@ func (f *forward) connect(w http.ResponseWriter, r *http.Request) {
 		server.Close()
 		panic(http.ErrAbortHandler)
 	}
-	tcp, ok := client.(*net.TCPConn)
-	if !ok {
-		client.Close()
-		server.Close()
-		return
-	}
+	tcp := client.(*net.TCPConn)     // of the listener
 	_ = tcp.SetDeadline(time.Time{}) // fails only on a closed connection, and so does what follows
 	_, err = io.WriteString(tcp, "HTTP/1.1 200 Connection established\r\n\r\n")
 	if err == nil {
@@ -153,7 +145,7 @@ func (f *forward) destination(address string) (netip.AddrPort, error) {
 		if names.Refuse(host) {
 			f.isolate.note()
 		}
-		return netip.AddrPort{}, fmt.Errorf("%q: %w", host, errNotRecorded)
+		return netip.AddrPort{}, fmt.Errorf("%q is not in the recording", host)
 	}
 	return netip.AddrPortFrom(addr, uint16(port)), nil
 }

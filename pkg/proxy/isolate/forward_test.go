@@ -22,7 +22,7 @@ func startForward(t *testing.T, r *responder) (*Isolate, string) {
 	t.Helper()
 	proxy, _, _ := start(t, r, func() netip.AddrPort { return netip.AddrPort{} })
 	r.await("being ready", func(report) bool { return proxy.Ready() })
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
