@@ -119,8 +119,10 @@ func TestRunOnTheNetworkOfANode(t *testing.T) {
 		t.Helper()
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
 		url := fmt.Sprintf("http://%s:%d/readyz", node, wiring.ProxyAdminPort)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
 		deadline := time.Now().Add(10 * time.Second)
-		for {
+		for ; ; <-tick.C {
 			answer, err := client.Get(url)
 			if err == nil {
 				answer.Body.Close()
@@ -131,7 +133,6 @@ func TestRunOnTheNetworkOfANode(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatalf("the startup probe gets %v, %v", answer, err)
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 	}
 	first := run()
