@@ -25,15 +25,24 @@ import (
 // checked marks the custom resources that go through the webhook.
 var checked = map[string]string{"checked": "true"}
 
-// compareAdmission creates the same replay in five ways. The webhook runs all of our plugins that look at replays, as our server does. What the checks cost is the difference: for ours between a server with our
-// plugins and one without, both reached directly; for the CRD between an object that a webhook checks and one that none does.
+// compareAdmission creates the same replay in five ways. The webhook runs all of our plugins that look at replays, as our server does. What the checks cost is the difference: for ours between two fresh
+// servers, one with our plugins and one without, both reached directly; for the CRD between an object that a webhook checks and one that none does.
 func (b *bench) compareAdmission(ctx context.Context) error {
 	if err := b.startWebhook(ctx); err != nil {
 		return err
 	}
+	checkedDirectly, err := b.serveApart(ctx, "restage-checked")
+	if err != nil {
+		return err
+	}
+	bareDirectly, err := b.serveApart(ctx, "restage-bare",
+		"--disable-admission-plugins=DefaultEnvironmentClass,WorkloadAccess,SidecarInjection,ReferenceValidation,ReplayLimits")
+	if err != nil {
+		return err
+	}
 	results, err := b.alternate(ctx, 1,
 		b.createReplay(b.raw, ours, "through", nil), b.createReplay(b.raw, twin, "checked", checked), b.createReplay(b.raw, twin, "plain", nil),
-		b.createReplay(b.direct, ours, "direct", nil), b.createReplay(b.bare, ours, "bare", nil))
+		b.createReplay(checkedDirectly, ours, "direct", nil), b.createReplay(bareDirectly, ours, "bare", nil))
 	if err != nil {
 		return fmt.Errorf("comparing admission: %w", err)
 	}
@@ -47,6 +56,20 @@ func (b *bench) compareAdmission(ctx context.Context) error {
 	outside := b.out.difference("webhook", hooked, plain)
 	b.out.line("| ratio | | | %s | | | %s |", ratio(inside.latency, outside.latency), ratio(inside.cpu, outside.cpu))
 	return nil
+}
+
+// serveApart starts one more server of ours with all that replays refer to, and returns a client of the user that reaches it directly.
+func (b *bench) serveApart(ctx context.Context, name string, args ...string) (*rest.RESTClient, error) {
+	process, config, err := b.plane.ServeApart(ctx, name, args...)
+	if err != nil {
+		return nil, err
+	}
+	b.servers = append(b.servers, process)
+	client, err := newRaw(b.plane.AsUser(config))
+	if err != nil {
+		return nil, err
+	}
+	return client, b.references(ctx, client, ours)
 }
 
 // cost is what one operation takes more than another.

@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -33,16 +34,17 @@ func (m *measured) cpuEach() time.Duration {
 	return m.cpu / time.Duration(len(m.latencies))
 }
 
-// alternate runs batches of the operations in turn, so that whatever else the machine does falls on all of them.
+// alternate runs batches of the operations in turn, so that whatever else the machine does falls on all of them. The order is another in
+// each round, and the same in each run: what servers still do for one batch falls into the next, which is not always the same one.
 func (b *bench) alternate(ctx context.Context, clients int, operations ...operation) ([]*measured, error) {
 	results := make([]*measured, len(operations))
 	for i := range results {
 		results[i] = &measured{}
 	}
+	order := rand.New(rand.NewPCG(0, 0))
 	// The first round warms up and does not count.
 	for round := range b.rounds + 1 {
-		for o := range operations {
-			which := (o + round) % len(operations) // nobody is always first
+		for _, which := range order.Perm(len(operations)) {
 			m, err := b.batch(ctx, clients, round*b.batchSize, operations[which])
 			if err != nil {
 				return nil, err

@@ -24,10 +24,8 @@ import (
 
 // bench is one run.
 type bench struct {
-	plane  *controlplane.ControlPlane
-	raw    *rest.RESTClient // through kube-apiserver
-	direct *rest.RESTClient // to restage-apiserver
-	bare   *rest.RESTClient // to a restage-apiserver without our plugins
+	plane *controlplane.ControlPlane
+	raw   *rest.RESTClient // through kube-apiserver
 	// servers are all processes whose work an operation may be.
 	servers []*controlplane.Process
 	bounds  []bound
@@ -103,10 +101,8 @@ func (b *bench) run(ctx context.Context, opts controlplane.Options) (err error) 
 		return err
 	}
 	b.servers = b.plane.Servers()
-	for client, config := range map[**rest.RESTClient]*rest.Config{&b.raw: b.plane.Config, &b.direct: b.plane.Direct, &b.bare: b.plane.DirectBare} {
-		if *client, err = newRaw(b.plane.AsUser(config)); err != nil {
-			return err
-		}
+	if b.raw, err = newRaw(b.plane.AsUser(b.plane.Config)); err != nil {
+		return err
 	}
 	b.out.line("%d processors, load %s, Go %s; %d rounds of %d operations a side in turn; CPU is that of all servers for one operation.",
 		runtime.NumCPU(), load(), runtime.Version(), b.rounds, b.batchSize)

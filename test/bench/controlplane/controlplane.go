@@ -42,22 +42,21 @@ type Options struct {
 type ControlPlane struct {
 	// Config is for the administrator, through kube-apiserver, who is asked for nothing: see AsUser.
 	Config *rest.Config
-	// Direct is for the administrator, to restage-apiserver without kube-apiserver between; DirectBare to another that does not
-	// run our own admission plugins and that kube-apiserver does not know.
-	Direct, DirectBare *rest.Config
 	// Kubeconfig is a file with Config.
 	Kubeconfig string
 	CA         *CA
 
-	Etcd, Kube, Restage, Bare *Process
+	Etcd, Kube, Restage *Process
 
 	userCert, userKey string
 
 	opts  Options
 	ports ports
+
+	restageCA []byte // what vouches for restage-apiserver's certificate
 }
 
-type ports struct{ etcd, etcdPeer, kube, restage, bare int }
+type ports struct{ etcd, etcdPeer, kube, restage int }
 
 // New returns a control plane that does not run yet.
 func New(opts Options) *ControlPlane {
@@ -87,7 +86,7 @@ func (c *ControlPlane) StartHost(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, port := range []*int{&c.ports.etcd, &c.ports.etcdPeer, &c.ports.kube, &c.ports.restage, &c.ports.bare} {
+	for _, port := range []*int{&c.ports.etcd, &c.ports.etcdPeer, &c.ports.kube, &c.ports.restage} {
 		free, err := FreePort()
 		if err != nil {
 			return err
@@ -108,7 +107,7 @@ func (c *ControlPlane) start(ctx context.Context, steps []step) error {
 
 // Servers are the processes whose work a request may be.
 func (c *ControlPlane) Servers() []*Process {
-	return []*Process{c.Etcd, c.Kube, c.Restage, c.Bare}
+	return []*Process{c.Etcd, c.Kube, c.Restage}
 }
 
 // Wait returns when everything has ended. The context must have ended before.

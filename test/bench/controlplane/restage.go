@@ -24,11 +24,8 @@ import (
 	"github.com/restage-dev/restage/pkg/certs"
 )
 
-// Namespaces of the servers: each keeps there which store is its own.
-const (
-	home     = "restage-system"
-	bareHome = "restage-bare"
-)
+// home is the namespace of the server, where it keeps which store is its own.
+const home = "restage-system"
 
 // User is the name of an ordinary user.
 const User = "developer"
@@ -49,20 +46,34 @@ func (c *ControlPlane) empower(ctx context.Context) error {
 
 // startRestage runs restage-apiserver with its embedded etcd. There is no forwarder: nothing here reads payloads.
 func (c *ControlPlane) startRestage(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(c.Config)
+	process, config, err := c.serve(ctx, "restage-apiserver", home, c.ports.restage)
 	if err != nil {
 		return err
 	}
-	if c.Restage, c.Direct, err = c.serve(ctx, client, "restage-apiserver", home, c.ports.restage); err != nil {
-		return err
+	c.Restage, c.restageCA = process, config.CAData
+	return nil
+}
+
+// ServeApart runs another restage-apiserver with data of its own, which kube-apiserver does not know, and returns how the administrator
+// reaches it directly. It ends with the context.
+func (c *ControlPlane) ServeApart(ctx context.Context, name string, args ...string) (*Process, *rest.Config, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, nil, err
 	}
-	c.Bare, c.DirectBare, err = c.serve(ctx, client, "restage-apiserver-bare", bareHome, c.ports.bare,
-		"--disable-admission-plugins=DefaultEnvironmentClass,WorkloadAccess,SidecarInjection,ReferenceValidation,ReplayLimits")
-	return err
+	process, config, err := c.serve(ctx, name, name, port, args...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("starting %s: %w; logs are in %s", name, err, c.path("log"))
+	}
+	return process, config, nil
 }
 
 // serve runs one restage-apiserver with data of its own and returns how the administrator reaches it directly.
-func (c *ControlPlane) serve(ctx context.Context, client kubernetes.Interface, name, namespace string, port int, args ...string) (*Process, *rest.Config, error) {
+func (c *ControlPlane) serve(ctx context.Context, name, namespace string, port int, args ...string) (*Process, *rest.Config, error) {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return nil, nil, err
+	}
 	place := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	if _, err := client.CoreV1().Namespaces().Create(ctx, place, metav1.CreateOptions{}); err != nil {
 		return nil, nil, fmt.Errorf("making the namespace: %w", err)
@@ -105,7 +116,7 @@ func (c *ControlPlane) register(ctx context.Context) error {
 	if _, err := client.CoreV1().Services(home).Create(ctx, service, metav1.CreateOptions{}); err != nil {
 		return fmt.Errorf("making the Service: %w", err)
 	}
-	return c.Register(ctx, v1alpha1.SchemeGroupVersion, c.ports.restage, c.Direct.CAData)
+	return c.Register(ctx, v1alpha1.SchemeGroupVersion, c.ports.restage, c.restageCA)
 }
 
 // Register has kube-apiserver hand a group on to a server on a port of loopback whose certificate is for ServerName.
