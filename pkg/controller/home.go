@@ -5,12 +5,14 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorinformers "k8s.io/kube-aggregator/pkg/client/informers/externalversions"
@@ -31,6 +33,7 @@ type home struct {
 	account      informers.SharedInformerFactory   // our ServiceAccount alone
 	roles        []informers.SharedInformerFactory // each of our ClusterRoles alone
 	registration aggregatorinformers.SharedInformerFactory
+	templates    []informers.SharedInformerFactory // what the policy adds to pods, of each place; none without the policy
 }
 
 func newHome(c *clients, o Options) *home {
@@ -51,6 +54,12 @@ func newHome(c *clients, o Options) *home {
 	}
 	for _, name := range rights.Roles {
 		h.roles = append(h.roles, alone(name))
+	}
+	if o.Injection == wiring.InjectionPolicy {
+		selected := informers.WithTweakListOptions(func(opts *metav1.ListOptions) { opts.LabelSelector = podinjection.TemplateSelector() })
+		for _, place := range o.places() {
+			h.templates = append(h.templates, informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(place), selected))
+		}
 	}
 	return h
 }
@@ -96,12 +105,18 @@ func (h *home) start(ctx context.Context) bool {
 		role.StartWithContext(ctx)
 	}
 	h.registration.StartWithContext(ctx)
-	return cache.WaitForCacheSync(ctx.Done(),
+	synced := []cache.InformerSynced{
 		h.objects.Core().V1().ConfigMaps().Informer().HasSynced,
 		h.objects.Core().V1().Services().Informer().HasSynced,
 		h.objects.Apps().V1().Deployments().Informer().HasSynced,
 		h.itself.Core().V1().Namespaces().Informer().HasSynced,
-		h.registration.Apiregistration().V1().APIServices().Informer().HasSynced)
+		h.registration.Apiregistration().V1().APIServices().Informer().HasSynced,
+	}
+	for _, place := range h.templates {
+		synced = append(synced, place.Core().V1().PodTemplates().Informer().HasSynced)
+		place.StartWithContext(ctx)
+	}
+	return cache.WaitForCacheSync(ctx.Done(), synced...)
 }
 
 // tasks register the API, deploy the forwarder and hold on to the rights that we need to clear up.
@@ -144,15 +159,29 @@ func (h *home) tasks(c *clients, o Options) []task {
 	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {h.door(c, o, registration.Stays), 1}}
 }
 
+// gather is how long changes of what is added to pods are gathered before the policy is written, which has all of it.
+const gather = time.Second
+
 // door keeps what has kube-apiserver add proxies to pods, for as long as the API server stays.
 func (h *home) door(c *clients, o Options, stays func() (bool, error)) *loop.Loop {
+	var templates []corelisters.PodTemplateLister
+	for _, place := range h.templates {
+		templates = append(templates, place.Core().V1().PodTemplates().Lister())
+	}
 	door := loop.New("podinjection", (&podinjection.Reconciler{
 		Kube: c.kube, Home: o.Namespace, Namespaces: o.WatchNamespaces, Injection: o.Injection,
-		Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress, Stays: stays,
+		Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), Forwarder: o.ForwarderAddress, Templates: templates, Stays: stays,
 	}).Reconcile)
 	name := types.NamespacedName{Name: wiring.PodInjection}
 	addHandler(h.objects.Core().V1().Services().Informer(), loop.Handler(door, only[metav1.Object](apiregistration.ServiceName, name)))
 	addHandler(h.objects.Apps().V1().Deployments().Informer(), loop.Handler(door, only[metav1.Object](wiring.ServerDeployment, name)))
+	for _, place := range h.templates {
+		addHandler(place.Core().V1().PodTemplates().Informer(), cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { door.EnqueueAfter(name, gather) },
+			UpdateFunc: func(_, _ any) { door.EnqueueAfter(name, gather) },
+			DeleteFunc: func(any) { door.EnqueueAfter(name, gather) },
+		})
+	}
 	door.Enqueue(name)
 	return door
 }

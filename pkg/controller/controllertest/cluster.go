@@ -91,6 +91,7 @@ func (c *Cluster) Caches(t *testing.T) Caches {
 	kube.Core().V1().ConfigMaps().Informer()
 	kube.Core().V1().Namespaces().Informer()
 	kube.Core().V1().Services().Informer()
+	kube.Core().V1().PodTemplates().Informer()
 	workload.Watch(kube)
 	kube.Batch().V1().Jobs().Informer()
 	group.TrafficCaptures().Informer()

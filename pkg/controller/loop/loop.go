@@ -48,6 +48,11 @@ func (l *Loop) Enqueue(key types.NamespacedName) {
 	l.queue.Add(key)
 }
 
+// EnqueueAfter asks for a reconciliation of key in a while. All that are asked for until then are one.
+func (l *Loop) EnqueueAfter(key types.NamespacedName, pause time.Duration) {
+	l.queue.AddAfter(key, pause)
+}
+
 // Handler enqueues, for every event of an informer of T, the names that keys returns.
 func Handler[T any](l *Loop, keys func(T) []types.NamespacedName) cache.ResourceEventHandler {
 	enqueue := func(obj any) {

@@ -125,7 +125,7 @@ func TestForgedContainersAreMadeAnew(t *testing.T) {
 
 // The policy stays one that etcd takes, at the expense of who makes it large.
 func TestPolicyIsBounded(t *testing.T) {
-	var templates []corev1.PodTemplate
+	var templates []*corev1.PodTemplate
 	for i := range 30 {
 		large := captured()
 		large.Namespace, large.Name, large.OwnerReferences[0].UID = "evil", fmt.Sprintf("restage-capture-%d", i), types.UID(strconv.Itoa(i))
@@ -133,9 +133,9 @@ func TestPolicyIsBounded(t *testing.T) {
 		settings.Ignore.Hosts = []string{strings.Repeat("x", maxExpression*9/10)}
 		large.Template = *small.DeepCopy()
 		large.Template.Spec.InitContainers[0].Args = []string{"--settings=" + settings.Argument()}
-		templates = append(templates, *large)
+		templates = append(templates, large)
 	}
-	additions := installed().additions(t.Context(), append(templates, *captured()))
+	additions := installed().additions(t.Context(), append(templates, captured()))
 	total, ours := 0, 0
 	for _, a := range additions {
 		total += len(a.expression)

@@ -15,8 +15,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	corelisters "k8s.io/client-go/listers/core/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
@@ -25,9 +27,11 @@ import (
 
 const (
 	fieldManager = "restage-controller"
-	// repair is how often the webhooks are applied without an event, and follow is how often the policy follows the captures.
-	repair = time.Minute
-	follow = 5 * time.Second
+	kindWebhooks = "MutatingWebhookConfiguration"
+	kindPolicy   = "MutatingAdmissionPolicy"
+	kindBinding  = "MutatingAdmissionPolicyBinding"
+	// repair is how often it is looked at without an event.
+	repair = 5 * time.Minute
 )
 
 // Reconciler keeps what the installation has chosen, and takes away what a former choice has left.
@@ -42,6 +46,8 @@ type Reconciler struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
 	Forwarder       string
+	// Templates are caches of the PodTemplates of captures, in all namespaces that we work with; for the policy.
+	Templates []corelisters.PodTemplateLister
 	// Stays tells whether there is an API server, and will be.
 	Stays func() (bool, error)
 }
@@ -66,11 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	if wiring.AtCreation(chosen) {
 		errs = append(errs, r.apply(ctx))
 	}
-	again := repair
-	if chosen == wiring.InjectionPolicy {
-		again = follow
-	}
-	return again, errors.Join(errs...)
+	return repair, errors.Join(errs...)
 }
 
 func (r *Reconciler) apply(ctx context.Context) error {
@@ -79,12 +81,15 @@ func (r *Reconciler) apply(ctx context.Context) error {
 		return fmt.Errorf("looking for the owner of what adds proxies to pods: %w", err)
 	}
 	owner := metaapply.OwnerReference().WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(role.Name).WithUID(role.UID)
-	registrations := r.Kube.AdmissionregistrationV1()
 	if r.Injection == wiring.InjectionWebhook {
-		_, err := registrations.MutatingWebhookConfigurations().Apply(ctx, r.webhooks(owner), options())
-		return applied("MutatingWebhookConfiguration", err)
+		return applied(kindWebhooks, apply(ctx, r.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations(),
+			admissionapply.ExtractMutatingWebhookConfiguration, wiring.PodInjection, r.webhooks(owner)))
 	}
-	templates, err := r.templates(ctx)
+	return r.applyPolicy(ctx, owner)
+}
+
+func (r *Reconciler) applyPolicy(ctx context.Context, owner *metaapply.OwnerReferenceApplyConfiguration) error {
+	templates, err := r.templates()
 	if err != nil {
 		return err
 	}
@@ -92,22 +97,23 @@ func (r *Reconciler) apply(ctx context.Context) error {
 	if len(additions) == 0 { // a policy must change something
 		return removePolicy(ctx, r.Kube)
 	}
-	_, err = registrations.MutatingAdmissionPolicies().Apply(ctx, r.policy(owner, additions), options())
+	registrations := r.Kube.AdmissionregistrationV1()
+	err = apply(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy, wiring.PodInjection, r.policy(owner, additions))
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 			"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)
 	}
-	errs := []error{applied("MutatingAdmissionPolicy", err)}
+	errs := []error{applied(kindPolicy, err)}
 	for _, suffix := range bindings {
-		_, err := registrations.MutatingAdmissionPolicyBindings().Apply(ctx, r.binding(suffix, owner), options())
-		errs = append(errs, applied("MutatingAdmissionPolicyBinding", err))
+		errs = append(errs, applied(kindBinding, apply(ctx, registrations.MutatingAdmissionPolicyBindings(),
+			admissionapply.ExtractMutatingAdmissionPolicyBinding, wiring.PodInjection+suffix, r.binding(suffix, owner))))
 	}
 	return errors.Join(errs...)
 }
 
 func applied(kind string, err error) error {
 	if err != nil {
-		return fmt.Errorf("applying %s %q: %w", kind, wiring.PodInjection, err)
+		return fmt.Errorf("keeping the %s: %w", kind, err)
 	}
 	return nil
 }
@@ -118,28 +124,16 @@ func Remove(ctx context.Context, kube kubernetes.Interface) error {
 }
 
 func removeWebhooks(ctx context.Context, kube kubernetes.Interface) error {
-	return gone("MutatingWebhookConfiguration", kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Delete(ctx, wiring.PodInjection, metav1.DeleteOptions{}))
+	return remove(ctx, kube.AdmissionregistrationV1().MutatingWebhookConfigurations(), kindWebhooks, wiring.PodInjection)
 }
 
 func removePolicy(ctx context.Context, kube kubernetes.Interface) error {
 	registrations := kube.AdmissionregistrationV1()
 	var errs []error
 	for _, suffix := range bindings {
-		errs = append(errs, gone("MutatingAdmissionPolicyBinding", registrations.MutatingAdmissionPolicyBindings().Delete(ctx, wiring.PodInjection+suffix, metav1.DeleteOptions{})))
+		errs = append(errs, remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.PodInjection+suffix))
 	}
-	return errors.Join(append(errs, gone("MutatingAdmissionPolicy", registrations.MutatingAdmissionPolicies().Delete(ctx, wiring.PodInjection, metav1.DeleteOptions{})))...)
-}
-
-// gone lets pass that there was nothing to delete, or that the cluster does not know the kind.
-func gone(kind string, err error) error {
-	if err == nil || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return fmt.Errorf("deleting %s %q: %w", kind, wiring.PodInjection, err)
+	return errors.Join(append(errs, remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))...)
 }
 
 func ownLabels() map[string]string { return map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf} }
-
-func options() metav1.ApplyOptions {
-	return metav1.ApplyOptions{FieldManager: fieldManager, Force: true}
-}

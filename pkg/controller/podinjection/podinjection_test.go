@@ -5,6 +5,7 @@ package podinjection
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
@@ -49,9 +51,13 @@ func (w world) reconcile(injection string, stays bool, namespaces ...string) {
 	w.Helper()
 	r := installed()
 	r.Kube, r.Namespaces, r.Injection, r.Stays = w.cluster.Kube, namespaces, injection, func() (bool, error) { return stays, nil }
-	if _, err := r.Reconcile(w.Context(), types.NamespacedName{}); err != nil {
-		w.Fatal(err)
-	}
+	r.Templates = []corelisters.PodTemplateLister{w.cluster.Caches(w.T).Kube.Core().V1().PodTemplates().Lister()}
+	w.cluster.Injection = injection
+	w.cluster.Acting(w.T, func() {
+		if _, err := r.Reconcile(w.Context(), types.NamespacedName{}); err != nil {
+			w.Fatal(err)
+		}
+	})
 }
 
 // expect looks for what there is, and whether the role owns it.
@@ -122,6 +128,62 @@ func TestWhatIsChosenIsThere(t *testing.T) {
 	w.expect(0, 0, 0)
 	if err := Remove(t.Context(), w.cluster.Kube); err != nil {
 		t.Errorf("removing nothing: %v", err)
+	}
+}
+
+// An installation in which nothing happens writes nothing, whatever is chosen; what somebody else has changed is put right.
+func TestIdleWritesNothing(t *testing.T) {
+	for _, injection := range wiring.Injections() {
+		t.Run(injection, func(t *testing.T) {
+			w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())}
+			w.reconcile(injection, true)
+			if made := w.writes(func() { w.reconcile(injection, true) }); len(made) > 0 {
+				t.Errorf("an idle installation makes %v", made)
+			}
+			if !wiring.AtCreation(injection) {
+				return
+			}
+			w.meddle()
+			if made := w.writes(func() { w.reconcile(injection, true) }); len(made) != 1 {
+				t.Errorf("what was changed is put right by %v", made)
+			}
+			if made := w.writes(func() { w.reconcile(injection, true) }); len(made) > 0 {
+				t.Errorf("afterwards an idle installation makes %v", made)
+			}
+			if made := w.writes(func() { w.reconcile(injection, false) }); len(made) == 0 {
+				t.Error("nothing is taken down")
+			}
+			if made := w.writes(func() { w.reconcile(injection, false) }); len(made) > 0 {
+				t.Errorf("what is down is taken down by %v", made)
+			}
+		})
+	}
+}
+
+// writes are what f does to the cluster, which the manifests allow.
+func (w world) writes(f func()) (made []string) {
+	w.Helper()
+	before := len(w.cluster.Kube.Actions())
+	f()
+	for _, action := range w.cluster.Kube.Actions()[before:] {
+		if !slices.Contains([]string{"get", "list", "watch"}, action.GetVerb()) {
+			made = append(made, action.GetVerb()+" "+action.GetResource().Resource)
+		}
+	}
+	return made
+}
+
+// meddle has somebody else change what there is.
+func (w world) meddle() {
+	w.Helper()
+	registrations := w.cluster.Kube.AdmissionregistrationV1()
+	patch := []byte(`{"metadata":{"labels":{"app.kubernetes.io/part-of":"other"}}}`)
+	_, err := registrations.MutatingWebhookConfigurations().Patch(w.Context(), wiring.PodInjection, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "other"})
+	if apierrors.IsNotFound(err) {
+		_, err = registrations.MutatingAdmissionPolicies().Patch(w.Context(), wiring.PodInjection, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "other"})
+	}
+	if err != nil {
+		w.Fatal(err)
 	}
 }
 
@@ -197,6 +259,7 @@ func TestPolicyOnAnOlderCluster(t *testing.T) {
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicybindings", notServed)
 	r := installed()
 	r.Kube, r.Injection, r.Stays = cluster.Kube, wiring.InjectionPolicy, func() (bool, error) { return true, nil }
+	r.Templates = []corelisters.PodTemplateLister{cluster.Caches(t).Kube.Core().V1().PodTemplates().Lister()}
 	_, err := r.Reconcile(t.Context(), types.NamespacedName{})
 	if err == nil || !strings.Contains(err.Error(), "1.36") || !strings.Contains(err.Error(), "--injection=webhook") {
 		t.Errorf("the error is %v", err)

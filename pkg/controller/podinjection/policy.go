@@ -34,14 +34,14 @@ const maxMutations = 1 << 20
 type addition struct{ namespace, name, expression string }
 
 // additions are those of all templates that can be written. One that cannot is left out, with a word in our log, and takes no other with it.
-func (r *Reconciler) additions(ctx context.Context, templates []corev1.PodTemplate) (all []addition) {
+func (r *Reconciler) additions(ctx context.Context, templates []*corev1.PodTemplate) (all []addition) {
 	logger := klog.FromContext(ctx)
 	total := 0
 	size := map[string]int{} // by namespace
 	for _, template := range templates {
 		expression, err := r.mutation(template)
 		if err != nil {
-			logger.Error(err, "Nothing is added to pods as this PodTemplate says", "podTemplate", klog.KObj(&template))
+			logger.Error(err, "Nothing is added to pods as this PodTemplate says", "podTemplate", klog.KObj(template))
 			continue
 		}
 		all = append(all, addition{template.Namespace, template.Name, expression})
@@ -68,8 +68,8 @@ func (r *Reconciler) additions(ctx context.Context, templates []corev1.PodTempla
 }
 
 // mutation writes the PodTemplate of a capture as an expression, as far as it is one that we make.
-func (r *Reconciler) mutation(template corev1.PodTemplate) (string, error) {
-	owner := metav1.GetControllerOfNoCopy(&template)
+func (r *Reconciler) mutation(template *corev1.PodTemplate) (string, error) {
+	owner := metav1.GetControllerOfNoCopy(template)
 	if owner == nil || template.Name != ParametersName(owner.UID) {
 		return "", errors.New("its name is not that of its capture")
 	}
@@ -100,29 +100,28 @@ func (r *Reconciler) policy(owner *metaapply.OwnerReferenceApplyConfiguration, a
 	return admissionapply.MutatingAdmissionPolicy(wiring.PodInjection).WithLabels(ownLabels()).WithOwnerReferences(owner).WithSpec(spec)
 }
 
+// TemplateSelector selects the PodTemplates of captures. Others may have the same labels.
+func TemplateSelector() string {
+	return labels.Set{v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection}.String()
+}
+
 // templates are those of the captures, in a fixed order.
-func (r *Reconciler) templates(ctx context.Context) (all []corev1.PodTemplate, err error) {
-	namespaces := r.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
-	for _, namespace := range namespaces {
-		list, err := r.Kube.CoreV1().PodTemplates(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels.Set{
-			v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection,
-		}.String()})
+func (r *Reconciler) templates() (all []*corev1.PodTemplate, err error) {
+	for _, lister := range r.Templates {
+		list, err := lister.List(labels.Everything())
 		if err != nil {
 			return nil, fmt.Errorf("listing what pods get: %w", err)
 		}
-		all = append(all, list.Items...)
+		all = append(all, list...)
 	}
-	all = slices.DeleteFunc(all, func(t corev1.PodTemplate) bool { return t.DeletionTimestamp != nil || !isCaptures(&t) })
-	slices.SortFunc(all, func(a, b corev1.PodTemplate) int {
+	all = slices.DeleteFunc(all, func(t *corev1.PodTemplate) bool { return t.DeletionTimestamp != nil || !isCaptures(t) })
+	slices.SortFunc(all, func(a, b *corev1.PodTemplate) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
 }
 
-// isCaptures tells whether a PodTemplate belongs to a capture: others may have the same labels.
+// isCaptures tells whether a PodTemplate belongs to a capture.
 func isCaptures(object metav1.Object) bool {
 	owner := metav1.GetControllerOfNoCopy(object)
 	return owner != nil && owner.Kind == "TrafficCapture" && owner.APIVersion == v1alpha1.SchemeGroupVersion.String()

@@ -63,7 +63,7 @@ func policyOf(t *testing.T, template *corev1.PodTemplate) *admissionapply.Mutati
 	whole := captured()
 	whole.Annotations, whole.Template = template.Annotations, template.Template
 	r := installed()
-	additions := r.additions(t.Context(), []corev1.PodTemplate{*whole})
+	additions := r.additions(t.Context(), []*corev1.PodTemplate{whole})
 	if len(additions) != 1 {
 		t.Fatal("the PodTemplate is left out")
 	}
