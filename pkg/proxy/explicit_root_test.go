@@ -17,40 +17,22 @@ import (
 // explicitPod is a pod whose proxy has no capability: its resolv.conf and its sysctl are all that leads there.
 type explicitPod struct {
 	*namespace
-	outside                      *namespace
-	binary, token, trust, resolv string
-	addresses                    []string
+	outside         *namespace
+	binary, resolv  string
+	init, arguments []string // of restage-proxy
 }
 
 func newExplicitPod(t *testing.T) *explicitPod {
 	t.Helper()
 	pod, outside := newPod(t)
-	dir := t.TempDir()
-	p := &explicitPod{namespace: pod, outside: outside, binary: buildProxy(t), token: filepath.Join(dir, "token"), trust: t.TempDir(), resolv: filepath.Join(dir, "resolv.conf")}
-	for path, text := range map[string]string{p.token: "secret", p.resolv: "nameserver 127.0.0.1\n"} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(p.trust, 0o777); err != nil { // the proxy's user writes there
+	p := &explicitPod{namespace: pod, outside: outside, binary: buildProxy(t), resolv: filepath.Join(t.TempDir(), "resolv.conf")}
+	if err := os.WriteFile(p.resolv, []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	pod.run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start")
 	real := outside.listen("[::]:80")
 	go http.Serve(real, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the real one") }))
-	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
-	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		fmt.Fprint(w, `{"ports":{"back":[80,9898],"peer":[8080],"same":[7070]}}`)
-	})}
-	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
-	t.Cleanup(func() { control.Close() })
-	p.addresses = []string{
-		"--mode=Isolate", "--interception=Explicit", fmt.Sprintf("--responder=10.99.0.1:%d", tunnelPort), fmt.Sprintf("--control=10.99.0.1:%d", controlPort),
-	}
+	p.init, p.arguments = serveResponder(t, outside, `{"ports":{"back":[80,9898],"peer":[8080],"same":[7070]}}`)
 	return p
 }
 
@@ -73,8 +55,8 @@ func (p *explicitPod) canary(address string) string {
 		p.t.Fatal(err)
 	}
 	output := filepath.Join(dir, "termination-log")
-	p.run("setpriv", append([]string{"--reuid=15100", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", p.binary, "init",
-		"--canary=" + address, "--patience=1s", "--output=" + output}, p.addresses...)...)
+	p.run("setpriv", append([]string{"--reuid=15100", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", p.binary, "init", "--interception=Explicit",
+		"--canary=" + address, "--patience=1s", "--output=" + output}, p.init...)...)
 	said, err := os.ReadFile(output)
 	if err != nil {
 		p.t.Fatal(err)
@@ -93,8 +75,7 @@ func TestExplicitInNamespace(t *testing.T) {
 		t.Errorf("without a way out the canary says %q", said)
 	}
 
-	pod.start(pod.binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"},
-		append([]string{"run", "--workload=front", "--own-ports=8080,17070", "--port-swaps=7070=17070", "--token-file=" + pod.token, "--trust-dir=" + pod.trust}, pod.addresses...)...)
+	pod.start(pod.binary, isolatedEnv, append(pod.arguments, "--interception=Explicit", "--own-ports=8080,17070", "--port-swaps=7070=17070")...)
 	for _, port := range []string{"8080", "17070"} {
 		own := pod.listen("[::]:" + port) // as the workload does, once the proxy is ready
 		go http.Serve(own, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the workload itself") }))

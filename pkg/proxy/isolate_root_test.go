@@ -4,28 +4,16 @@
 package proxy
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"google.golang.org/protobuf/proto"
-
-	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
-)
-
-const (
-	tunnelPort  = 4141
-	controlPort = 4142
 )
 
 // TestIsolateInNamespace runs the real init and the real sidecar in a network namespace, and watches the wire: only
@@ -33,26 +21,9 @@ const (
 func TestIsolateInNamespace(t *testing.T) {
 	pod, outside := newPod(t)
 	binary := buildProxy(t)
-	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("secret"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	trust := t.TempDir()
-	if err := os.Chmod(trust, 0o777); err != nil { // the proxy's user writes there
-		t.Fatal(err)
-	}
 	forbidden := outside.listen("[::]:80")
 	go http.Serve(forbidden, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the real one") }))
-	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
-	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		fmt.Fprint(w, `{"ports":{"back":[9898]}}`)
-	})}
-	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
-	t.Cleanup(func() { control.Close() })
+	init, run := serveResponder(t, outside, `{"ports":{"back":[]}}`)
 
 	// Without rules the real one answers: the checks below can fail.
 	for _, url := range []string{"http://10.99.0.1/", "http://[fd99::1]/"} {
@@ -64,14 +35,13 @@ func TestIsolateInNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	addresses := []string{fmt.Sprintf("--responder=10.99.0.1:%d", tunnelPort), fmt.Sprintf("--control=10.99.0.1:%d", controlPort)}
-	pod.initialize(binary, append([]string{"--mode=Isolate"}, addresses...)...)
+	pod.initialize(binary, init...)
 	next := outside.sniff("eth0")
 
 	// No proxy yet: nothing answers.
 	expectNothing(t, pod)
-	pod.start(binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--mode=Isolate", "--workload=front", "--token-file=" + token, "--trust-dir=" + trust}, addresses...)...)
-	pod.initialize(binary, append([]string{"--mode=Isolate"}, addresses...)...) // again, beside a running proxy
+	pod.start(binary, isolatedEnv, run...)
+	pod.initialize(binary, init...) // again, beside a running proxy
 
 	for url, want := range map[string]string{
 		"http://back:9898/a":   "played back 198.18.0.1:9898",
@@ -130,36 +100,6 @@ func watch(t *testing.T, next func() ([]byte, uint16, bool)) {
 func toResponder(tcp []byte) bool {
 	port := binary.BigEndian.Uint16(tcp[2:])
 	return port == tunnelPort || port == controlPort
-}
-
-// serveTunnel answers each request with what the hello says.
-func serveTunnel(t *testing.T, listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			var size [2]byte
-			if _, err := io.ReadFull(conn, size[:]); err != nil {
-				return // the proxy was killed before it said anything
-			}
-			data := make([]byte, binary.BigEndian.Uint16(size[:]))
-			if _, err := io.ReadFull(conn, data); err != nil {
-				return
-			}
-			var hello trafficpb.TunnelHello
-			if err := proto.Unmarshal(data, &hello); err != nil || hello.GetToken() != "secret" {
-				t.Errorf("hello %v, %v", &hello, err)
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-				return
-			}
-			body := fmt.Sprintf("played %s %s:%d", hello.GetHost(), hello.GetAddress(), hello.GetPort())
-			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		}()
-	}
 }
 
 func sendUDP(pod *namespace, address string) (err error) {

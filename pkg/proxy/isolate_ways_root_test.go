@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -22,24 +21,7 @@ import (
 func TestNoWayOutOfTheNamespace(t *testing.T) {
 	pod, outside := newPod(t)
 	proxy, restless := buildProxy(t), build(t, "restless", "github.com/restage-dev/restage/test/restless")
-	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("secret"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	trust := t.TempDir()
-	if err := os.Chmod(trust, 0o777); err != nil { // the proxy's user writes there
-		t.Fatal(err)
-	}
-	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
-	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		fmt.Fprint(w, `{"ports":{}}`)
-	})}
-	go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
-	t.Cleanup(func() { control.Close() })
+	init, arguments := serveResponder(t, outside, `{"ports":{}}`)
 
 	// Without rules it gets out: the check at the end can fail.
 	next := outside.sniff("eth0")
@@ -56,8 +38,7 @@ func TestNoWayOutOfTheNamespace(t *testing.T) {
 		}
 	}
 
-	addresses := []string{fmt.Sprintf("--responder=10.99.0.1:%d", tunnelPort), fmt.Sprintf("--control=10.99.0.1:%d", controlPort)}
-	pod.initialize(proxy, append([]string{"--mode=Isolate"}, addresses...)...)
+	pod.initialize(proxy, init...)
 	next = outside.sniff("eth0")
 	pod.tryEverything(restless)
 
@@ -68,9 +49,7 @@ func TestNoWayOutOfTheNamespace(t *testing.T) {
 		t.Errorf("a service of the pod itself: %q, %v", out, err)
 	}
 
-	run := func() *exec.Cmd {
-		return pod.launch(proxy, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--mode=Isolate", "--workload=front", "--token-file=" + token, "--trust-dir=" + trust}, addresses...)...)
-	}
+	run := func() *exec.Cmd { return pod.launch(proxy, isolatedEnv, arguments...) }
 	first := run()
 	pod.tryEverything(restless)
 	var open net.Conn
@@ -92,7 +71,7 @@ func TestNoWayOutOfTheNamespace(t *testing.T) {
 	pod.tryEverything(restless)
 
 	second := run()
-	pod.initialize(proxy, append([]string{"--mode=Isolate"}, addresses...)...) // the rules are written anew beside it
+	pod.initialize(proxy, init...) // the rules are written anew beside it
 	pod.tryEverything(restless)
 	if err := second.Process.Signal(unix.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -82,30 +81,12 @@ func TestCaptureBesideMesh(t *testing.T) {
 // TestIsolateBesideMesh: a mesh that got into a copy is no way out, and not in the way of the responder either.
 func TestIsolateBesideMesh(t *testing.T) {
 	eachMesh(t, func(t *testing.T, binary string, pod, outside *namespace, m mesh, write func(func())) {
-		token, trust := filepath.Join(t.TempDir(), "token"), t.TempDir()
-		if err := os.WriteFile(token, []byte("secret"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		reachable(t, filepath.Dir(token))
-		if err := os.Chmod(trust, 0o777); err != nil { // the proxy's user writes there
-			t.Fatal(err)
-		}
 		go http.Serve(outside.listen("[::]:80"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the real one") }))
-		go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
-		control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPut {
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-			fmt.Fprint(w, `{"ports":{"back":[9898]}}`)
-		})}
-		go control.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", controlPort)))
-		t.Cleanup(func() { control.Close() })
+		init, run := serveResponder(t, outside, `{"ports":{"back":[9898]}}`)
 		m.run(pod)
-		addresses := []string{"--mode=Isolate", fmt.Sprintf("--responder=10.99.0.1:%d", tunnelPort), fmt.Sprintf("--control=10.99.0.1:%d", controlPort)}
-		write(func() { pod.initialize(binary, addresses...) })
+		write(func() { pod.initialize(binary, init...) })
 		next := outside.sniff("eth0")
-		pod.start(binary, []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}, append([]string{"run", "--workload=front", "--token-file=" + token, "--trust-dir=" + trust}, addresses...)...)
+		pod.start(binary, isolatedEnv, run...)
 
 		for url, want := range map[string]string{"http://back:9898/a": "played back 198.18.0.1:9898", "http://10.99.0.1/": "played  10.99.0.1:80"} {
 			if out, err := pod.try("curl", "-s", "--max-time", "5", url); err != nil || out != want {
