@@ -53,6 +53,16 @@ func TestIsolateInNamespace(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %q", url, out, err, want)
 		}
 	}
+	// What the pod says to itself stays in it, by any of its addresses.
+	go http.Serve(pod.listen("[::]:8080"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the workload itself") }))
+	for _, host := range []string{"127.0.0.1", "[::1]", "10.99.0.2", "[fd99::2]"} {
+		if out, err := pod.try("curl", "-s", "--max-time", "5", "http://"+host+":8080/"); err != nil || out != "the workload itself" {
+			t.Errorf("the pod at its own address %s: %q, %v", host, out, err)
+		}
+		if err := sendUDP(pod, host+":9"); err != nil {
+			t.Errorf("UDP to the pod's own address %s: %v", host, err)
+		}
+	}
 	if _, err := pod.try("curl", "-s", "--max-time", "5", "http://evil.example/"); err == nil {
 		t.Error("a name that is not recorded was answered")
 	}

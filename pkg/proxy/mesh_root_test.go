@@ -63,7 +63,9 @@ func TestCaptureBesideMesh(t *testing.T) {
 			t.Errorf("called through the mesh: %q", answer)
 		}
 		outside.run("curl", "-sf", "--max-time", "5", "http://10.99.0.2:9898/anything/plain") // the mesh takes it as it is
-		pod.run("curl", "-sf", "--max-time", "5", "http://127.0.0.1:9898/anything/loopback")  // nobody redirects it
+		for _, host := range []string{"127.0.0.1", "10.99.0.2"} {                             // nobody redirects it
+			pod.run("curl", "-sf", "--max-time", "5", "http://"+host+":9898/anything/itself")
+		}
 
 		for operation, direction := range map[string]trafficpb.Direction{
 			"GET /out": trafficpb.Direction_DIRECTION_OUTBOUND, "GET /anything/in": trafficpb.Direction_DIRECTION_INBOUND, "GET /anything/plain": trafficpb.Direction_DIRECTION_INBOUND,

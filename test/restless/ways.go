@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -31,7 +32,12 @@ func attempts() []attempt {
 		{"TCP to the metadata service", dial("tcp", metadata)},
 		{"TCP over IPv6", dial("tcp", "[2001:db8::7]:80")},
 		{"TCP as the proxy's user", as(proxyUID, dial("tcp", tcpOutside))},
+		{"TCP by the link", dialBy("eth0", "tcp", tcpOutside)},
+		{"TCP to a loopback address by the link", dialBy("eth0", "tcp", "127.0.0.1:80")},
+		{"TCP to a loopback address by the link over IPv6", dialBy("eth0", "tcp", "[::1]:80")},
 		{"QUIC", dial("udp", "203.0.113.7:443")},
+		{"UDP to a loopback address by the link", dialBy("eth0", "udp", "127.0.0.1:9")},
+		{"UDP to the outside by loopback", dialBy("lo", "udp", "203.0.113.7:443")},
 		{"DNS to the outside as the proxy's user", as(proxyUID, dial("udp", "203.0.113.53:53"))},
 		{"a datagram in fragments", fragments},
 		{"a datagram to the link over IPv6", dial("udp", "[ff02::1%eth0]:9999")},
@@ -52,9 +58,18 @@ func attempts() []attempt {
 }
 
 // dial connects and, by UDP, sends something.
-func dial(network, address string) func() error {
+func dial(network, address string) func() error { return dialBy("", network, address) }
+
+// dialBy does so from a socket that has been told which device to use, as anybody may, wherever the routes of the pod lead.
+func dialBy(device, network, address string) func() error {
 	return func() error {
-		dialer := net.Dialer{Timeout: patience}
+		dialer := net.Dialer{Timeout: patience, Control: func(_, _ string, socket syscall.RawConn) (err error) {
+			if device != "" {
+				controlErr := socket.Control(func(fd uintptr) { err = syscall.BindToDevice(int(fd), device) })
+				err = errors.Join(controlErr, err)
+			}
+			return err
+		}}
 		conn, err := dialer.DialContext(context.Background(), network, address)
 		if err != nil {
 			return err

@@ -21,11 +21,6 @@ const (
 	icmp6NeighbourAdvert  = 136
 )
 
-var (
-	loopback4 = netip.MustParsePrefix("127.0.0.0/8")
-	loopback6 = netip.MustParsePrefix("::1/128")
-)
-
 // register is the one that each match loads what it compares into.
 const register = 1
 
@@ -54,12 +49,13 @@ func mark(bits, mask uint32) []expr.Any {
 	}
 }
 
-func outInterface(name string) []expr.Any {
-	padded := make([]byte, unix.IFNAMSIZ)
-	copy(padded, name)
+// within matches packets that stay in the pod: those to its own addresses, loopback or not, which the kernel routes to lo.
+func within() []expr.Any {
+	lo := make([]byte, unix.IFNAMSIZ)
+	copy(lo, "lo")
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: register},
-		equal(padded),
+		equal(lo),
 	}
 }
 

@@ -45,7 +45,7 @@ func fromMesh() [][]expr.Any {
 	for _, source := range envoySources {
 		matches = append(matches, append(uid(istioUID), sourceIs(source)...))
 	}
-	return append(matches, append(uid(linkerdUID), outInterface("lo")...), append(mark(ambientMark, ambientMask), outInterface("lo")...))
+	return append(matches, append(uid(linkerdUID), within()...), append(mark(ambientMark, ambientMask), within()...))
 }
 
 // captureBesideMesh leads to the inbound port what the proxy of a mesh hands on to the workload, and leaves alone what else it sends: it has

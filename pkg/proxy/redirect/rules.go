@@ -45,10 +45,10 @@ func Isolate(responder, control netip.AddrPort) error {
 		}
 		t.redirectOutbound(output)
 
-		filter := t.dropChain("filter", nftables.ChainHookOutput)
-		// After the redirect the packet has a loopback address, while its interface is still the one it was routed to.
-		t.rule(filter, destinationIn(loopback4), accept())
-		t.rule(filter, destinationIn(loopback6), accept())
+		// The interface that a packet really takes is known only after it was redirected and routed anew. No address says as much: a socket
+		// that is bound to the link sends there what is for a loopback address, too.
+		filter := t.dropChain("filter", nftables.ChainHookPostrouting)
+		t.rule(filter, within(), accept())
 		t.rule(filter, state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), reply(), accept())
 		for _, to := range []netip.AddrPort{responder, control} {
 			address := netip.PrefixFrom(to.Addr(), to.Addr().BitLen())
@@ -63,11 +63,10 @@ func Isolate(responder, control netip.AddrPort) error {
 	})
 }
 
-// redirectOutbound leads TCP that is neither the proxy's nor to loopback to the outbound port.
+// redirectOutbound leads TCP that is neither the proxy's nor to an address of the pod itself to the outbound port.
 func (t *tableWriter) redirectOutbound(output *nftables.Chain) {
 	t.rule(output, user(expr.CmpOpEq), verdict(expr.VerdictReturn))
-	t.rule(output, destinationIn(loopback4), verdict(expr.VerdictReturn))
-	t.rule(output, destinationIn(loopback6), verdict(expr.VerdictReturn))
+	t.rule(output, within(), verdict(expr.VerdictReturn))
 	t.rule(output, protocol(unix.IPPROTO_TCP), redirectTo(wiring.ProxyOutboundPort))
 }
 
