@@ -28,6 +28,7 @@ const policyScope = `
 // TestAdmissionPolicies shows that the cluster's own policies hold for our types: kube-apiserver does not run them for requests
 // that it hands on, so that we must.
 func TestAdmissionPolicies(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	t.Run("ValidatingAdmissionPolicy", func(t *testing.T) {
 		q.cluster(t, `
@@ -102,6 +103,7 @@ func (q *quay) withoutMutatingPolicies(t *testing.T) {
 
 // TestAdmissionQuota shows that the number of our objects can be limited. The server enforces the quota; the host only counts.
 func TestAdmissionQuota(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	q.countReplays(t)
 	if _, err := q.create(t, "TrafficReplay", "first", ourReplay, ""); err != nil {
@@ -137,6 +139,7 @@ func (q *quay) countReplays(t *testing.T) {
 
 // TestAdmissionTerminatingNamespace keeps a namespace from going, and makes nothing in it.
 func TestAdmissionTerminatingNamespace(t *testing.T) {
+	t.Parallel()
 	ns := kube.Namespace(t, "e2e-adm-going")
 	kube.MustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+ns+"}\n---\n"+
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hold, namespace: "+ns+", finalizers: [e2e.restage.dev/hold]}\n")

@@ -124,6 +124,7 @@ const ourReplay = "{snapshotName: monday}"
 
 // TestAdmissionAccess makes replays as users with some rights and not others.
 func TestAdmissionAccess(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	q.cluster(t, "apiVersion: replay.restage.dev/v1alpha1\nkind: EnvironmentClass\nmetadata: {name: NS}\nspec: {imagePullPolicy: IfNotPresent}\n")
 	const class = "{snapshotName: monday, environment: {template: {className: NS}}}"
@@ -196,6 +197,7 @@ rules:
 
 // TestAdmissionLimits counts replays that serve mocks, which do not end by themselves.
 func TestAdmissionLimits(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	q.cluster(t, `
 apiVersion: replay.restage.dev/v1alpha1
@@ -222,6 +224,7 @@ spec:
 
 // TestAdmissionWarnings shows that kubectl prints what is legal but doubtful.
 func TestAdmissionWarnings(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	manifest := q.in(`
 apiVersion: replay.restage.dev/v1alpha1
@@ -246,6 +249,7 @@ spec:
 
 // TestAdmissionDryRun creates one of each kind as a trial and finds nothing of it.
 func TestAdmissionDryRun(t *testing.T) {
+	t.Parallel()
 	q := openQuay(t)
 	q.apply(t, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: replays, namespace: NS}\nspec: {hard: {count/trafficreplays.replay.restage.dev: 1}}\n")
 	q.kubectl(t, "wait", "resourcequota/replays", `--for=jsonpath={.status.used.count/trafficreplays\.replay\.restage\.dev}=0`, "--timeout=90s")

@@ -43,6 +43,7 @@ func TestDiscovery(t *testing.T) {
 
 // TestNamespaceDeletion shows that our objects do not keep a namespace: the namespace function waits for its end.
 func TestNamespaceDeletion(t *testing.T) {
+	t.Parallel()
 	ns := kube.Namespace(t, "e2e-ns")
 	kube.Kubectl(t, "create", "namespace", ns)
 	kube.MustApply(t, kube.DemoManifest(t, "profile.yaml", ns))
@@ -52,6 +53,7 @@ const badHeader = "apiVersion: replay.restage.dev/v1alpha1\nmetadata: {name: bad
 
 // TestDryRunAndRefusals records a front that calls its back end by two names, so that a part of both is ambiguous.
 func TestDryRunAndRefusals(t *testing.T) {
+	t.Parallel()
 	const url = `"--backend-url=http://back:9898/echo"`
 	s := openShop(t, url, url+`, "--backend-url=http://back.$(POD_NAMESPACE).svc:9898/echo"`,
 		"env:\n        - {name: PODINFO_DATA_PATH", "env:\n        - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}\n        - {name: PODINFO_DATA_PATH")

@@ -101,6 +101,7 @@ func TestCLIDailyWork(t *testing.T) {
 
 // TestCLIInject takes a workload that is managed in Git through inject, the operator's recognition and uninject, as a pipe and in the cluster.
 func TestCLIInject(t *testing.T) {
+	t.Parallel()
 	s := &shop{namespace: kube.Namespace(t, "e2e-inject")}
 	original := strings.ReplaceAll(kube.DemoManifest(t, "shop.yaml", s.namespace), `  annotations:
     capture.restage.dev/enabled: "true"

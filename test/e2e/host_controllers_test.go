@@ -74,6 +74,7 @@ func noRefusals(t *testing.T) {
 
 // TestQuotaCountsOurObjects: the quota controller counts what is there, and our server refuses what goes beyond.
 func TestQuotaCountsOurObjects(t *testing.T) {
+	t.Parallel()
 	const count = "count/replayprofiles.replay.restage.dev"
 	ns := kube.Namespace(t, "e2e-quota")
 	kube.Kubectl(t, "create", "namespace", ns)
@@ -105,6 +106,7 @@ func TestQuotaCountsOurObjects(t *testing.T) {
 
 // TestReplayOwnsAnEnvironment: references within our own group are followed like those to the host's.
 func TestReplayOwnsAnEnvironment(t *testing.T) {
+	t.Parallel()
 	ns := kube.Namespace(t, "e2e-owner")
 	kube.MustApply(t, inNamespace(idleFront, ns))
 	kube.MustApply(t, inNamespace(openSnapshotManifest, ns, "NAME", "open"))

@@ -37,6 +37,7 @@ func (v verbs) speed(t *testing.T, name, want string) {
 
 // TestKubectlVerbs tries what a user of Kubernetes does with any resource.
 func TestKubectlVerbs(t *testing.T) {
+	t.Parallel()
 	v := verbs{kube.Namespace(t, "e2e-verbs")}
 	kube.MustApply(t, inNamespace(idleFront, v.namespace))
 	kube.MustApply(t, inNamespace(openSnapshotManifest, v.namespace, "NAME", "open"))

@@ -21,7 +21,8 @@ import (
 var restless = []string{
 	"      volumes: [{name: data, emptyDir: {}}]\n",
 	"      - {name: restless, image: \"localhost/restage/restless:dev\", imagePullPolicy: IfNotPresent}\n" +
-		"      terminationGracePeriodSeconds: 5\n      volumes: [{name: data, emptyDir: {}}]\n",
+		"      volumes: [{name: data, emptyDir: {}}]\n",
+	"terminationGracePeriodSeconds: 1", "terminationGracePeriodSeconds: 5", // so that what leaves can still be killed
 }
 
 // matrix is what all rows of the table share: a recorded workload, one snapshot of it, and a watch over everything.

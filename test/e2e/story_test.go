@@ -23,7 +23,14 @@ func TestStory(t *testing.T) {
 	// a back end that fails in about every third second: each body is its own, so each failure belongs to one request
 	s.kubectl(t, "set", "env", "deployment/back", "PODINFO_RANDOM_ERROR=true")
 	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
-	out := s.client(t, "unlucky", `for i in $(seq 1 40); do curl -sS -d "unlucky $i" http://front:9898/echo; echo; sleep 0.5; done`)
+	out := s.client(t, "unlucky", `failed=0
+for i in $(seq 1 60); do
+  answer=$(curl -sS -d "unlucky $i" http://front:9898/echo)
+  echo "$answer"
+  case $answer in *"response status code"*) failed=$((failed + 1)) ;; esac
+  [ $failed -lt 3 ] || break
+  sleep 0.5
+done`)
 	failures := strings.Count(out, "response status code")
 	if failures == 0 {
 		t.Fatalf("the back end did not fail: %s", out)

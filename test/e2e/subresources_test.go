@@ -18,6 +18,7 @@ import (
 // TestSubresources uploads what was recorded as another snapshot, replays that, cancels a replay, and follows the log of one for longer
 // than kube-apiserver lets ordinary requests run.
 func TestSubresources(t *testing.T) {
+	t.Parallel()
 	s := openShop(t)
 	s.client(t, "visitor", `for i in 1 2 3 4 5; do curl -sS -d "hello $i" http://front:9898/echo; done`)
 	s.snapshot(t, "small")

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/rand"
 )
 
 // pollInterval is how often Await looks.
@@ -109,7 +111,7 @@ func Await(ctx context.Context, within time.Duration, what string, condition fun
 // aggregated API that is not well blocks exactly this.
 func Namespace(t *testing.T, prefix string) string {
 	t.Helper()
-	name := fmt.Sprintf("%s-%d", prefix, time.Now().Unix()%100000)
+	name := prefix + "-" + rand.String(5)
 	t.Cleanup(func() { CleanUp(t, 2*time.Minute, "delete", "namespace", name, "--ignore-not-found", "--timeout=110s") })
 	return name
 }
