@@ -82,7 +82,9 @@ func TestStorageOfEveryKind(t *testing.T) {
 		},
 		func(t *testing.T) {
 			runKit(t, kit[*replay.EnvironmentClass]{
-				kind: environmentclass.Kind(), valid: func(c *replay.EnvironmentClass) { c.Spec.ImagePullPolicy, c.Spec.Interception = "Always", replay.InterceptionAuto },
+				kind: environmentclass.Kind(), valid: func(c *replay.EnvironmentClass) {
+					c.Spec.ImagePullPolicy, c.Spec.Interception = "Always", replay.InterceptionAuto
+				},
 				change: func(c *replay.EnvironmentClass) { c.Spec.MaxTimeout = minute },
 				spoil:  func(c *replay.EnvironmentClass) { c.Spec.ImagePullPolicy = "Sometimes" },
 			}, scheme, getter)
