@@ -80,12 +80,17 @@ func (p *pass) content(contentType, messageEncoding, body []byte, truncated bool
 	return out, true
 }
 
-// document redacts JSON or plain text.
+// document redacts JSON or plain text. A text may begin like JSON and be none, such as a line of a log: regular expressions see all of it.
 func (p *pass) document(body []byte) ([]byte, bool) {
-	if looksLikeJSON(body) {
-		return p.json(body)
+	if !looksLikeJSON(body) {
+		return p.text(body)
 	}
-	return p.text(body)
+	ruled := false
+	if len(p.rules.regexps) > 0 && !isJSON(body) {
+		body, ruled = p.patterns(body)
+	}
+	out, changed := p.json(body)
+	return out, changed || ruled
 }
 
 // events redacts server-sent events, whose data is often JSON, line by line.

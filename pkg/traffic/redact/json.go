@@ -3,10 +3,7 @@
 
 package redact
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "bytes"
 
 // deepest is the level below which the paths of rules are not looked for any more, which bounds the work on a document.
 const deepest = 64
@@ -22,8 +19,8 @@ type container struct {
 	named  bool   // the name was read, and its value follows
 }
 
-// json redacts the values of JSON documents that follow one another. What is not JSON, or was cut, is redacted as far as it can be
-// told apart; what is JSON stays JSON, with values of the same kinds.
+// json redacts the values of JSON documents that follow one another. What was cut, or only looks like JSON, is redacted as far as it can be
+// told apart, and what stands between as text; what is JSON stays JSON, with values of the same kinds.
 func (p *pass) json(src []byte) ([]byte, bool) {
 	e := edit{src: src}
 	p.open = p.open[:0]
@@ -43,18 +40,28 @@ func (p *pass) json(src []byte) ([]byte, bool) {
 			end := stringEnd(src, i)
 			p.jsonString(&e, i, end)
 			i = end
-		case c == '-' || digits[c]:
-			end := i + 1
-			for end < len(src) && isNumberByte(src[end]) {
-				end++
-			}
-			p.jsonNumber(&e, i, end)
-			i = end
-		default:
+		case c == ':' || isBlank(c):
 			i++
+		default:
+			end := bareEnd(src, i)
+			p.bare(&e, i, end)
+			i = end
 		}
 	}
 	return e.result()
+}
+
+// bare takes what stands outside of strings from from to to: a number, a literal, or text in what is no JSON.
+func (p *pass) bare(e *edit, from, to int) {
+	switch text := e.src[from:to]; {
+	case isNumber(text):
+		p.jsonNumber(e, from, to)
+	case string(text) == "true", string(text) == "false", string(text) == "null":
+	default:
+		if out, changed := p.value(text); changed {
+			e.put(append(e.until(from, to), out...))
+		}
+	}
 }
 
 func (p *pass) enter(object bool) {
@@ -106,8 +113,11 @@ func (p *pass) jsonString(e *edit, from, to int) {
 		content = content[:len(content)-1]
 	}
 	if n := len(p.open); n > 0 && p.open[n-1].object && !p.open[n-1].named {
-		p.open[n-1].name, p.open[n-1].named = content, true
-		return
+		if isName(e.src[to:]) {
+			p.open[n-1].name, p.open[n-1].named = content, true
+			return
+		}
+		p.open[n-1].name = nil // it is not JSON
 	}
 	plain, escaped := content, bytes.IndexByte(content, '\\') >= 0
 	if escaped = escaped && !p.fixed; escaped {
@@ -151,8 +161,7 @@ func (p *pass) betweenEscapes(content []byte) ([]byte, bool) {
 // value redacts the text of a string, all of it when a rule or its name says so.
 func (p *pass) value(plain []byte) ([]byte, bool) {
 	class := p.wholeClass()
-	switch {
-	case class == "" || len(plain) == 0:
+	if class == "" || len(plain) == 0 {
 		return p.text(plain)
 	}
 	out := p.field(plain, class)
@@ -229,39 +238,4 @@ func (p *pass) sameNumber(dst, number []byte) []byte {
 		}
 	}
 	return dst
-}
-
-func isNumberByte(c byte) bool {
-	return digits[c] || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'
-}
-
-// stringEnd returns where the string that begins with the quote at i ends, after its other quote, or with the text.
-func stringEnd(src []byte, i int) int {
-	for i++; i < len(src); i++ {
-		switch src[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(src)
-}
-
-// unquote undoes the escapes of a string; it is not ok when they are wrong.
-func unquote(content []byte) ([]byte, bool) {
-	var text string
-	if err := json.Unmarshal(append(append([]byte{'"'}, content...), '"'), &text); err != nil {
-		return content, false
-	}
-	return []byte(text), true
-}
-
-func quote(text []byte) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(string(text)) // a string cannot fail, nor can a buffer
-	quoted := bytes.TrimRight(out.Bytes(), "\n")
-	return quoted[1 : len(quoted)-1]
 }

@@ -6,9 +6,6 @@ package redact
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"io"
 	"iter"
 	"strconv"
 
@@ -156,8 +153,7 @@ func (p *pass) messageField(f *protobuf.Field, at *compare.Place) {
 	}
 }
 
-// inPlace redacts a text by one of its length. A class says that all of it is secret. Nothing says what the text is, so it is JSON only when all
-// of it is: what begins like JSON may as well be a line of a log.
+// inPlace redacts a text by one of its length. A class says that all of it is secret.
 func (p *pass) inPlace(text []byte, class string) {
 	if len(text) == 0 {
 		return
@@ -166,26 +162,12 @@ func (p *pass) inPlace(text []byte, class string) {
 	p.fixed = true
 	defer func() { p.fixed = was }()
 	var out []byte
-	switch {
-	case class != "":
+	if class != "" {
 		out = p.field(text, class)
-	case looksLikeJSON(text) && isJSON(text):
-		out, _ = p.json(text)
-	default:
-		out, _ = p.text(text)
+	} else {
+		out, _ = p.document(text)
 	}
 	copy(text, out)
-}
-
-// isJSON tells whether a text is nothing but JSON documents that follow one another.
-func isJSON(text []byte) bool {
-	documents := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var document json.RawMessage
-		if err := documents.Decode(&document); err != nil {
-			return errors.Is(err, io.EOF)
-		}
-	}
 }
 
 // noNumber writes the same number over any other that takes as many bytes, and tells whether it was another: no token fits into few bytes so

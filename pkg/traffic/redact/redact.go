@@ -143,7 +143,7 @@ func (r *Redactor) Message(m *trafficpb.Message, truncated bool) bool {
 }
 
 func (p *pass) release() {
-	p.found = nil
+	p.found, p.made = nil, nil
 	p.passes.Put(p)
 }
 

@@ -19,9 +19,11 @@ type pass struct {
 	// fixed keeps the length of what is replaced.
 	fixed bool
 	place compare.Place
-	open  []container       // of the JSON document
-	name  [longestName]byte // of the header that is looked at
-	kind  [longestName]byte // of the body
+	// made are the tokens that regular expressions have put there, which are not redacted once more.
+	made map[string]struct{}
+	open []container       // of the JSON document
+	name [longestName]byte // of the header that is looked at
+	kind [longestName]byte // of the body
 }
 
 func (p *pass) count(class string) {
@@ -94,8 +96,12 @@ func (p *pass) patterns(src []byte) ([]byte, bool) {
 			if len(at) > 2 && at[2] >= 0 {
 				from, to = at[2], at[3]
 			}
-			if from < to && !p.isKept(src[from:to]) {
-				e.put(p.replace(e.until(from, to), src[from:to], rule.class))
+			if from < to && !p.inToken(src, from, to) {
+				out := e.until(from, to)
+				before := len(out)
+				out = p.replace(out, src[from:to], rule.class)
+				p.remember(out[before:])
+				e.put(out)
 			}
 		}
 		out, replaced := e.result()
@@ -104,9 +110,42 @@ func (p *pass) patterns(src []byte) ([]byte, bool) {
 	return src, changed
 }
 
+// remember has a token stay, as it does in a replay, which keeps all tokens: or else the two would differ.
+func (p *pass) remember(token []byte) {
+	if p.made == nil {
+		p.made = map[string]struct{}{}
+	}
+	p.made[string(token)] = struct{}{}
+}
+
 // isKept tells whether a value is a token that is to stay.
 func (p *pass) isKept(value []byte) bool {
+	if _, ok := p.made[string(value)]; ok {
+		return true
+	}
 	return p.keepTokens && (isToken(value) || p.fixed && (isSameLength(value) || p.keepShort && len(value) < leastChecked && mayBeSameLength(value)))
+}
+
+// inToken tells whether a part of a text is a token that is to stay, or in one: a rule may find something in it, in which case what is redacted
+// already would become something else.
+func (p *pass) inToken(text []byte, from, to int) bool {
+	if !p.keepTokens && len(p.made) == 0 {
+		return false
+	}
+	for at := max(0, to-tokenLength); at <= from && at+tokenLength <= len(text); at++ {
+		if p.isKept(text[at : at+tokenLength]) {
+			return true
+		}
+	}
+	if p.fixed {
+		for from > 0 && hexDigits[text[from-1]] {
+			from--
+		}
+		for to < len(text) && hexDigits[text[to]] {
+			to++
+		}
+	}
+	return p.isKept(text[from:to])
 }
 
 // replace appends what stands for a value of a class.

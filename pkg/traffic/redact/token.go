@@ -14,6 +14,11 @@ import (
 // Prefix begins each token but those of numbers and those that keep the length; 16 hexadecimal digits follow.
 const Prefix = "restage-"
 
+// tokenLength is that of what Token returns.
+const tokenLength = len(Prefix) + 16
+
+var hexDigits = *chars("09af")
+
 // tokenDigits is the number of digits of what stands for a number that is no card: enough to be distinct, and few enough for
 // the numbers of JavaScript.
 const tokenDigits = 15
