@@ -62,12 +62,8 @@ func newHTTP2Request(ctx context.Context, q *request, body *pacedBody) (*http.Re
 	if err != nil {
 		return nil, fmt.Errorf("reading the recorded request: %w", err)
 	}
-	scheme := "http"
-	if isSecure(q.record) {
-		scheme = schemeTLS
-	}
 	request := (&http.Request{
-		Method: head.Method, URL: &url.URL{Scheme: scheme, Host: q.target, Opaque: head.Target}, Host: head.Get("Host"),
+		Method: head.Method, URL: &url.URL{Scheme: schemeOf(q.record), Host: q.target, Opaque: head.Target}, Host: head.Get("Host"),
 		Header: http.Header{"User-Agent": {""}}, // none of its own
 	}).WithContext(ctx)
 	for _, h := range head.Headers {

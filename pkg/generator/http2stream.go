@@ -117,14 +117,10 @@ func (l *http2Link) open(ctx context.Context, q *request) (*http.ClientConn, err
 	if l.conn != nil && l.conn.Err() == nil {
 		return l.conn, nil
 	}
-	scheme := "http"
-	if isSecure(q.record) {
-		scheme = schemeTLS
-		if l.transport.TLSClientConfig == nil {
-			l.transport.TLSClientConfig = clientTLS(q.record, http2.NextProtoTLS)
-		}
+	if isSecure(q.record) && l.transport.TLSClientConfig == nil {
+		l.transport.TLSClientConfig = clientTLS(q.record, http2.NextProtoTLS)
 	}
-	conn, err := l.transport.NewClientConn(ctx, scheme, q.target)
+	conn, err := l.transport.NewClientConn(ctx, schemeOf(q.record), q.target)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package generator
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -50,16 +49,11 @@ func (l *link) open(ctx context.Context, q *request, deadline time.Time) error {
 		l.close()
 	}
 	if l.conn == nil {
-		dialer := net.Dialer{Deadline: deadline}
-		tcp, err := dialer.DialContext(ctx, "tcp", q.target)
+		conn, tcp, err := dialTarget(ctx, q, deadline)
 		if err != nil {
 			return err
 		}
-		conn := tcp
-		if isSecure(q.record) {
-			conn = tls.Client(tcp, clientTLS(q.record, "http/1.1"))
-		}
-		l.conn, l.tcp = conn, tcp.(*net.TCPConn)
+		l.conn, l.tcp = conn, tcp
 		l.release = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		if l.reader == nil {
 			l.reader = bufio.NewReader(conn)

@@ -16,6 +16,9 @@ const (
 	EndedByServer = "server"
 )
 
+// SchemeTLS is the scheme of records of what TLS carried.
+const SchemeTLS = "https"
+
 // Part is one part of the body of a stream.
 type Part struct {
 	Bytes []byte // of the message's body

@@ -12,11 +12,9 @@ import (
 
 	"github.com/restage-dev/restage/pkg/proxy/intercept"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
-
-// schemeTLS is the scheme of records of what TLS carried.
-const schemeTLS = "https"
 
 // serve relays a connection, and records what is inside when it is TLS that can be read.
 func (c *Capture) serve(ctx context.Context, i *intercept.Interceptor, client, server *net.TCPConn, conn *connection) {
@@ -48,9 +46,9 @@ func (c *Capture) serve(ctx context.Context, i *intercept.Interceptor, client, s
 		server.Close()
 		return
 	}
-	conn.scheme = schemeTLS
-	c.record(ctx, conn, func(traffic *relay.Traffic) {
-		relay.RunTLS(outer, inner, conn.requests.Stream(), conn.responses.Stream(), traffic)
+	conn.scheme = traffic.SchemeTLS
+	c.record(ctx, conn, func(relayed *relay.Traffic) {
+		relay.RunTLS(outer, inner, conn.requests.Stream(), conn.responses.Stream(), relayed)
 	})
 	i.Left(hello, conn.requests.Stream().Written())
 }
