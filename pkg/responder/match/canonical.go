@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/zeebo/xxh3"
+
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 )
 
 // Key is the hash of a signature.
@@ -67,8 +69,7 @@ func (c *canonical) readBody() byte {
 	if c.doc.readMessages(c.q) {
 		return bodyMessages
 	}
-	encoded := c.q.ContentEncoding != "" && !strings.EqualFold(c.q.ContentEncoding, "identity")
-	if len(c.q.Body) == 0 || encoded {
+	if len(c.q.Body) == 0 || len(coding.List(c.q.ContentEncoding)) > 0 {
 		return bodyBytes
 	}
 	// What looks like JSON is JSON: clients such as curl send it as a form when they are not told a type.

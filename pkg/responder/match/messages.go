@@ -6,6 +6,7 @@ package match
 import (
 	"strconv"
 
+	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
 )
@@ -14,7 +15,7 @@ import (
 // numbers of its fields; a gRPC call is a list of messages.
 func (d *document) readMessages(q *Request) bool {
 	if !grpc.IsType(q.ContentType) {
-		if !protobuf.IsType(mediaType(q.ContentType)) || q.ContentEncoding != "" {
+		if !protobuf.IsType(mediaType(q.ContentType)) || len(coding.List(q.ContentEncoding)) > 0 {
 			return false
 		}
 		fields, ok := protobuf.Parse(q.Body)

@@ -97,8 +97,14 @@ func TestMessagesMatchByFields(t *testing.T) {
 		return call{line: "POST /orders", kind: "application/x-protobuf", body: string(body)}
 	}
 	x := build(t, 1, func(int) call { return plain(slices.Concat(a, b)) })
-	if got := answer(t, x, plain(slices.Concat(b, a))); got != "0" {
+	asked := plain(slices.Concat(b, a))
+	if got := answer(t, x, asked); got != "0" {
 		t.Errorf("a message outside of gRPC got %q", got)
+	}
+	asked.headers = "Content-Encoding: Identity\r\n"
+	x = build(t, 1, func(int) call { return plain(slices.Concat(a, b)) })
+	if got := answer(t, x, asked); got != "0" {
+		t.Errorf("a message of which it is said that it has no coding got %q", got)
 	}
 }
 
