@@ -36,7 +36,7 @@ func recordGRPC(t *testing.T, server string, seed string) []*trafficpb.Record {
 	conversation := http2.NewConversation(requests, responses, http2.Options{
 		HeadLimit: 1 << 16,
 		Limits:    func(*http2.Exchange) http1.Limits { return http1.Limits{Head: 1 << 16, Body: 1 << 20} },
-		Split:     func(*http1.Message) http2.Splitter { return &grpc.Splitter{} },
+		Split:     func(*http2.Exchange, *http1.Message) http2.Splitter { return &grpc.Splitter{} },
 		Lost:      func(_ *http2.Exchange, err error) { t.Errorf("lost: %v", err) },
 		Done: func(x *http2.Exchange) {
 			r := &trafficpb.Record{

@@ -19,6 +19,9 @@ const mostPieces = 16 << 10
 
 // Splitter finds the messages of a body as it comes.
 type Splitter struct {
+	// Room, when it is set, is asked before the end of a message is kept.
+	Room func() bool
+
 	prefix [PrefixLength]byte
 	have   int   // bytes of the prefix
 	left   int64 // bytes of the message that are still to come
@@ -43,7 +46,7 @@ func (s *Splitter) Add(part []byte, at int64) {
 		if s.left == 0 {
 			s.have = 0
 			s.count++
-			if len(s.pieces) < mostPieces {
+			if len(s.pieces) < mostPieces && (s.Room == nil || s.Room()) {
 				s.pieces = append(s.pieces, &trafficpb.Piece{End: s.offset, At: at})
 			}
 		}

@@ -95,7 +95,7 @@ type Options struct {
 	Limits    func(*Exchange) http1.Limits
 	HeadLimit int
 	// Split, when it is set, may return what finds the parts of a message's body.
-	Split func(*http1.Message) Splitter
+	Split func(*Exchange, *http1.Message) Splitter
 	// Ordinal is that of the first request.
 	Ordinal uint64
 	// Done is called with each exchange when both its halves have ended, by one goroutine at a time.

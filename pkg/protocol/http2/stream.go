@@ -100,7 +100,7 @@ func (r *reader) begin(x *Exchange, h *Half, b block) {
 	}
 	h.body = http1.NewKeeper(h.Message, r.options.Limits(x))
 	if r.options.Split != nil {
-		h.Parts = r.options.Split(h.Message)
+		h.Parts = r.options.Split(x, h.Message)
 	}
 }
 

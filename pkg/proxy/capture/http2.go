@@ -35,7 +35,7 @@ func newHTTP2Parser(c *connection) parser { return newHTTP2(c) }
 func newHTTP2(c *connection) *http2Parser {
 	p := &http2Parser{connection: c, sentErr: tee.ErrAborted, receivedErr: tee.ErrAborted}
 	p.conversation = http2.NewConversation(c.requests, c.responses, http2.Options{
-		HeadLimit: headLimit, Ordinal: c.ordinal, Done: p.done, Lost: p.lost, Split: split,
+		HeadLimit: headLimit, Ordinal: c.ordinal, Done: p.done, Lost: p.lost, Split: p.split,
 		Limits: func(x *http2.Exchange) http1.Limits { return c.limits(&x.Held) },
 	})
 	return p
@@ -58,12 +58,13 @@ func upgradedParser(c *connection, x *exchange) parser {
 }
 
 // split finds the messages of a gRPC call, and server-sent events, so that the timing of what streams is kept.
-func split(m *http1.Message) http2.Splitter {
+func (p *http2Parser) split(x *http2.Exchange, m *http1.Message) http2.Splitter {
+	room := roomForPieces(p.limits(&x.Held).Reserve)
 	switch {
 	case grpc.Is(m):
-		return &grpc.Splitter{}
+		return &grpc.Splitter{Room: room}
 	case showsEvents(m):
-		return &http2Events{}
+		return &eventPieces{room: room}
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func addStream(m *trafficpb.Message, h *http2.Half) {
 	switch s := h.Parts.(type) {
 	case *grpc.Splitter:
 		m.Pieces = s.Pieces(len(m.GetBody()))
-	case *http2Events:
-		m.Pieces = s.pieces(len(m.GetBody()))
+	case *eventPieces:
+		m.Pieces = s.kept(len(m.GetBody()))
 	}
 }

@@ -15,6 +15,16 @@ import (
 // pieceSize is about what a Piece takes in memory, in bytes.
 const pieceSize = 64
 
+// roomForPieces tells of each piece that is to be kept whether there is memory for it. Once there was none there is none for later ones, so that
+// none is missing between others.
+func roomForPieces(reserve func(int64) bool) func() bool {
+	full := false
+	return func() bool {
+		full = full || !reserve(pieceSize)
+		return !full
+	}
+}
+
 // describeEnd says in the record of a connection that is one stream how it ended: what failed, what is missing, and who ended it.
 func (c *connection) describeEnd(r *trafficpb.Record, sent, received error) {
 	var f *failure

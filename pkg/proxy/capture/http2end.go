@@ -9,38 +9,12 @@ import (
 	"strconv"
 
 	"github.com/restage-dev/restage/pkg/protocol/http2"
-	"github.com/restage-dev/restage/pkg/protocol/sse"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
-	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
-
-// http2Events are where the server-sent events of a stream of HTTP/2 end, and when they came.
-type http2Events struct {
-	splitter sse.Splitter
-	list     []*trafficpb.Piece
-}
-
-// Add takes the next bytes of the body, which came at a time.
-func (e *http2Events) Add(part []byte, at int64) {
-	e.splitter.Feed(part, func(end int64) {
-		if len(e.list) < mostEvents {
-			e.list = append(e.list, &trafficpb.Piece{End: end, At: at})
-		}
-	})
-}
-
-// pieces are those of the part of the body that is kept.
-func (e *http2Events) pieces(kept int) []*trafficpb.Piece {
-	n := len(e.list)
-	for n > 0 && e.list[n-1].GetEnd() > int64(kept) {
-		n--
-	}
-	return e.list[:n]
-}
 
 // leftEvents tells of a stream of events that the client left between two of them, as the clients of such streams do.
 func (p *http2Parser) leftEvents(response *http2.Half) bool {
-	e, ok := response.Parts.(*http2Events)
+	e, ok := response.Parts.(*eventPieces)
 	if !ok || !e.splitter.Between() || response.Message == nil || response.Message.Truncated {
 		return false
 	}
