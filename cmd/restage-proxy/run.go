@@ -24,8 +24,8 @@ const mebibyte = 1 << 20
 
 // runFlags are the flags of both modes.
 type runFlags struct {
-	workload, settings, forwarder, caFile, redactionKey, tlsDir, trustDir, responder, control, tokenFile, interception, ownPorts, portSwaps string
-	teeMemory, bufferMemory                                                                                                                 int64
+	workload, settings, forwarder, caFile, redactionKey, descriptorSet, tlsDir, trustDir, responder, control, tokenFile, interception, ownPorts, portSwaps string
+	teeMemory, bufferMemory                                                                                                                                int64
 }
 
 func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
@@ -39,6 +39,7 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 	flags.StringVar(&f.forwarder, "forwarder", "", "Capture: host:port of the forwarder")
 	flags.StringVar(&f.caFile, "ca-file", wiring.ForwarderCA, "Capture: file with the CA of the forwarder's certificate")
 	flags.StringVar(&f.redactionKey, "redaction-key", wiring.RedactionKey, "Capture: file with the key of redaction tokens")
+	flags.StringVar(&f.descriptorSet, "descriptor-set", wiring.DescriptorSet, "Capture: file with the types of gRPC messages, where the capture names them")
 	flags.StringVar(&f.tlsDir, "tls-dir", wiring.TLSDir, "Capture: directory with the CA and the certificates for TLS that is read")
 	flags.StringVar(&f.trustDir, "trust-dir", wiring.TrustDir, "directory that gets whom the workload is to trust, where TLS is read")
 	flags.Int64Var(&f.teeMemory, "tee-memory", 16*mebibyte, "Capture: bytes of traffic that may wait for their parser")
@@ -49,7 +50,7 @@ func runCommand(ctx context.Context, args []string, out io.Writer, log *slog.Log
 	flags.StringVar(&f.ownPorts, "own-ports", "", "Isolate: TCP ports that the workload listens on, separated by commas; only with --interception=Explicit")
 	flags.StringVar(&f.portSwaps, "port-swaps", "", "Isolate: PORT=TO,...: the proxy takes calls to PORT of the pod, and the workload listens on TO; only with --interception=Explicit")
 	mode, err := parse(flags, args, map[string][]string{
-		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "tls-dir", "tee-memory", "buffer-memory"},
+		modeCapture: {"settings", "forwarder", "ca-file", "redaction-key", "descriptor-set", "tls-dir", "tee-memory", "buffer-memory"},
 		modeIsolate: {"workload", "responder", "control", "interception", "own-ports", "port-swaps"},
 	})
 	if err != nil {
@@ -87,7 +88,7 @@ func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
 	return proxy.RunCapture(ctx, proxy.CaptureConfig{
 		Settings:     settings,
 		Forwarder:    recorder.Forwarder{Address: f.forwarder, TokenFile: withDefault(f.tokenFile, wiring.ForwarderToken), CAFile: f.caFile},
-		RedactionKey: f.redactionKey,
+		RedactionKey: f.redactionKey, DescriptorSet: f.descriptorSet,
 		TLSDir:       f.tlsDir,
 		TrustDir:     f.trustDir,
 		TeeMemory:    f.teeMemory,

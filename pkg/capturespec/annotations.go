@@ -85,6 +85,11 @@ func Annotations() []Annotation {
 				spec.BodyLimitBytes, err = parseBytes(value)
 				return err
 			}},
+		{prefix + "descriptor-set", "spec.descriptorSetConfigMapName", "the name of a ConfigMap", "checkout-descriptors",
+			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
+				spec.DescriptorSetConfigMapName, err = parseObjectName(value)
+				return err
+			}},
 		{prefix + "redact-disabled-detectors", "spec.redaction.disabledDetectors", "detectors, separated by commas: " + detectorList(), "Email",
 			func(spec *v1alpha1.TrafficCaptureSpec, value string) (err error) {
 				redaction(spec).DisabledDetectors, err = parseDetectors(value)

@@ -42,6 +42,8 @@ func TestFromAnnotations(t *testing.T) {
 		TLS: &v1alpha1.CaptureTLS{
 			Outbound: v1alpha1.TLSIntercept, TrustedCAsConfigMapName: "company-cas", ClientCertificateSecretName: "checkout-client", InboundSecretName: "checkout-tls",
 		},
+		DescriptorSetConfigMapName: "checkout-descriptors",
+
 		SamplePercent: ptr.To[int32](25), BodyLimitBytes: ptr.To[int64](64 << 10),
 		Redaction: &v1alpha1.CaptureRedaction{
 			DisabledDetectors: []v1alpha1.Detector{"Email"},

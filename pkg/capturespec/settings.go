@@ -30,6 +30,7 @@ func Settings(workload string, spec v1alpha1.TrafficCaptureSpec, declared []int3
 	}
 	settings.Redaction = Redaction(spec.Redaction)
 	settings.TLS = TLS(spec.TLS).Settings()
+	settings.DescriptorSet = spec.DescriptorSetConfigMapName
 	return settings
 }
 

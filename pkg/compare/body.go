@@ -10,6 +10,8 @@ import (
 	"mime"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/sse"
@@ -30,13 +32,13 @@ func decoded(m *http1.Message) []byte {
 	return body
 }
 
-// documents reads both bodies as JSON, as messages of Protocol Buffers, or as lists of events whose data may be JSON; it is not ok when one is not JSON, or when neither the content type
-// nor the form of both (an object or a list) says that they are.
-func documents(recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
+// documents reads both bodies as JSON, as messages of Protocol Buffers, those of a call of the given type, or as lists of events whose data
+// may be JSON; it is not ok when one is not JSON, or when neither the content type nor the form of both (an object or a list) says that they are.
+func documents(of protoreflect.MessageDescriptor, recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
 	if sse.IsStream(recorded.Get("Content-Type")) && sse.IsStream(replayed.Get("Content-Type")) {
 		return events(a), events(b), true
 	}
-	if x, y, ok := messages(recorded, replayed, a, b); ok {
+	if x, y, ok := messages(of, recorded, replayed, a, b); ok {
 		return x, y, true
 	}
 	if !(isJSON(recorded) && isJSON(replayed)) && !(hasStructure(a) && hasStructure(b)) {

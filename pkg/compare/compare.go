@@ -14,6 +14,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
@@ -71,10 +73,11 @@ type Result struct {
 	LeftOut int
 }
 
-// Compare compares a replayed response with the recorded one. The operation is that of Operation.
-func (c *Comparer) Compare(operation string, recorded, replayed *http1.Message, id Identity) Result {
+// Compare compares a replayed response with the recorded one. The operation is that of Operation; of is the type of the messages of a gRPC
+// call, nil when it is not known.
+func (c *Comparer) Compare(operation string, of protoreflect.MessageDescriptor, recorded, replayed *http1.Message, id Identity) Result {
 	var result Result
-	c.each(recorded, replayed, id, func(d found) {
+	c.each(of, recorded, replayed, id, func(d found) {
 		if c.Noise.covers(operation, d) || c.ignores(d) {
 			return
 		}
@@ -128,7 +131,7 @@ func (d found) show(value any, absent Kind) string {
 	return text(value)
 }
 
-func (c *Comparer) each(recorded, replayed *http1.Message, id Identity, report func(found)) {
+func (c *Comparer) each(of protoreflect.MessageDescriptor, recorded, replayed *http1.Message, id Identity, report func(found)) {
 	if recorded.Status != replayed.Status {
 		report(found{name: "status", kind: KindStatus, old: strconv.Itoa(recorded.Status), new: strconv.Itoa(replayed.Status)})
 	}
@@ -143,7 +146,7 @@ func (c *Comparer) each(recorded, replayed *http1.Message, id Identity, report f
 			report(found{name: "header." + http.CanonicalHeaderKey(name), kind: KindHeader, old: x, new: y})
 		}
 	}
-	c.bodies(recorded, replayed, id, report)
+	c.bodies(of, recorded, replayed, id, report)
 }
 
 // values joins the values of a header, or of a trailer of that name, as a list header may be sent in one line or in several.
@@ -159,7 +162,7 @@ func values(m *http1.Message, name string) string {
 	return strings.Join(all, ", ")
 }
 
-func (c *Comparer) bodies(recorded, replayed *http1.Message, id Identity, report func(found)) {
+func (c *Comparer) bodies(of protoreflect.MessageDescriptor, recorded, replayed *http1.Message, id Identity, report func(found)) {
 	if recorded.BodyLength == replayed.BodyLength && bytes.Equal(recorded.BodySHA256, replayed.BodySHA256) &&
 		recorded.Get("Content-Encoding") == replayed.Get("Content-Encoding") {
 		return
@@ -169,7 +172,7 @@ func (c *Comparer) bodies(recorded, replayed *http1.Message, id Identity, report
 		report(found{name: "body", kind: KindBody, old: describe(a, recorded), new: describe(b, replayed)})
 		return
 	}
-	if x, y, ok := documents(recorded, replayed, a, b); ok {
+	if x, y, ok := documents(of, recorded, replayed, a, b); ok {
 		w := walk{identity: id, found: func(at place, kind Kind, old, new any) {
 			report(found{at: at, kind: kind, old: old, new: new})
 		}}

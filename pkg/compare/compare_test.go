@@ -61,7 +61,7 @@ func TestCompareJSON(t *testing.T) {
 		{"two documents", `{"a":1}`, `{"a":1}{}`, []Difference{{"body", KindBody, `{"a":1}`, `{"a":1}{}`}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := (&Comparer{}).Compare("GET /", response(t, 200, c.recorded, jsonType), response(t, 200, c.replayed, jsonType), id)
+			got := (&Comparer{}).Compare("GET /", nil, response(t, 200, c.recorded, jsonType), response(t, 200, c.replayed, jsonType), id)
 			if diff := cmp.Diff(c.want, got.Differences); diff != "" {
 				t.Error(diff)
 			}
@@ -72,7 +72,7 @@ func TestCompareJSON(t *testing.T) {
 func TestCompareStatusAndHeaders(t *testing.T) {
 	recorded := response(t, 200, "", "location: /a", "X-Other: 1", "Vary: a", "Vary: b")
 	replayed := response(t, 500, "", "Location: /b", "X-Other: 2", "Vary: a, b")
-	got := (&Comparer{Headers: []string{"location", "Content-Type", "Vary"}}).Compare("GET /", recorded, replayed, Identity{})
+	got := (&Comparer{Headers: []string{"location", "Content-Type", "Vary"}}).Compare("GET /", nil, recorded, replayed, Identity{})
 	want := []Difference{{"status", KindStatus, "200", "500"}, {"header.Location", KindHeader, "/a", "/b"}}
 	if diff := cmp.Diff(want, got.Differences); diff != "" {
 		t.Error(diff)
@@ -84,7 +84,7 @@ func TestIgnore(t *testing.T) {
 	recorded := response(t, 200, `{"now":1,"items":[{"id":1,"n":1},{"id":2,"n":1}]}`)
 	replayed := response(t, 200, `{"now":[2],"items":[{"id":3,"n":1},{"n":2}]}`)
 	want := []Difference{{"$.items[1].n", KindBody, "1", "2"}}
-	if diff := cmp.Diff(want, c.Compare("GET /", recorded, replayed, Identity{}).Differences); diff != "" {
+	if diff := cmp.Diff(want, c.Compare("GET /", nil, recorded, replayed, Identity{}).Differences); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -105,7 +105,7 @@ func TestRawBodies(t *testing.T) {
 		{"number alone is text", `1`, `1.0`, []Difference{{"body", KindBody, "1", "1.0"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := (&Comparer{}).Compare("GET /", response(t, 200, c.recorded), response(t, 200, c.replayed), id)
+			got := (&Comparer{}).Compare("GET /", nil, response(t, 200, c.recorded), response(t, 200, c.replayed), id)
 			if diff := cmp.Diff(c.want, got.Differences); diff != "" {
 				t.Error(diff)
 			}
@@ -147,16 +147,16 @@ func TestContentCodings(t *testing.T) {
 		"brotli":  response(t, 200, compress(t, body, br), jsonType, "Content-Encoding: br"),
 		"twice":   response(t, 200, compress(t, compress(t, body, gz), br), jsonType, "Content-Encoding: gzip, br"),
 	} {
-		if got := (&Comparer{}).Compare("GET /", recorded, replayed, Identity{}); len(got.Differences) > 0 {
+		if got := (&Comparer{}).Compare("GET /", nil, recorded, replayed, Identity{}); len(got.Differences) > 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 	changed := response(t, 200, compress(t, `{"a":2,"b":"x"}`, gz), jsonType, "Content-Encoding: gzip")
-	if got := (&Comparer{}).Compare("GET /", recorded, changed, Identity{}); len(got.Differences) != 1 || got.Differences[0].Field != "$.a" {
+	if got := (&Comparer{}).Compare("GET /", nil, recorded, changed, Identity{}); len(got.Differences) != 1 || got.Differences[0].Field != "$.a" {
 		t.Errorf("changed: %+v", got)
 	}
 	broken := response(t, 200, "no gzip", jsonType, "Content-Encoding: gzip")
-	if got := (&Comparer{}).Compare("GET /", recorded, broken, Identity{}); len(got.Differences) != 1 || got.Differences[0].Field != "body" {
+	if got := (&Comparer{}).Compare("GET /", nil, recorded, broken, Identity{}); len(got.Differences) != 1 || got.Differences[0].Field != "body" {
 		t.Errorf("broken: %+v", got)
 	}
 }
@@ -164,7 +164,7 @@ func TestContentCodings(t *testing.T) {
 func TestDifferencesAreBounded(t *testing.T) {
 	recorded := response(t, 200, "["+strings.Repeat(`"é",`, 49)+`"`+strings.Repeat("é", 3000)+`"]`)
 	replayed := response(t, 200, "["+strings.Repeat(`"b",`, 49)+`"b"]`)
-	got := (&Comparer{}).Compare("GET /", recorded, replayed, Identity{})
+	got := (&Comparer{}).Compare("GET /", nil, recorded, replayed, Identity{})
 	if len(got.Differences) != 20 || got.LeftOut != 30 {
 		t.Errorf("got %d differences and %d left out, want 20 and 30", len(got.Differences), got.LeftOut)
 	}
@@ -178,10 +178,10 @@ func TestNoise(t *testing.T) {
 	var noise Noise
 	id := Identity{Recorded: "front-1", Replayed: []string{"front-2"}}
 	learn := func(one, other string) {
-		noise.Learn("GET /", []string{"X-Id"}, response(t, 200, one, "X-Id: 1"), response(t, 200, other, "X-Id: 2"), id)
+		noise.Learn("GET /", nil, []string{"X-Id"}, response(t, 200, one, "X-Id: 1"), response(t, 200, other, "X-Id: 2"), id)
 	}
 	learn(`{"pod":"front-1","now":1,"items":[{"at":1}],"maybe":null,"opt":1}`, `{"pod":"front-2","now":2,"items":[{"at":2}],"maybe":{"x":1}}`)
-	noise.Learn("GET /text", nil, response(t, 200, "a"), response(t, 200, "b"), id)
+	noise.Learn("GET /text", nil, nil, response(t, 200, "a"), response(t, 200, "b"), id)
 
 	want := []NoiseField{{"GET /", "$.items[*].at"}, {"GET /", "$.maybe"}, {"GET /", "$.now"}, {"GET /", "$.opt"}, {"GET /", "header.X-Id"}, {"GET /text", "body"}}
 	if diff := cmp.Diff(want, noise.Fields()); diff != "" {
@@ -197,14 +197,14 @@ func TestNoise(t *testing.T) {
 		`{"pod":"p","now":5,"items":[{"at":1},{"at":9}],"maybe":3,"opt":2}`: {{"$.opt", KindBody, "1", "2"}},
 		`{"pod":"p","now":5,"items":[{"at":1},{"to":9}],"maybe":3,"opt":1}`: {{"$.items[1].at", KindMissing, "1", ""}, {"$.items[1].to", KindExtra, "", "9"}},
 	} {
-		if diff := cmp.Diff(want, c.Compare("GET /", recorded, response(t, 200, replayed, "X-Id: 7"), Identity{}).Differences); diff != "" {
+		if diff := cmp.Diff(want, c.Compare("GET /", nil, recorded, response(t, 200, replayed, "X-Id: 7"), Identity{}).Differences); diff != "" {
 			t.Errorf("%s: %s", replayed, diff)
 		}
 	}
-	if got := c.Compare("GET /other", response(t, 200, "a"), response(t, 200, "b"), Identity{}); len(got.Differences) != 1 {
+	if got := c.Compare("GET /other", nil, response(t, 200, "a"), response(t, 200, "b"), Identity{}); len(got.Differences) != 1 {
 		t.Errorf("noise of one operation spilled into another: %+v", got)
 	}
-	if got := c.Compare("GET /text", response(t, 200, "a"), response(t, 500, "b"), Identity{}); len(got.Differences) != 1 || got.Differences[0].Kind != KindStatus {
+	if got := c.Compare("GET /text", nil, response(t, 200, "a"), response(t, 500, "b"), Identity{}); len(got.Differences) != 1 || got.Differences[0].Kind != KindStatus {
 		t.Errorf("noise hid a status: %+v", got)
 	}
 }
@@ -279,7 +279,7 @@ func BenchmarkCompare(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := c.Compare("GET /", recorded, replayed, Identity{}); len(got.Differences) > 0 {
+				if got := c.Compare("GET /", nil, recorded, replayed, Identity{}); len(got.Differences) > 0 {
 					b.Fatal(got)
 				}
 			}

@@ -25,9 +25,19 @@ func (w *walk) values(recorded, replayed any) {
 			w.objects(x, y)
 			return
 		}
+	case fields:
+		if y, ok := replayed.(fields); ok {
+			w.fields(x, y)
+			return
+		}
+	case call:
+		if y, ok := replayed.(call); ok {
+			w.lists(message, x, y)
+			return
+		}
 	case []any:
 		if y, ok := replayed.([]any); ok {
-			w.lists(x, y)
+			w.lists(element, x, y)
 			return
 		}
 	}
@@ -75,9 +85,28 @@ func (w *walk) objects(recorded, replayed map[string]any) {
 	}
 }
 
-func (w *walk) lists(recorded, replayed []any) {
+// fields goes through the fields in the order of their numbers.
+func (w *walk) fields(recorded, replayed fields) {
+	for _, number := range slices.Sorted(maps.Keys(recorded)) {
+		w.at = append(w.at, fieldStep(recorded[number].Field))
+		if field, ok := replayed[number]; ok {
+			w.values(recorded[number].value, field.value)
+		} else {
+			w.found(w.at, KindMissing, recorded[number].value, nil)
+		}
+		w.at = w.at[:len(w.at)-1]
+	}
+	for _, number := range slices.Sorted(maps.Keys(replayed)) {
+		if _, ok := recorded[number]; !ok {
+			w.found(append(w.at, fieldStep(replayed[number].Field)), KindExtra, nil, replayed[number].value)
+		}
+	}
+}
+
+// lists goes through the elements, which are of the kind element or message.
+func (w *walk) lists(kind stepKind, recorded, replayed []any) {
 	for i := range max(len(recorded), len(replayed)) {
-		w.at = append(w.at, step{kind: element, index: i})
+		w.at = append(w.at, step{kind: kind, index: i})
 		switch {
 		case i >= len(replayed):
 			w.found(w.at, KindMissing, recorded[i], nil)

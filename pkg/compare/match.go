@@ -23,10 +23,12 @@ func (p place) format(general bool) string {
 	b.WriteByte('$')
 	for _, s := range p {
 		switch {
-		case s.kind == element && general:
+		case s.kind != member && general:
 			b.WriteString("[*]")
-		case s.kind == element:
+		case s.kind != member:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		case s.declared != nil:
+			b.WriteString("." + string(s.declared.Name()))
 		case s.name != "" && strings.IndexFunc(s.name, func(r rune) bool { return !isNameRune(r) }) < 0:
 			b.WriteString("." + s.name)
 		default:
@@ -37,10 +39,15 @@ func (p place) format(general bool) string {
 	return b.String()
 }
 
-// covers tells whether the path selects the place or something above it. A mismatch after a step that
+// covers tells whether the path selects the place or something above it.
+func (p Path) covers(at place) bool {
+	return p.reaches(at) || len(at) > 0 && at[0].kind == message && p.steps[0].kind == member && p.reaches(at[1:])
+}
+
+// reaches tells whether the steps of the path lead to the place or something above it. A mismatch after a step that
 // descends is tried again one level deeper, from the last such step only: that is enough, as the place
 // where an earlier one matched first is as good as any later, and it keeps the work at steps × depth.
-func (p Path) covers(at place) bool {
+func (p Path) reaches(at place) bool {
 	next, depth := 0, 0
 	retryNext, retryDepth := -1, 0
 	for next < len(p.steps) {
@@ -65,8 +72,13 @@ func (s step) matches(at step) bool {
 	case anyChild:
 		return true
 	case element:
-		return at.kind == element && at.index == s.index
+		return at.kind != member && at.index == s.index
 	default:
-		return at.kind == member && at.name == s.name
+		return at.kind == member && (at.name == s.name || at.isDeclaredAs(s.name))
 	}
+}
+
+// isDeclaredAs takes a name as it is in a .proto file, and as it is in JSON.
+func (s step) isDeclaredAs(name string) bool {
+	return s.declared != nil && (string(s.declared.Name()) == name || s.declared.JSONName() == name)
 }

@@ -9,6 +9,8 @@ import (
 	"mime"
 	"strconv"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/protobuf"
@@ -18,56 +20,79 @@ import (
 // no difference shows what it has not seen.
 const MostMessages = 8 << 20
 
-// messages reads both bodies as messages of Protocol Buffers; it is not ok when one is not. A message is an object whose members are
-// named by the numbers of its fields, lists where they are repeated; the body of a gRPC call is a list of messages.
-func messages(recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
-	x, okX := readMessages(recorded, a)
-	y, okY := readMessages(replayed, b)
+// call is the body of a gRPC call.
+type call []any
+
+// fields are those of a message of Protocol Buffers, by number.
+type fields map[int32]fieldValue
+
+// fieldValue has the first field of a number, and the value of all of them: a list where they are repeated.
+type fieldValue struct {
+	*protobuf.Field
+	value any
+}
+
+// MarshalJSON names the fields as they are declared, else by their numbers.
+func (f fields) MarshalJSON() ([]byte, error) {
+	members := make(map[string]any, len(f))
+	for number, field := range f {
+		name := strconv.Itoa(int(number))
+		if field.Declared != nil {
+			name = string(field.Declared.Name())
+		}
+		members[name] = field.value
+	}
+	return json.Marshal(members)
+}
+
+// messages reads both bodies as messages of Protocol Buffers, those of a call of the type; it is not ok when one is not.
+func messages(of protoreflect.MessageDescriptor, recorded, replayed *http1.Message, a, b []byte) (x, y any, ok bool) {
+	x, okX := readMessages(of, recorded, a)
+	y, okY := readMessages(of, replayed, b)
 	return x, y, okX && okY
 }
 
-func readMessages(m *http1.Message, body []byte) (any, bool) {
+func readMessages(of protoreflect.MessageDescriptor, m *http1.Message, body []byte) (any, bool) {
 	if !grpc.Is(m) {
 		kind, _, err := mime.ParseMediaType(m.Get("Content-Type"))
 		if err != nil || !protobuf.IsType(kind) {
 			return nil, false
 		}
-		fields, ok := protobuf.Parse(body)
-		return object(fields), ok
+		parsed, ok := protobuf.Parse(body, nil)
+		return object(parsed), ok
 	}
 	all, ok := grpc.All(body, m.Get("Grpc-Encoding"), MostMessages)
 	if !ok {
 		return nil, false
 	}
-	list := make([]any, 0, len(all))
+	list := make(call, 0, len(all))
 	for _, message := range all {
-		fields, ok := protobuf.Parse(message)
+		parsed, ok := protobuf.Parse(message, of)
 		if !ok {
 			return nil, false
 		}
-		list = append(list, object(fields))
+		list = append(list, object(parsed))
 	}
 	return list, true
 }
 
-func object(fields []protobuf.Field) map[string]any {
-	members := make(map[string]any, len(fields))
-	for len(fields) > 0 {
-		number, n := fields[0].Number, 1
-		for n < len(fields) && fields[n].Number == number {
+func object(parsed []protobuf.Field) fields {
+	members := make(fields, len(parsed))
+	for len(parsed) > 0 {
+		first, n := &parsed[0], 1
+		for n < len(parsed) && parsed[n].Number == first.Number {
 			n++
 		}
-		name := strconv.Itoa(int(number))
-		if n == 1 {
-			members[name] = value(&fields[0])
+		if n == 1 && !first.IsRepeated() {
+			members[first.Number] = fieldValue{first, value(first)}
 		} else {
 			list := make([]any, n)
 			for i := range list {
-				list[i] = value(&fields[i])
+				list[i] = value(&parsed[i])
 			}
-			members[name] = list
+			members[first.Number] = fieldValue{first, list}
 		}
-		fields = fields[n:]
+		parsed = parsed[n:]
 	}
 	return members
 }
@@ -79,7 +104,7 @@ func value(f *protobuf.Field) any {
 	}
 	switch f.Kind {
 	case protobuf.Number:
-		return json.Number(strconv.FormatUint(f.Value, 10))
+		return f.Scalar()
 	case protobuf.Text:
 		return string(f.Bytes)
 	case protobuf.Bytes:

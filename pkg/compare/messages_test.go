@@ -5,6 +5,8 @@ package compare
 
 import (
 	"encoding/binary"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/restage-dev/restage/pkg/protocol/coding"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor/descriptortest"
 )
 
 // grpcBody is the body of a call with the messages.
@@ -35,6 +39,11 @@ func grpcBody(t *testing.T, compress bool, messages ...proto.Message) string {
 		body = append(binary.BigEndian.AppendUint32(append(body, flag), uint32(len(data))), data...)
 	}
 	return string(body)
+}
+
+// frame is the body of a call with one message.
+func frame(message []byte) string {
+	return string(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...))
 }
 
 func TestCompareMessages(t *testing.T) {
@@ -73,7 +82,7 @@ func TestCompareMessages(t *testing.T) {
 			}
 			comparer.Ignore = []Path{path}
 		}
-		got := comparer.Compare("POST /a.B/C", response(t, 200, c.recorded, kind, "Grpc-Status: 0", "Grpc-Encoding: gzip"),
+		got := comparer.Compare("POST /a.B/C", nil, response(t, 200, c.recorded, kind, "Grpc-Status: 0", "Grpc-Encoding: gzip"),
 			response(t, 200, c.replayed, kind, "Grpc-Status: 0"), Identity{})
 		if diff := cmp.Diff(c.want, got.Differences); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -88,13 +97,59 @@ func TestNoiseInMessages(t *testing.T) {
 		return grpcBody(t, false, &pb.SimpleResponse{Payload: &pb.Payload{Body: []byte{body}}, Username: user})
 	}
 	noise := &Noise{}
-	noise.Learn("op", nil, response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 18", 'a'), kind), Identity{})
+	noise.Learn("op", nil, nil, response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 18", 'a'), kind), Identity{})
 	comparer := &Comparer{Noise: noise}
-	if got := comparer.Compare("op", response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 99", 'a'), kind), Identity{}); len(got.Differences) > 0 {
+	if got := comparer.Compare("op", nil, response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 99", 'a'), kind), Identity{}); len(got.Differences) > 0 {
 		t.Errorf("differences %+v", got.Differences)
 	}
-	got := comparer.Compare("op", response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 99", 'b'), kind), Identity{})
+	got := comparer.Compare("op", nil, response(t, 200, answer("request 17", 'a'), kind), response(t, 200, answer("request 99", 'b'), kind), Identity{})
 	if diff := cmp.Diff([]Difference{{"$[0].1.2", KindBody, `"a"`, `"b"`}}, got.Differences); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Where the type of messages is known their fields have names, in rules and in differences, and rules by numbers go on.
+func TestCompareNamedFields(t *testing.T) {
+	types, err := descriptor.Parse(descriptortest.Set(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := func(text string) string { return frame(descriptortest.Message(t, "shop.Order", text)) }
+	recorded := order(`{"id":"a","users":[{"fullName":"Ann"}],"deltas":[1],"state":"OPEN","express":true}`)
+	changed := order(`{"id":"a","users":[{"fullName":"Eve"},{"fullName":"Bob"}],"deltas":[-2],"state":"PAID","express":true}`)
+	named := func(field string) []Difference {
+		all := []Difference{
+			{"$[0].users[0].full_name", KindBody, `"Ann"`, `"Eve"`}, {"$[0].users[1]", KindExtra, "", `{"full_name":"Bob"}`},
+			{"$[0].deltas[0]", KindBody, "1", "-2"}, {"$[0].state", KindExtra, "", `"PAID"`},
+		}
+		return slices.DeleteFunc(all, func(d Difference) bool { return field != "" && strings.HasPrefix(d.Field, field) })
+	}
+	for ignore, want := range map[string][]Difference{
+		"":                     named(""),
+		"$.users":              named("$[0].users"),
+		"$[*].users":           named("$[0].users"),
+		"$[0].2":               named("$[0].users"),
+		"$.2":                  named("$[0].users"),
+		"$.users[0].full_name": named("$[0].users[0].full_name"),
+		"$.users[*].fullName":  named("$[0].users[0].full_name"),
+		"$..full_name":         named("$[0].users[0].full_name"),
+		"$.state":              named("$[0].state"),
+		"$[*].full_name":       named(""),
+		"$.*.full_name":        named(""),
+		"$[1].users":           named(""),
+	} {
+		comparer := &Comparer{}
+		if ignore != "" {
+			path, err := ParsePath(ignore)
+			if err != nil {
+				t.Fatal(err)
+			}
+			comparer.Ignore = []Path{path}
+		}
+		const kind = "Content-Type: application/grpc"
+		got := comparer.Compare("POST "+descriptortest.Path, types.Response(descriptortest.Path), response(t, 200, recorded, kind), response(t, 200, changed, kind), Identity{})
+		if diff := cmp.Diff(want, got.Differences); diff != "" {
+			t.Errorf("without %s: %s", ignore, diff)
+		}
 	}
 }

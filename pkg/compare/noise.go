@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"slices"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
 
@@ -29,10 +31,10 @@ type noisePlace struct{ operation, field string }
 type noiseKinds struct{ value, presence, kind bool }
 
 // Learn compares two recorded answers, of the same status, to the same request. The identity names the pods that
-// gave the one and the other.
-func (n *Noise) Learn(operation string, headers []string, one, other *http1.Message, id Identity) {
+// gave the one and the other; of is as in Compare.
+func (n *Noise) Learn(operation string, of protoreflect.MessageDescriptor, headers []string, one, other *http1.Message, id Identity) {
 	c := Comparer{Headers: headers}
-	c.each(one, other, id, func(d found) {
+	c.each(of, one, other, id, func(d found) {
 		if d.kind == KindStatus {
 			return
 		}

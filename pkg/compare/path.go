@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 const (
@@ -22,11 +25,11 @@ const (
 
 type stepKind int
 
-// Kinds of steps. A place in a document has only members and elements.
-
+// Kinds of steps. A place in a document has only members, elements and messages.
 const (
 	member   stepKind = iota // .name, ["name"]
 	element                  // [7]
+	message                  // of a call: [7] as well, but paths may leave it out
 	anyChild                 // [*], .*
 	descend                  // ..name: the member at any depth
 )
@@ -35,6 +38,8 @@ type step struct {
 	kind  stepKind
 	name  string
 	index int
+	// declared is, in a place, the field whose number is the name; nil when its type is not known.
+	declared protoreflect.FieldDescriptor
 }
 
 // Path selects places in a JSON document, in the notation of JSONPath.
@@ -45,8 +50,9 @@ type Path struct {
 
 // ParsePath reads a path such as $.a.b[*].c, $.a["x y"], $.list[0] or $..name: the document, its members
 // (bare names of letters, digits, _ and -, others quoted as in JSON or in single quotes), elements by index, all
-// children, and members at any depth. A path selects also all that is below the places it names. The error says
-// where in the path what was expected.
+// children, and members at any depth. A path selects also all that is below the places it names. Members of messages of
+// Protocol Buffers are named by their numbers, and as they are declared where that is known. The messages of a call are a list, and
+// a path that begins with a name means each of them. The error says where in the path what was expected.
 func ParsePath(s string) (Path, error) {
 	if len(s) > maxPath {
 		return Path{}, fmt.Errorf("path has %d bytes; at most %d are allowed", len(s), maxPath)
@@ -77,6 +83,13 @@ func ParsePath(s string) (Path, error) {
 }
 
 func (p Path) String() string { return p.text }
+
+// HasNames tells whether the path goes by the name of a member, where fields of messages have a number.
+func (p Path) HasNames() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool {
+		return (s.kind == member || s.kind == descend) && strings.Trim(s.name, "0123456789") != ""
+	})
+}
 
 func parseStep(s string) (step, string, error) {
 	switch {

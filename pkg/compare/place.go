@@ -3,6 +3,12 @@
 
 package compare
 
+import (
+	"strconv"
+
+	"github.com/restage-dev/restage/pkg/protocol/protobuf"
+)
+
 // Place is where in a JSON document a value lies. The zero value is the document itself. Going down and up again takes no memory.
 type Place struct{ at place }
 
@@ -14,6 +20,16 @@ func (p *Place) Member(name string) { p.at = append(p.at, step{kind: member, nam
 
 // Element goes down to an element of a list.
 func (p *Place) Element(index int) { p.at = append(p.at, step{kind: element, index: index}) }
+
+// Message goes down to a message of a call.
+func (p *Place) Message(index int) { p.at = append(p.at, step{kind: message, index: index}) }
+
+// Field goes down to a field of a message.
+func (p *Place) Field(f *protobuf.Field) { p.at = append(p.at, fieldStep(f)) }
+
+func fieldStep(f *protobuf.Field) step {
+	return step{kind: member, name: strconv.Itoa(int(f.Number)), declared: f.Declared}
+}
 
 // Up goes up one level.
 func (p *Place) Up() { p.at = p.at[:len(p.at)-1] }

@@ -69,6 +69,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		},
 	}).Reconcile)
 	snapshots := loop.New("snapshot", (&snapshot.Reconciler{
+		Kube:         c.kube,
 		Client:       c.replay,
 		Snapshots:    group.TrafficSnapshots().Lister(),
 		Captures:     group.TrafficCaptures().Lister(),

@@ -147,14 +147,9 @@ func (r *replay) send(ctx context.Context, p *plan) error {
 	if r.env != nil {
 		watchers.Go(func() { r.env.watch(watch) })
 	}
-	redactor, err := dial.Redactor(ctx, r.conn, r.settings.Snapshot, r.RedactionKey, r.Log)
-	if err != nil {
-		stop()
-		watchers.Wait()
-		return err
-	}
 	j := judge{
-		redactor: redactor,
+		redactor: p.redactor,
+		types:    p.types,
 		comparer: compare.Comparer{Headers: r.settings.Headers, Ignore: p.ignore, Noise: p.noise},
 		builder:  r.builder,
 		env:      r.env,

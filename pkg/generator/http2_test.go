@@ -4,11 +4,15 @@
 package generator
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
 	"github.com/restage-dev/restage/pkg/compare"
@@ -18,7 +22,9 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/http2"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // recordGRPC makes records of all calls on one connection to a server.
@@ -108,8 +114,47 @@ func TestGRPCIsReplayed(t *testing.T) {
 	m, comparer := recordedResponse(records[0]), &compare.Comparer{}
 	changed := *m
 	changed.Trailers = []http1.Header{{Name: "grpc-status", Value: "13"}}
-	got := comparer.Compare("op", m, &changed, compare.Identity{})
+	got := comparer.Compare("op", nil, m, &changed, compare.Identity{})
 	if len(got.Differences) == 0 || got.Differences[0].Field != "grpc-status" || got.Differences[0].Recorded != codes.OK.String() {
 		t.Errorf("differences %+v", got.Differences)
+	}
+}
+
+// Where the snapshot has the types of messages, differences and rules have the names of fields.
+func TestFieldsHaveNames(t *testing.T) {
+	server := grpctest.Serve(t)
+	records := recordGRPC(t, server, "seed")
+	for i, r := range records {
+		r.Id = fmt.Sprint("r", i)
+	}
+	first := records[0].GetResponse()
+	first.Body = bytes.Replace(first.GetBody(), []byte("echo seed"), []byte("echo SEED"), 1)
+	sum := sha256.Sum256(first.GetBody())
+	first.BodySha256 = sum[:]
+	key := traffic.SliceKey(records[0])
+	for name, c := range map[string]struct {
+		set    []byte
+		ignore []string
+		want   []string
+	}{
+		"without types":      {nil, nil, []string{"$[0].1.2"}},
+		"rule without types": {nil, []string{"$.payload"}, []string{"$[0].1.2"}},
+		"types":              {grpctest.DescriptorSet(t), nil, []string{"$[0].payload.body"}},
+		"another name":       {grpctest.DescriptorSet(t), []string{"$.username"}, []string{"$[0].payload.body"}},
+		"rule":               {grpctest.DescriptorSet(t), []string{"$.payload.body"}, nil},
+		"rule by number":     {grpctest.DescriptorSet(t), []string{"$[*].1"}, nil},
+	} {
+		f := startForwarder(t, records)
+		f.manifest.DescriptorSet = c.set
+		settings := newSettings(server)
+		settings.Tests, settings.Ignore = []wiring.TestTarget{{Key: key, Address: server}}, c.ignore
+		got := runReplay(t, f, settings)
+		var fields []string
+		for _, d := range got.Differences {
+			fields = append(fields, d.Field)
+		}
+		if diff := cmp.Diff(c.want, fields); diff != "" || got.Summary.Requests != 5 {
+			t.Errorf("%s: %s: %s, differences %s", name, got.Reason, got.Message, diff)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/report"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
@@ -18,6 +19,7 @@ import (
 type judge struct {
 	comparer compare.Comparer
 	redactor *redact.Redactor // nil redacts nothing
+	types    *descriptor.Set  // of the messages of gRPC calls, nil when nothing is known of them
 	builder  *report.Builder
 	env      *environment // nil without one
 }
@@ -43,13 +45,14 @@ func (j *judge) add(r result) {
 		if j.env != nil {
 			id.Replayed = j.env.pods()
 		}
-		x.Result = j.comparer.Compare(r.operation, j.redacted(recordedResponse(record)), j.redacted(r.response), id)
+		call := record.GetOperation()
+		x.Result = j.comparer.Compare(r.operation, j.types.Response(call), j.redacted(call, recordedResponse(record)), j.redacted(call, r.response), id)
 	}
 	j.builder.Add(x)
 }
 
-// redacted returns a response without its secrets, which the recording has tokens for.
-func (j *judge) redacted(m *http1.Message) *http1.Message {
+// redacted returns a response to a call, which is named as in its record, without its secrets, which the recording has tokens for.
+func (j *judge) redacted(call string, m *http1.Message) *http1.Message {
 	if j.redactor == nil {
 		return m
 	}
@@ -57,7 +60,7 @@ func (j *judge) redacted(m *http1.Message) *http1.Message {
 	for _, f := range m.Trailers {
 		message.Trailers = fmt.Appendf(message.Trailers, "%s: %s\r\n", f.Name, f.Value)
 	}
-	if !j.redactor.Message(message, m.Truncated) {
+	if !j.redactor.Response(call, message, m.Truncated) {
 		return m
 	}
 	out, err := http1.ParseHead(message.GetHead())

@@ -25,7 +25,7 @@ func TestRedactedTrailers(t *testing.T) {
 	m.BodyLength = int64(len(m.Body))
 	m.Trailers = []http1.Header{{Name: "grpc-status", Value: "5"}, {Name: "grpc-message", Value: "no account of bob@example.com"}, {Name: "empty"}}
 	j := judge{redactor: redact.NewRandom()}
-	out := j.redacted(m)
+	out := j.redacted("", m)
 	if status := grpc.Status(out); status != codes.NotFound || len(out.Trailers) != len(m.Trailers) {
 		t.Errorf("status %s, trailers %v", status, out.Trailers)
 	}

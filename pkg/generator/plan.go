@@ -14,9 +14,11 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
+	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -31,6 +33,8 @@ type plan struct {
 	skipped     []skip
 	ignore      []compare.Path
 	noise       *compare.Noise
+	redactor    *redact.Redactor
+	types       *descriptor.Set // of the messages of gRPC calls
 }
 
 // request is one request to send.
@@ -61,7 +65,14 @@ func (r *replay) load(ctx context.Context) (*plan, error) {
 			r.Log.Warn("reading the snapshot failed", "snapshot", r.settings.Snapshot.Name, "err", err)
 			return isFinal(err), err
 		}
-		p, err = newPlan(r.settings, records)
+		redactor, types, err := dial.Redactor(ctx, r.conn, r.settings.Snapshot, r.RedactionKey, r.Log)
+		if err != nil {
+			r.Log.Warn("reading how the snapshot is redacted failed", "snapshot", r.settings.Snapshot.Name, "err", err)
+			return isFinal(err), err
+		}
+		if p, err = newPlan(r.settings, records, types); err == nil {
+			p.redactor = redactor
+		}
 		return true, err
 	})
 	return p, err
@@ -101,12 +112,12 @@ func reference(o wiring.Object) *trafficpb.ObjectRef {
 }
 
 // newPlan lays out the records that can be replayed. The first of them starts at 0.
-func newPlan(settings *wiring.ReplaySettings, records []*trafficpb.Record) (*plan, error) {
+func newPlan(settings *wiring.ReplaySettings, records []*trafficpb.Record, types *descriptor.Set) (*plan, error) {
 	ignore, err := parseIgnore(settings.Ignore)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{ignore: ignore, noise: &compare.Noise{}}
+	p := &plan{ignore: ignore, noise: &compare.Noise{}, types: types}
 	targets := map[string]string{}
 	for _, test := range settings.Tests {
 		targets[test.Key] = test.Address
@@ -197,7 +208,7 @@ func (p *plan) learnNoise(headers []string) {
 			firsts[at] = q.record
 			continue
 		}
-		p.noise.Learn(q.operation, headers, recordedResponse(one), recordedResponse(q.record),
+		p.noise.Learn(q.operation, p.types.Response(q.record.GetOperation()), headers, recordedResponse(one), recordedResponse(q.record),
 			compare.Identity{Recorded: one.GetPod(), Replayed: []string{q.record.GetPod()}})
 	}
 }

@@ -40,7 +40,7 @@ func sendAll(t *testing.T, target string, records []*trafficpb.Record) (differin
 			differing = append(differing, r.operation+": "+r.failure)
 			return
 		}
-		for _, d := range comparer.Compare(r.operation, recordedResponse(r.record), r.response, compare.Identity{}).Differences {
+		for _, d := range comparer.Compare(r.operation, nil, recordedResponse(r.record), r.response, compare.Identity{}).Differences {
 			differing = append(differing, fmt.Sprintf("%s: %+v", r.operation, d))
 		}
 	})

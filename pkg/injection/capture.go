@@ -61,7 +61,7 @@ func Capture(opts CaptureOptions) Patch {
 			proxy,
 			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + portList(opts.Settings.Ports)}, nil),
 		},
-		Volumes:          []corev1.Volume{ForwarderVolume()},
+		Volumes:          []corev1.Volume{recordingVolume(opts.Settings.DescriptorSet)},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}
 	patch.addTLS(opts.TLS, opts.Template)
@@ -92,6 +92,19 @@ func ForwarderVolume() corev1.Volume {
 		Name:         wiring.ForwarderVolume,
 		VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: sources}},
 	}
+}
+
+// recordingVolume is the ForwarderVolume of a proxy, with the descriptor set in the ConfigMap of that name, if it has one.
+func recordingVolume(descriptorSet string) corev1.Volume {
+	volume := ForwarderVolume()
+	if descriptorSet != "" {
+		volume.Projected.Sources = append(volume.Projected.Sources, corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: descriptorSet},
+			Items:                []corev1.KeyToPath{{Key: wiring.DescriptorSetKey, Path: wiring.DescriptorSetKey}},
+			Optional:             ptr.To(true),
+		}})
+	}
+	return volume
 }
 
 // DeclaredPorts are the TCP ports that the containers of a template or a pod declare, sorted, without those of our containers and of the proxies

@@ -25,6 +25,11 @@ func ReadCapture(spec corev1.PodSpec, opts CaptureOptions) (patch Patch, err err
 	if opts.Settings, err = readSettings(spec.InitContainers[0].Args); err != nil {
 		return Patch{}, err
 	}
+	if name := opts.Settings.DescriptorSet; name != "" {
+		if err := checkName(name); err != nil {
+			return Patch{}, err
+		}
+	}
 	if opts.TLS, err = readVolumes(spec.Volumes); err != nil {
 		return Patch{}, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/proxy/capture"
 	"github.com/restage-dev/restage/pkg/proxy/recorder"
 	"github.com/restage-dev/restage/pkg/proxy/relay"
@@ -34,8 +35,10 @@ type CaptureConfig struct {
 	Forwarder recorder.Forwarder
 	// RedactionKey is the file with the key of redaction tokens.
 	RedactionKey string
-	TeeMemory    int64 // bytes of traffic that wait for their parser, of all connections
-	BufferMemory int64 // bytes of records that wait for the forwarder
+	// DescriptorSet is the file with the types of gRPC messages, which is there when the settings say so.
+	DescriptorSet string
+	TeeMemory     int64 // bytes of traffic that wait for their parser, of all connections
+	BufferMemory  int64 // bytes of records that wait for the forwarder
 	// TLSDir has what is read for TLS, and TrustDir gets whom the workload is to trust; see package wiring.
 	TLSDir, TrustDir string
 	// Outbound, Inbound and Admin are listened on and closed; nil: the ports of package wiring.
@@ -54,6 +57,9 @@ func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) err
 	redactor, err := newRedactor(config.RedactionKey, log).With(config.Settings.Redaction)
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
+	}
+	if name := config.Settings.DescriptorSet; name != "" {
+		redactor.WithTypes(readTypes(config.DescriptorSet, name, log))
 	}
 	log = log.With("workload", config.Settings.Workload, "instance", records.Instance())
 	tls := tlsConfig{config.Settings.TLS, config.TLSDir, config.TrustDir}
@@ -123,4 +129,13 @@ func newRedactor(path string, log *slog.Logger) *redact.Redactor {
 		return redact.NewRandom()
 	}
 	return redactor
+}
+
+// readTypes goes on without the types of messages when they cannot be read: what is not searched then says so.
+func readTypes(path, name string, log *slog.Logger) *descriptor.Set {
+	types, err := descriptor.ReadFile(path)
+	if err != nil {
+		log.Error("The descriptor set cannot be read: fields of gRPC messages have no names", "configMap", name, "err", err)
+	}
+	return types
 }

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -24,24 +25,27 @@ const (
 	lastRetry   = 10 * time.Second
 )
 
-// load reads the outbound records of the snapshot and how it was redacted, again and again until it succeeds or the context ends.
-func load(ctx context.Context, forwarder *grpc.ClientConn, s *wiring.PlaySettings, redactionKey string, log *slog.Logger) ([]*trafficpb.Record, *redact.Redactor, error) {
+// load reads the outbound records of the snapshot, how it was redacted and the types of its gRPC messages, again and again until it succeeds
+// or the context ends.
+func load(ctx context.Context, forwarder *grpc.ClientConn, s *wiring.PlaySettings, redactionKey string, log *slog.Logger) (
+	[]*trafficpb.Record, *redact.Redactor, *descriptor.Set, error,
+) {
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		redactor, err := dial.Redactor(ctx, forwarder, s.Snapshot, redactionKey, log)
+		redactor, types, err := dial.Redactor(ctx, forwarder, s.Snapshot, redactionKey, log)
 		if err == nil {
 			var records []*trafficpb.Record
 			if records, err = read(ctx, forwarder, s); err == nil {
-				return records, redactor, nil
+				return records, redactor, types, nil
 			}
 		}
 		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
+			return nil, nil, nil, ctx.Err()
 		}
 		log.Warn("Reading the snapshot failed, will try again", "err", err, "pause", pause)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, nil, nil, ctx.Err()
 		}
 	}
 }

@@ -105,11 +105,11 @@ func (r *responder) prepare(ctx context.Context) (*play.Server, *outcome.Reporte
 	}
 	defer conn.Close()
 	start := time.Now()
-	records, redactor, err := load(ctx, conn, r.settings, o.RedactionKey, o.Log)
+	records, redactor, types, err := load(ctx, conn, r.settings, o.RedactionKey, o.Log)
 	if err != nil {
 		return nil, nil, err
 	}
-	index := match.BuildRedacted(records, redactor)
+	index := match.BuildRedacted(records, redactor).WithTypes(types)
 	outcomes := outcome.NewLog()
 	reporter := outcome.NewReporter(outcomes, index)
 	routes := play.NewRoutes(r.settings.Routes)

@@ -36,6 +36,8 @@ type CaptureSettings struct {
 	BodyLimit int64             `json:"bodyLimit"`
 	Redaction RedactionSettings `json:"redaction,omitzero"`
 	TLS       TLSSettings       `json:"tls,omitzero"`
+	// DescriptorSet is the name of the ConfigMap whose content is mounted at DescriptorSet of this package, empty when there is none.
+	DescriptorSet string `json:"descriptorSet,omitempty"`
 }
 
 // IgnoreSettings say what is relayed without being recorded.

@@ -93,15 +93,19 @@ const (
 // Paths at which a pod finds what it needs.
 const (
 	ForwarderDir      = "/var/run/restage/forwarder"
-	ForwarderToken    = ForwarderDir + "/token"         // projected service account token
-	ForwarderCA       = ForwarderDir + "/ca.crt"        // CA of the forwarder's certificate
-	RedactionKey      = ForwarderDir + "/redaction.key" // key of redaction tokens, one a namespace
+	ForwarderToken    = ForwarderDir + "/token"               // projected service account token
+	ForwarderCA       = ForwarderDir + "/ca.crt"              // CA of the forwarder's certificate
+	RedactionKey      = ForwarderDir + "/redaction.key"       // key of redaction tokens, one a namespace
+	DescriptorSet     = ForwarderDir + "/" + DescriptorSetKey // types of gRPC messages
 	EnvironmentDir    = "/var/run/restage/environment"
 	EnvironmentToken  = EnvironmentDir + "/token" // shared secret of one environment
 	SettingsDir       = "/etc/restage"
 	GeneratorSettings = SettingsDir + "/generator.json" // ReplaySettings
 	ResponderSettings = SettingsDir + "/responder.json" // PlaySettings
 )
+
+// DescriptorSetKey is that of a ConfigMap with a descriptor set.
+const DescriptorSetKey = "descriptors.binpb"
 
 // ForwarderAudience is the audience of service account tokens that are shown to the forwarder.
 const ForwarderAudience = "restage-forwarder"

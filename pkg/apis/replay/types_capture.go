@@ -29,6 +29,8 @@ type TrafficCaptureSpec struct {
 	BodyLimitBytes *int64
 	Redaction      *CaptureRedaction
 	TLS            *CaptureTLS
+
+	DescriptorSetConfigMapName string
 }
 
 // TrafficCaptureStatus says what is being recorded.

@@ -165,6 +165,9 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if err := r.add(ctx, capture, w); err != nil {
 		return metav1.Condition{}, err
 	}
+	if err := r.observeDescriptorSet(ctx, capture); err != nil {
+		return metav1.Condition{}, err
+	}
 	if err := r.observeTLS(ctx, capture, w, r.readStats(ctx, capture)); err != nil {
 		return metav1.Condition{}, err
 	}

@@ -4,6 +4,7 @@
 package snapshot
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -11,14 +12,21 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/capturespec"
+	"github.com/restage-dev/restage/pkg/controller/descriptorset"
 )
 
-// redaction returns how the traffic of the snapshot's workload is redacted, in the form in which the forwarder keeps it: as its capture
-// says, and of several captures the oldest, which is the one that records. It is empty for what is redacted by default.
-func (r *Reconciler) redaction(snapshot *v1alpha1.TrafficSnapshot) (string, error) {
+// reading is how the traffic of a workload is read, in the form in which the forwarder keeps it.
+type reading struct {
+	redaction     string // empty for what is redacted by default
+	descriptorSet []byte // empty when there is none
+}
+
+// reading returns how the traffic of the snapshot's workload is read: as its capture says, and of several captures the oldest, which is
+// the one that records.
+func (r *Reconciler) reading(ctx context.Context, snapshot *v1alpha1.TrafficSnapshot) (how reading, err error) {
 	captures, err := r.Captures.TrafficCaptures(snapshot.Namespace).List(labels.Everything())
 	if err != nil {
-		return "", fmt.Errorf("looking for the capture of the workload: %w", err)
+		return how, fmt.Errorf("looking for the capture of the workload: %w", err)
 	}
 	var active *v1alpha1.TrafficCapture
 	for _, capture := range captures {
@@ -26,9 +34,18 @@ func (r *Reconciler) redaction(snapshot *v1alpha1.TrafficSnapshot) (string, erro
 			active = capture
 		}
 	}
-	if active == nil || active.Spec.Redaction == nil {
-		return "", nil
+	if active == nil {
+		return how, nil
 	}
-	data, err := json.Marshal(capturespec.Redaction(active.Spec.Redaction))
-	return string(data), err
+	if active.Spec.Redaction != nil {
+		data, err := json.Marshal(capturespec.Redaction(active.Spec.Redaction))
+		if err != nil {
+			return how, fmt.Errorf("encoding how the traffic is redacted: %w", err)
+		}
+		how.redaction = string(data)
+	}
+	if name := active.Spec.DescriptorSetConfigMapName; name != "" {
+		how.descriptorSet, err = descriptorset.Read(ctx, r.Kube, active.Namespace, name)
+	}
+	return how, err
 }

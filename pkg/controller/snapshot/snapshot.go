@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
@@ -53,6 +54,7 @@ const (
 
 // Reconciler cuts snapshots. Its keys are TrafficSnapshots.
 type Reconciler struct {
+	Kube      kubernetes.Interface
 	Client    clientset.Interface
 	Snapshots listers.TrafficSnapshotLister
 	Captures  listers.TrafficCaptureLister
@@ -117,9 +119,9 @@ func Window(snapshot *v1alpha1.TrafficSnapshot) (from, to time.Time) {
 }
 
 func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.TrafficSnapshot, from, to time.Time) error {
-	redaction, err := r.redaction(snapshot)
+	how, err := r.reading(ctx, snapshot)
 	if err != nil {
-		return err
+		return r.fail(ctx, cached, snapshot, "looking how the traffic is read", err)
 	}
 	call, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
@@ -129,7 +131,8 @@ func (r *Reconciler) build(ctx context.Context, cached, snapshot *v1alpha1.Traff
 		From:     from.UnixNano(),
 		To:       to.UnixNano(),
 
-		Redaction: redaction,
+		Redaction:     how.redaction,
+		DescriptorSet: how.descriptorSet,
 	})
 	if err != nil {
 		return r.fail(ctx, cached, snapshot, "cutting the snapshot", err)

@@ -56,6 +56,7 @@ func (w *world) step() (again time.Duration, err error) {
 	caches := w.cluster.Caches(w.T)
 	keys := &credentials.Reconciler{Kube: w.cluster.Kube, ConfigMaps: caches.Kube.Core().V1().ConfigMaps().Lister().ConfigMaps("restage-system")}
 	r := &Reconciler{
+		Kube:         w.cluster.Kube,
 		Client:       w.cluster.Replay,
 		Snapshots:    caches.Replay.TrafficSnapshots().Lister(),
 		Captures:     caches.Replay.TrafficCaptures().Lister(),

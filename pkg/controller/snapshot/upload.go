@@ -35,15 +35,15 @@ func (r *Reconciler) takeUpload(ctx context.Context, cached, snapshot *v1alpha1.
 	if err != nil {
 		return 0, r.fail(ctx, cached, snapshot, "reading the redaction key", err)
 	}
-	redaction, err := r.redaction(snapshot)
+	how, err := r.reading(ctx, snapshot)
 	if err != nil {
-		return 0, err
+		return 0, r.fail(ctx, cached, snapshot, "looking how the traffic is read", err)
 	}
 	call, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	manifest, err := r.Forwarder.BuildUpload(call, &trafficpb.BuildUploadRequest{
-		Snapshot: objectRef(snapshot), Workload: snapshot.Spec.WorkloadRef.Name, RedactionKey: key, Redaction: redaction,
-		Port: uint32(ptr.Deref(snapshot.Spec.Upload.Port, 0)),
+		Snapshot: objectRef(snapshot), Workload: snapshot.Spec.WorkloadRef.Name, RedactionKey: key, Redaction: how.redaction,
+		DescriptorSet: how.descriptorSet, Port: uint32(ptr.Deref(snapshot.Spec.Upload.Port, 0)),
 	})
 	if err != nil {
 		return 0, r.fail(ctx, cached, snapshot, "taking in the upload", err)

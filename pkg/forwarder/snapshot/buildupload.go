@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/restage-dev/restage/pkg/forwarder/auth"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -36,9 +37,16 @@ func (s *Snapshots) BuildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	if err := redact.CheckKey(request.GetRedactionKey()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redactionKey: %v", err)
 	}
+	types, err := typesOf(request.GetDescriptorSet())
+	if err != nil {
+		return nil, err
+	}
 	redactor, err := redactorOf(request)
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redaction: %v", err)
+	}
+	if types != nil {
+		redactor.WithTypes(types)
 	}
 	j := s.join(ref, timed(sourceUpload, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request, redactor) }))
 	return j.wait(ctx, "taking in the upload of", ref)
@@ -57,6 +65,18 @@ func redactorOf(request *trafficpb.BuildUploadRequest) (*redact.Redactor, error)
 		return nil, err
 	}
 	return redactor.KeepingTokens(), nil
+}
+
+// typesOf reads the types of gRPC messages, nil when none are given.
+func typesOf(descriptorSet []byte) (*descriptor.Set, error) {
+	if len(descriptorSet) == 0 {
+		return nil, nil
+	}
+	types, err := descriptor.Parse(descriptorSet)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "descriptorSet: %v", err)
+	}
+	return types, nil
 }
 
 func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUploadRequest, redactor *redact.Redactor) (*trafficpb.Manifest, error) {
@@ -88,7 +108,7 @@ func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	summary := newSummary(ref, request.GetWorkload(), window{places[0].start, places[len(places)-1].start + 1})
 	linker := newLinker(window{math.MinInt64, math.MaxInt64}, nil)
 	records := u.records(places, ref, redactor)
-	summary.manifest.Redaction = request.GetRedaction()
+	summary.manifest.Redaction, summary.manifest.DescriptorSet = request.GetRedaction(), request.GetDescriptorSet()
 	manifest, err := write(ctx, s.bucket, summary, linker.link(records), fileBytes)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func cut(ctx context.Context, bucket *blob.Bucket, request *trafficpb.BuildReque
 		return nil, err
 	}
 	s := newSummary(ref, request.GetWorkload(), w)
-	s.manifest.Redaction = request.GetRedaction()
+	s.manifest.Redaction, s.manifest.DescriptorSet = request.GetRedaction(), request.GetDescriptorSet()
 	for _, loss := range losses {
 		if loss.From < w.to && loss.To >= w.from {
 			s.manifest.Dropped += loss.Count

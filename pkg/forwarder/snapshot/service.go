@@ -98,6 +98,9 @@ func (s *Snapshots) Build(ctx context.Context, request *trafficpb.BuildRequest) 
 	if request.GetFrom() < 0 || request.GetTo() <= request.GetFrom() {
 		return nil, status.Errorf(codes.InvalidArgument, "to: %d is not after from, which is %d and must not be negative", request.GetTo(), request.GetFrom())
 	}
+	if _, err := typesOf(request.GetDescriptorSet()); err != nil {
+		return nil, err
+	}
 	j := s.join(ref, timed(sourceCut, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.build(ctx, request) }))
 	return j.wait(ctx, "cutting", ref)
 }

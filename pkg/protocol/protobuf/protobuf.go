@@ -1,8 +1,8 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package protobuf reads messages of Protocol Buffers without their schema: fields by number, with values as far as the wire shows
-// what they are.
+// Package protobuf reads messages of Protocol Buffers: fields by number, with values as their type says, or, without one, as far as the wire
+// shows what they are.
 package protobuf
 
 import (
@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 // Kind says what a value is taken for.
 type Kind byte
 
-// Kinds of values. The wire does not tell texts, bytes and nested messages apart: what reads as text is one, else what reads as a
-// message is one, and the rest is bytes.
+// Kinds of values. The wire does not tell texts, bytes and nested messages apart. Where no type does, what reads as text is one, else what
+// reads as a message is one, and the rest is bytes.
 const (
 	Number Kind = iota // of any type, also the bits of a floating-point number
 	Text
@@ -36,27 +37,29 @@ const (
 	Nested
 )
 
-// Field is one field of a message. One that is repeated, and not packed, is there several times.
+// Field is one field of a message. One that is repeated is there several times; so is one that is packed, if its type says so.
 type Field struct {
 	Number int32
 	Kind   Kind
 	Value  uint64  // of a Number; negative ones are in two's complement
 	Bytes  []byte  // of a Text or Bytes: a part of the message; of a Number: how it is written there
 	Fields []Field // of a Nested, as Parse returns them
+	// Declared is the field in the type of its message, nil when that is not known, or does not fit.
+	Declared protoreflect.FieldDescriptor
 }
 
-// Parse takes a message apart and tells whether it is one, of at most 65536 fields. The fields are ordered by number; those of one
-// number stay in their order.
-func Parse(message []byte) ([]Field, bool) {
+// Parse takes a message of a type, which may be nil, apart and tells whether it is one, of at most 65536 fields. The fields are ordered
+// by number; those of one number stay in their order.
+func Parse(message []byte, of protoreflect.MessageDescriptor) ([]Field, bool) {
 	p := parser{left: mostFields}
-	fields, ok := p.parse(message, deepest)
+	fields, ok := p.parse(message, of, deepest)
 	return fields, ok && p.left >= 0
 }
 
 // parser counts the fields that a message may still have.
 type parser struct{ left int }
 
-func (p *parser) parse(message []byte, depth int) ([]Field, bool) {
+func (p *parser) parse(message []byte, of protoreflect.MessageDescriptor, depth int) ([]Field, bool) {
 	var fields []Field
 	for len(message) > 0 {
 		if p.left--; p.left < 0 {
@@ -66,7 +69,7 @@ func (p *parser) parse(message []byte, depth int) ([]Field, bool) {
 		if n < 0 {
 			return nil, false
 		}
-		f := Field{Number: int32(number)}
+		f := Field{Number: int32(number), Declared: declared(of, number, kind)}
 		value := message[n:]
 		switch kind {
 		case protowire.VarintType:
@@ -79,7 +82,11 @@ func (p *parser) parse(message []byte, depth int) ([]Field, bool) {
 			f.Value, n = protowire.ConsumeFixed64(value)
 		case protowire.BytesType:
 			f.Bytes, n = protowire.ConsumeBytes(value)
-			p.guess(&f, depth)
+			if n >= 0 && isPacked(f.Declared) {
+				fields, message = p.unpack(fields, f), value[n:]
+				continue
+			}
+			p.tell(&f, depth)
 		case protowire.StartGroupType:
 			var group []byte
 			if group, n = protowire.ConsumeGroup(number, value); n >= 0 && !p.nest(&f, group, depth) {
@@ -101,7 +108,21 @@ func (p *parser) parse(message []byte, depth int) ([]Field, bool) {
 	return fields, true
 }
 
-// guess tells what the bytes of a field are. A message whose first field is a text or a message of number 1 begins with a line feed, which
+// tell says what the bytes of a field are, as it is declared. The type bytes says nothing: it may hold any of them.
+func (p *parser) tell(f *Field, depth int) {
+	switch {
+	case f.Declared == nil || f.Declared.Kind() == protoreflect.BytesKind:
+		p.guess(f, depth)
+	case f.Declared.Kind() == protoreflect.MessageKind && p.nest(f, f.Bytes, depth):
+		f.Bytes = nil
+	case f.Declared.Kind() == protoreflect.StringKind && utf8.Valid(f.Bytes):
+		f.Kind = Text
+	default:
+		f.Kind = Bytes
+	}
+}
+
+// guess goes by what the bytes look like. A message whose first field is a text or a message of number 1 begins with a line feed, which
 // texts hardly ever do.
 func (p *parser) guess(f *Field, depth int) {
 	text := isText(f.Bytes)
@@ -123,7 +144,7 @@ func (p *parser) nest(f *Field, message []byte, depth int) bool {
 		return false
 	}
 	left := p.left
-	fields, ok := p.parse(message, depth-1)
+	fields, ok := p.parse(message, typeOf(f.Declared), depth-1)
 	switch {
 	case ok:
 		f.Kind, f.Fields = Nested, fields
@@ -149,6 +170,9 @@ const (
 // seconds looks like any other message with a number.
 func (f *Field) Time() (string, bool) {
 	if f.Kind != Nested || len(f.Fields) != 2 {
+		return "", false
+	}
+	if of := typeOf(f.Declared); of != nil && of.FullName() != "google.protobuf.Timestamp" {
 		return "", false
 	}
 	seconds, nanos := &f.Fields[0], &f.Fields[1]

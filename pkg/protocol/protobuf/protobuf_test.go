@@ -68,7 +68,7 @@ func TestParse(t *testing.T) {
 		"group":    {group, `7:{1:3}`},
 		"order":    {[]byte{0x10, 1, 0x08, 2, 0x10, 3}, `1:2 2:1 2:3`},
 	} {
-		fields, ok := Parse(c.message)
+		fields, ok := Parse(c.message, nil)
 		if got := show(fields); !ok || got != c.want {
 			t.Errorf("%s: %s, %t; want %s", name, got, ok, c.want)
 		}
@@ -76,7 +76,7 @@ func TestParse(t *testing.T) {
 	for name, message := range map[string][]byte{
 		"field 0": {0x00, 1}, "cut": {0x0a, 5, 'a'}, "end of a group": {0x0c}, "cut group": {0x3b, 0x08, 1}, "unknown type": {0x0e},
 	} {
-		if fields, ok := Parse(message); ok {
+		if fields, ok := Parse(message, nil); ok {
 			t.Errorf("%s: %s", name, show(fields))
 		}
 	}
@@ -84,14 +84,14 @@ func TestParse(t *testing.T) {
 
 func TestTime(t *testing.T) {
 	at := timestamppb.New(time.Unix(1_790_000_000, 5))
-	fields, ok := Parse(protowire.AppendBytes(protowire.AppendTag(nil, 9, protowire.BytesType), encode(t, at)))
+	fields, ok := Parse(protowire.AppendBytes(protowire.AppendTag(nil, 9, protowire.BytesType), encode(t, at)), nil)
 	if !ok {
 		t.Fatal("no message")
 	}
 	if text, ok := fields[0].Time(); !ok || text != "1790000000.000000005" {
 		t.Errorf("%q, %t", text, ok)
 	}
-	fields, _ = Parse(encode(t, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte("seed")}}))
+	fields, _ = Parse(encode(t, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte("seed")}}), nil)
 	if text, ok := fields[0].Time(); ok {
 		t.Errorf("a payload is the time %s", text)
 	}
@@ -103,7 +103,7 @@ func TestDepth(t *testing.T) {
 	for range deepest + 2 {
 		message = protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), append([]byte{0x10, 1}, message...))
 	}
-	fields, ok := Parse(message)
+	fields, ok := Parse(message, nil)
 	if got := show(fields); !ok || strings.Count(got, "{") != deepest || !strings.Contains(got, "<") {
 		t.Errorf("%s, %t", got, ok)
 	}
@@ -111,7 +111,7 @@ func TestDepth(t *testing.T) {
 
 func TestMostFields(t *testing.T) {
 	for fields, want := range map[int]bool{mostFields: true, mostFields + 1: false} {
-		if _, ok := Parse(bytes.Repeat([]byte{0x08, 1}, fields)); ok != want {
+		if _, ok := Parse(bytes.Repeat([]byte{0x08, 1}, fields), nil); ok != want {
 			t.Errorf("%d fields: %t", fields, ok)
 		}
 	}
@@ -127,7 +127,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(descriptor[:512])
 	f.Fuzz(func(t *testing.T, message []byte) {
 		before := bytes.Clone(message)
-		fields, ok := Parse(message)
+		fields, ok := Parse(message, nil)
 		if !bytes.Equal(message, before) {
 			t.Fatal("the message was changed")
 		}
@@ -158,7 +158,7 @@ func TestFailedGuesses(t *testing.T) {
 		message = protowire.AppendBytes(protowire.AppendTag(message, 1, protowire.BytesType), like)
 	}
 	message = protowire.AppendString(protowire.AppendTag(message, 2, protowire.BytesType), "text")
-	fields, ok := Parse(message)
+	fields, ok := Parse(message, nil)
 	if !ok || len(fields) != 9 || fields[0].Kind != Bytes || fields[8].Kind != Text {
 		t.Errorf("%d fields, %v", len(fields), ok)
 	}
@@ -166,7 +166,7 @@ func TestFailedGuesses(t *testing.T) {
 	for range 8 {
 		many = protowire.AppendBytes(protowire.AppendTag(many, 1, protowire.BytesType), bytes.Repeat([]byte{0x08, 0x01}, mostFields/3))
 	}
-	if _, ok := Parse(many); ok {
+	if _, ok := Parse(many, nil); ok {
 		t.Error("the number of fields is not bounded")
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // differences names what differs between two requests of one operation: "query.page: \"2\", recorded \"1\"".
-func differences(asked, held *canonical) []string {
+// Fields of messages of the given type, which may be nil, have their names.
+func differences(asked, held *canonical, of protoreflect.MessageDescriptor) []string {
 	var found []string
 	if a, b := mediaType(asked.q.ContentType), mediaType(held.q.ContentType); a != b {
 		found = append(found, fmt.Sprintf("content type: %q, recorded %q", a, b))
@@ -21,7 +24,7 @@ func differences(asked, held *canonical) []string {
 			found = append(found, fmt.Sprintf("body: %d bytes, recorded %d bytes", asked.q.BodyLength, held.q.BodyLength))
 		}
 	}
-	found = append(found, fieldDifferences(fieldsOf(asked), fieldsOf(held))...)
+	found = append(found, fieldDifferences(fieldsOf(asked, of), fieldsOf(held, of))...)
 	if len(found) == 0 {
 		found = append(found, "body: its shape") // no field differs, such as [] and {}
 	}
@@ -29,10 +32,11 @@ func differences(asked, held *canonical) []string {
 }
 
 // fieldsOf returns the values of each field, in their order.
-func fieldsOf(c *canonical) map[string][]string {
+func fieldsOf(c *canonical, of protoreflect.MessageDescriptor) map[string][]string {
 	fields := map[string][]string{}
 	c.eachField(func(path []byte, _ byte, value []byte) {
-		fields[string(path)] = append(fields[string(path)], string(value))
+		name := withNames(string(path), of)
+		fields[name] = append(fields[name], string(value))
 	})
 	return fields
 }

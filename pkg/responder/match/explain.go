@@ -147,7 +147,7 @@ func (e *Explainer) explainDifference(examples []uint32) string {
 			continue
 		}
 		e.held.read(q)
-		if found := differences(&e.asked, &e.held); record == nil || len(found) < len(least) {
+		if found := differences(&e.asked, &e.held, e.index.types.Request(q.Path)); record == nil || len(found) < len(least) {
 			least, record = found, e.index.records[number]
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -44,6 +45,7 @@ type Index struct {
 	followers    map[uint32]uint32 // records of exchanges that changed the protocol, to those of what followed
 	playable     int
 	redactor     *redact.Redactor // nil redacts nothing
+	types        *descriptor.Set  // of the messages of gRPC calls, for explanations
 	openings     map[Key][]int    // by the operation of calls that are answered before they are whole: see Openings
 	// digestFrom is the least length of a recorded body that is known by its digest.
 	digestFrom int64
@@ -73,6 +75,12 @@ func BuildRedacted(records []*trafficpb.Record, redactor *redact.Redactor) *Inde
 		b.add(uint32(i))
 	}
 	return b.finish()
+}
+
+// WithTypes returns the index, whose explanations have the names that the types of gRPC messages give to their fields.
+func (x *Index) WithTypes(types *descriptor.Set) *Index {
+	x.types = types
+	return x
 }
 
 // Claim takes the record that answers a request, which it redacts; false is a miss.

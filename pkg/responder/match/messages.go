@@ -18,7 +18,7 @@ func (d *document) readMessages(q *Request) bool {
 		if !protobuf.IsType(mediaType(q.ContentType)) || len(coding.List(q.ContentEncoding)) > 0 {
 			return false
 		}
-		fields, ok := protobuf.Parse(q.Body)
+		fields, ok := protobuf.Parse(q.Body, nil)
 		if ok {
 			d.empty()
 			d.root = d.addMessage(nil, fields)
@@ -31,7 +31,7 @@ func (d *document) readMessages(q *Request) bool {
 	}
 	d.empty()
 	for _, m := range messages {
-		fields, ok := protobuf.Parse(m)
+		fields, ok := protobuf.Parse(m, nil)
 		if !ok {
 			return false
 		}

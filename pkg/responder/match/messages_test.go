@@ -13,6 +13,9 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor/descriptortest"
 )
 
 const grpcType = "application/grpc"
@@ -135,4 +138,32 @@ func FuzzMessages(f *testing.F) {
 			t.Fatalf("%x is the same with a message more", body)
 		}
 	})
+}
+
+// Explanations have the names of fields where the types of messages are known, and keep back what is named like a secret.
+func TestExplanationsHaveNames(t *testing.T) {
+	types, err := descriptor.Parse(descriptortest.Set(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(text string) call {
+		return call{line: "POST " + descriptortest.Path, kind: grpcType, body: grpcBody(descriptortest.Message(t, "shop.Get", text))}
+	}
+	x := build(t, 1, func(int) call { return find(`{"user":{"fullName":"Ada","password":"hunter22"}}`) }).WithTypes(types)
+	missed := find(`{"user":{"fullName":"Eve","password":"secret22"}}`)
+	if got := answer(t, x, missed); got != "" {
+		t.Errorf("another call got %q", got)
+	}
+	explained := NewExplainer(x).Explain(missed.request(t))
+	if want := `different are $[*].user.full_name: "Eve", recorded "Ada", $[*].user.password`; !strings.HasSuffix(explained, want) {
+		t.Errorf("%s; want %s", explained, want)
+	}
+	get := types.Request(descriptortest.Path)
+	for path, want := range map[string]string{
+		"$[*].2.1": "$[*].user.full_name", "$[*].2.9.1": "$[*].user.9.1", "$[*].1.1": "$[*].id.1", "$[*]": "$[*]", "query.1": "query.1", "query.a.1": "query.a.1",
+	} {
+		if got := withNames(path, get); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
 }

@@ -91,6 +91,6 @@ func (x *Index) DifferenceOfBodies(body, recorded []byte) string {
 		return fmt.Sprintf("it has %d bytes, recorded %d, and differs at byte %d", len(body), len(recorded), at)
 	}
 	const most = 5
-	found := differences(&asked, &held)
+	found := differences(&asked, &held, nil)
 	return "different are " + strings.Join(found[:min(most, len(found))], ", ")
 }

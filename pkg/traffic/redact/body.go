@@ -62,7 +62,7 @@ func (p *pass) content(contentType, messageEncoding, body []byte, truncated bool
 		return p.messagesOfGRPC(body, string(messageEncoding))
 	case protobuf.IsType(string(kind)):
 		out := bytes.Clone(body)
-		return out, p.messageFields(out, &compare.Place{})
+		return out, p.messageFields(out, nil, &compare.Place{})
 	case !isText(body, truncated):
 		if hasPrefix(kind, "multipart/") {
 			return p.multipart(contentType, body)

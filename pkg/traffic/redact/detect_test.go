@@ -325,7 +325,7 @@ func BenchmarkRecord(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Message(&trafficpb.Message{Head: head, Body: []byte(body), BodyLength: int64(len(body))}, false)
+				r.Response("", &trafficpb.Message{Head: head, Body: []byte(body), BodyLength: int64(len(body))}, false)
 			}
 		})
 	}

@@ -7,7 +7,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
-	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/protocol/coding"
@@ -24,7 +25,7 @@ func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searche
 	var at compare.Place
 	rest, index, room := body, 0, int64(compare.MostMessages)
 	for m := range grpc.Messages(body) {
-		at.Element(index)
+		at.Message(index)
 		message, ok := bytes.Clone(m.Bytes), true
 		switch {
 		case m.Compressed:
@@ -32,7 +33,7 @@ func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searche
 		case m.Trailers:
 			p.inPlace(message, "")
 		default:
-			ok = p.messageFields(message, &at)
+			ok = p.messageOfCall(message, &at)
 		}
 		at.Up()
 		searched = searched && ok
@@ -64,7 +65,7 @@ func (p *pass) compressed(message []byte, encoding string, room *int64, at *comp
 	}
 	*room -= int64(len(plain))
 	redacted := bytes.Clone(plain)
-	searched = p.messageFields(redacted, at)
+	searched = p.messageOfCall(redacted, at)
 	if bytes.Equal(redacted, plain) {
 		return message, searched
 	}
@@ -99,10 +100,17 @@ func movePieces(m *trafficpb.Message, was []byte) {
 	m.Pieces = pieces
 }
 
-// messageFields redacts the fields of a message where they are: lengths are written before values, so those must stay. A message that cannot be
-// taken apart is redacted as text. It is not searched then when there are rules for fields.
-func (p *pass) messageFields(message []byte, at *compare.Place) (searched bool) {
-	fields, ok := protobuf.Parse(message)
+// messageOfCall redacts a message of a call. It is not searched when there are rules for fields by name, and the descriptor set that was named does
+// not have its type.
+func (p *pass) messageOfCall(message []byte, at *compare.Place) (searched bool) {
+	searched = p.messageFields(message, p.of, at)
+	return searched && (p.of != nil || !p.named || !p.rules.haveNames())
+}
+
+// messageFields redacts the fields of a message, of a type that may be nil, where they are: lengths are written before values, so those must
+// stay. A message that cannot be taken apart is redacted as text. It is not searched then when there are rules for fields.
+func (p *pass) messageFields(message []byte, of protoreflect.MessageDescriptor, at *compare.Place) (searched bool) {
+	fields, ok := protobuf.Parse(message, of)
 	if !ok {
 		p.inPlace(message, "")
 		return len(p.rules.paths) == 0
@@ -115,7 +123,7 @@ func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {
 	for i := range fields {
 		f := &fields[i]
 		if i == 0 || fields[i-1].Number != f.Number {
-			at.Member(strconv.Itoa(int(f.Number)))
+			at.Field(f)
 			p.repeated(fields[i:], at)
 			at.Up()
 		}
@@ -128,12 +136,13 @@ func (p *pass) repeated(fields []protobuf.Field, at *compare.Place) {
 	for n < len(fields) && fields[n].Number == fields[0].Number {
 		n++
 	}
+	list := n > 1 || fields[0].IsRepeated()
 	for i := range fields[:n] {
-		if n > 1 {
+		if list {
 			at.Element(i)
 		}
 		p.messageField(&fields[i], at)
-		if n > 1 {
+		if list {
 			at.Up()
 		}
 	}
@@ -141,6 +150,9 @@ func (p *pass) repeated(fields []protobuf.Field, at *compare.Place) {
 
 func (p *pass) messageField(f *protobuf.Field, at *compare.Place) {
 	class := p.rules.of(at)
+	if class == "" && p.fields && f.Declared != nil && isSecretName([]byte(f.Declared.Name())) {
+		class = ClassSecretField
+	}
 	switch {
 	case f.Kind == protobuf.Nested:
 		p.fieldsOf(f.Fields, at)

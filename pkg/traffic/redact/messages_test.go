@@ -52,7 +52,7 @@ func redactGRPC(t *testing.T, settings wiring.RedactionSettings, matching bool, 
 	redactor.Record(r)
 	out := r.GetRequest().GetBody()
 	for m := range grpc.Messages(out) {
-		fields, ok := protobuf.Parse(m.Bytes)
+		fields, ok := protobuf.Parse(m.Bytes, nil)
 		if !ok {
 			t.Fatalf("no message any more: %x", m.Bytes)
 		}
@@ -274,7 +274,7 @@ func TestCompressedMessages(t *testing.T) {
 			t.Fatalf("%s: %d messages of %q", encoding, len(messages), out)
 		}
 		for i, m := range messages {
-			fields, ok := protobuf.Parse(m)
+			fields, ok := protobuf.Parse(m, nil)
 			if !ok || len(fields) != 1 || bytes.Contains(m, []byte("@example.com")) {
 				t.Errorf("%s: message %d is %q", encoding, i, m)
 			}

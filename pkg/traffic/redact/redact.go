@@ -18,6 +18,9 @@ import (
 	"strconv"
 	"sync"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -41,7 +44,9 @@ type Redactor struct {
 	finder    *finder
 	fields    bool // the names of fields count
 	rules     rules
-	decoding  chan struct{} // has one entry for each body that is being decoded
+	types     *descriptor.Set // of the messages of gRPC calls
+	named     bool            // fields of messages may be named in rules
+	decoding  chan struct{}   // has one entry for each body that is being decoded
 }
 
 // New returns a redactor with a key, with all detectors and no rules.
@@ -67,6 +72,13 @@ func (r *Redactor) KeepingTokens() *Redactor {
 // that is to be stored may be redacted so.
 func (r *Redactor) Matching() *Redactor {
 	r.keepTokens, r.keepShort = true, true
+	return r
+}
+
+// WithTypes has the redactor look at the messages of gRPC calls by the types that a descriptor set says they have, so that names of fields count.
+// A call that is not in the set is not searched when there are rules for fields by name; nor is any when the set is nil.
+func (r *Redactor) WithTypes(set *descriptor.Set) *Redactor {
+	r.types, r.named = set, true
 	return r
 }
 
@@ -104,18 +116,21 @@ func FromFile(path string) (*Redactor, error) {
 
 // Record redacts a record, and writes into it where something was redacted, as "request.header.authorization", "request.path",
 // "request.query" or "response.body", and how many values of each class. A body that could not be looked through is named
-// "request.body.unsearched". Lengths and hashes are those of what is left; see Message.
+// "request.body.unsearched". Lengths and hashes are those of what is left; see Response.
 func (r *Redactor) Record(record *trafficpb.Record) {
 	p := r.passes.Get().(*pass)
 	defer p.release()
+	call := record.GetOperation() // before it is redacted
 	for _, half := range [...]struct {
 		name      string
 		message   *trafficpb.Message
 		truncated trafficpb.Defect
+		of        protoreflect.MessageDescriptor
 	}{
-		{"request", record.GetRequest(), trafficpb.Defect_DEFECT_REQUEST_TRUNCATED},
-		{"response", record.GetResponse(), trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED},
+		{"request", record.GetRequest(), trafficpb.Defect_DEFECT_REQUEST_TRUNCATED, r.types.Request(call)},
+		{"response", record.GetResponse(), trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED, r.types.Response(call)},
 	} {
+		p.of = half.of
 		if half.message == nil {
 			continue
 		}
@@ -134,16 +149,18 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 	record.Redactions = Counts(p.found)
 }
 
-// Message redacts one message, such as one that is compared with a recorded one, and tells whether there was a secret.
-func (r *Redactor) Message(m *trafficpb.Message, truncated bool) bool {
+// Response redacts the response to a call whose operation is that of its record, so that it compares with a recorded one, and tells whether
+// there was a secret.
+func (r *Redactor) Response(operation string, m *trafficpb.Message, truncated bool) bool {
 	p := r.passes.Get().(*pass)
 	defer p.release()
+	p.of = r.types.Response(operation)
 	p.message(m, truncated)
 	return len(p.found) > 0
 }
 
 func (p *pass) release() {
-	p.found, p.made = nil, nil
+	p.found, p.made, p.of = nil, nil, nil
 	p.passes.Put(p)
 }
 

@@ -22,6 +22,7 @@ type Request struct {
 func (r *Redactor) Request(q *Request) {
 	p := r.passes.Get().(*pass)
 	defer p.release()
+	p.of = r.types.Request(q.Path)
 	if out, changed := p.path([]byte(q.Path)); changed {
 		q.Path = string(out)
 	}

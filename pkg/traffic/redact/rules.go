@@ -58,6 +58,11 @@ func (r *rules) of(at *compare.Place) string {
 	return ""
 }
 
+// haveNames tells whether a rule goes by the name of a field.
+func (r *rules) haveNames() bool {
+	return slices.ContainsFunc(r.paths, func(rule pathRule) bool { return rule.path.HasNames() })
+}
+
 type pathRule struct {
 	class string
 	path  compare.Path

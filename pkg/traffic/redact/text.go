@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/restage-dev/restage/pkg/compare"
 )
 
@@ -21,9 +23,10 @@ type pass struct {
 	place compare.Place
 	// made are the tokens that regular expressions have put there, which are not redacted once more.
 	made map[string]struct{}
-	open []container       // of the JSON document
-	name [longestName]byte // of the header that is looked at
-	kind [longestName]byte // of the body
+	of   protoreflect.MessageDescriptor // of the messages of the call, nil when it is not known
+	open []container                    // of the JSON document
+	name [longestName]byte              // of the header that is looked at
+	kind [longestName]byte              // of the body
 }
 
 func (p *pass) count(class string) {

@@ -69,6 +69,13 @@ type TrafficCaptureSpec struct {
 	// +optional
 	// +k8s:optional
 	TLS *CaptureTLS `json:"tls,omitempty"`
+	// descriptorSetConfigMapName names a ConfigMap in the namespace of the capture whose key descriptors.binpb holds the types of the
+	// messages of gRPC calls: a FileDescriptorSet as protoc writes it with --include_imports and --descriptor_set_out. Fields then have their
+	// names, in rules of redaction, in paths of comparisons and in reports. Without it they have their numbers alone.
+	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-long-name
+	DescriptorSetConfigMapName string `json:"descriptorSetConfigMapName,omitempty"`
 }
 
 // TrafficCaptureStatus says what is being recorded.
@@ -79,7 +86,8 @@ type TrafficCaptureStatus struct {
 	// +k8s:minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections
-	// that spec.tls asks for are read, and false when some are passed through, with the reason.
+	// that spec.tls asks for are read, and false when some are passed through, with the reason. DescriptorSetRead is true when the
+	// descriptor set that the spec names can be read, and false when it cannot, with the reason.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

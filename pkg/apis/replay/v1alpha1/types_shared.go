@@ -77,6 +77,9 @@ const (
 	// ConditionTLSRead is true when the TLS connections of a workload are read as its capture asks for. It is false when some are
 	// passed through, and absent when the capture asks for none.
 	ConditionTLSRead = "TLSRead"
+	// ConditionDescriptorSetRead is true when the descriptor set that a capture names can be read. While it is false rules cannot go by the
+	// names of fields of gRPC messages.
+	ConditionDescriptorSetRead = "DescriptorSetRead"
 	// ConditionAnnotationsAccepted is false when a capture that was made from the annotations of a workload does not follow them,
 	// since one of them cannot be understood.
 	ConditionAnnotationsAccepted = "AnnotationsAccepted"

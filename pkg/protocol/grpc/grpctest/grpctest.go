@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,10 @@ import (
 	pb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // Serve serves the service until the test ends, without TLS but for what the options say, and returns its address.
@@ -169,4 +174,25 @@ func CallAll(ctx context.Context, client pb.TestServiceClient, seed string) ([]s
 		return nil, err
 	}
 	return got, nil
+}
+
+// DescriptorSet is that of the service, as protoc writes it.
+func DescriptorSet(t testing.TB) []byte {
+	t.Helper()
+	set := &descriptorpb.FileDescriptorSet{}
+	var add func(file protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i))
+		}
+		if !slices.ContainsFunc(set.File, func(other *descriptorpb.FileDescriptorProto) bool { return other.GetName() == file.Path() }) {
+			set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+		}
+	}
+	add(pb.File_grpc_testing_test_proto)
+	data, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
