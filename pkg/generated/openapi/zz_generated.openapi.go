@@ -2442,6 +2442,13 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureSpec(ref common.ReferenceCall
 							Ref:         ref(v1alpha1.CaptureTLS{}.OpenAPIModelName()),
 						},
 					},
+					"descriptorSetConfigMapName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "descriptorSetConfigMapName names a ConfigMap in the namespace of the capture whose key descriptors.binpb holds the types of the messages of gRPC calls: a FileDescriptorSet as protoc writes it with --include_imports and --descriptor_set_out. Fields then have their names, in rules of redaction, in paths of comparisons and in reports. Without it they have their numbers alone.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 				Required: []string{"workloadRef"},
 			},
@@ -2475,7 +2482,7 @@ func schema_pkg_apis_replay_v1alpha1_TrafficCaptureStatus(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections that spec.tls asks for are read, and false when some are passed through, with the reason.",
+							Description: "conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections that spec.tls asks for are read, and false when some are passed through, with the reason. DescriptorSetRead is true when the descriptor set that the spec names can be read, and false when it cannot, with the reason.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

@@ -1167,9 +1167,10 @@ type BuildRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Snapshot      *ObjectRef             `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`
-	From          int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`           // Unix nanoseconds, inclusive, of the first byte of the request
-	To            int64                  `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`               // exclusive
-	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"` // as in Manifest
+	From          int64                  `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`                                        // Unix nanoseconds, inclusive, of the first byte of the request
+	To            int64                  `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`                                            // exclusive
+	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"`                              // as in Manifest
+	DescriptorSet []byte                 `protobuf:"bytes,11,opt,name=descriptor_set,json=descriptorSet,proto3" json:"descriptor_set,omitempty"` // as in Manifest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1237,6 +1238,13 @@ func (x *BuildRequest) GetRedaction() string {
 		return x.Redaction
 	}
 	return ""
+}
+
+func (x *BuildRequest) GetDescriptorSet() []byte {
+	if x != nil {
+		return x.DescriptorSet
+	}
+	return nil
 }
 
 type DeleteResponse struct {
@@ -1363,8 +1371,9 @@ type Manifest struct {
 	SizeBytes     int64                  `protobuf:"varint,15,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	ContentHash   string                 `protobuf:"bytes,16,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // "sha256:..."
 	Files         []string               `protobuf:"bytes,17,rep,name=files,proto3" json:"files,omitempty"`
-	Redacted      []*Count               `protobuf:"bytes,30,rep,name=redacted,proto3" json:"redacted,omitempty"`   // by class
-	Redaction     string                 `protobuf:"bytes,31,opt,name=redaction,proto3" json:"redaction,omitempty"` // JSON of wiring.RedactionSettings that the capture had; empty for what is redacted by default
+	Redacted      []*Count               `protobuf:"bytes,30,rep,name=redacted,proto3" json:"redacted,omitempty"`                                // by class
+	Redaction     string                 `protobuf:"bytes,31,opt,name=redaction,proto3" json:"redaction,omitempty"`                              // JSON of wiring.RedactionSettings that the capture had; empty for what is redacted by default
+	DescriptorSet []byte                 `protobuf:"bytes,32,opt,name=descriptor_set,json=descriptorSet,proto3" json:"descriptor_set,omitempty"` // serialized google.protobuf.FileDescriptorSet with the types of gRPC messages; empty when there is none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1530,6 +1539,13 @@ func (x *Manifest) GetRedaction() string {
 		return x.Redaction
 	}
 	return ""
+}
+
+func (x *Manifest) GetDescriptorSet() []byte {
+	if x != nil {
+		return x.DescriptorSet
+	}
+	return nil
 }
 
 type ReadRequest struct {
@@ -1953,7 +1969,8 @@ type BuildUploadRequest struct {
 	Workload      string                 `protobuf:"bytes,2,opt,name=workload,proto3" json:"workload,omitempty"`
 	RedactionKey  []byte                 `protobuf:"bytes,3,opt,name=redaction_key,json=redactionKey,proto3" json:"redaction_key,omitempty"` // of the namespace; never kept
 	Port          uint32                 `protobuf:"varint,4,opt,name=port,proto3" json:"port,omitempty"`
-	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"` // as in Manifest
+	Redaction     string                 `protobuf:"bytes,10,opt,name=redaction,proto3" json:"redaction,omitempty"`                              // as in Manifest
+	DescriptorSet []byte                 `protobuf:"bytes,11,opt,name=descriptor_set,json=descriptorSet,proto3" json:"descriptor_set,omitempty"` // as in Manifest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2021,6 +2038,13 @@ func (x *BuildUploadRequest) GetRedaction() string {
 		return x.Redaction
 	}
 	return ""
+}
+
+func (x *BuildUploadRequest) GetDescriptorSet() []byte {
+	if x != nil {
+		return x.DescriptorSet
+	}
+	return nil
 }
 
 type Progress struct {
@@ -2743,20 +2767,21 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x04R\x05count\x12\x12\n" +
-	"\x04last\x18\x04 \x01(\x03R\x04last\"\xa7\x01\n" +
+	"\x04last\x18\x04 \x01(\x03R\x04last\"\xce\x01\n" +
 	"\fBuildRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\x03R\x04from\x12\x0e\n" +
 	"\x02to\x18\x04 \x01(\x03R\x02to\x12\x1c\n" +
 	"\tredaction\x18\n" +
-	" \x01(\tR\tredaction\"\x10\n" +
+	" \x01(\tR\tredaction\x12%\n" +
+	"\x0edescriptor_set\x18\v \x01(\fR\rdescriptorSet\"\x10\n" +
 	"\x0eDeleteResponse\"\x90\x01\n" +
 	"\tSliceInfo\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12\x18\n" +
-	"\arecords\x18\x04 \x01(\x04R\arecords\"\x83\x05\n" +
+	"\arecords\x18\x04 \x01(\x04R\arecords\"\xaa\x05\n" +
 	"\bManifest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12%\n" +
 	"\x0eschema_version\x18\x02 \x01(\rR\rschemaVersion\x12\x1a\n" +
@@ -2780,7 +2805,8 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x10 \x01(\tR\vcontentHash\x12\x14\n" +
 	"\x05files\x18\x11 \x03(\tR\x05files\x125\n" +
 	"\bredacted\x18\x1e \x03(\v2\x19.restage.traffic.v1.CountR\bredacted\x12\x1c\n" +
-	"\tredaction\x18\x1f \x01(\tR\tredaction\"\xc1\x02\n" +
+	"\tredaction\x18\x1f \x01(\tR\tredaction\x12%\n" +
+	"\x0edescriptor_set\x18  \x01(\fR\rdescriptorSet\"\xc1\x02\n" +
 	"\vReadRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12;\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1d.restage.traffic.v1.DirectionR\tdirection\x12\x14\n" +
@@ -2815,14 +2841,15 @@ const file_pkg_traffic_traffic_proto_rawDesc = "" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x1d\n" +
 	"\n" +
-	"max_length\x18\x04 \x01(\x04R\tmaxLength\"\xc2\x01\n" +
+	"max_length\x18\x04 \x01(\x04R\tmaxLength\"\xe9\x01\n" +
 	"\x12BuildUploadRequest\x129\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.restage.traffic.v1.ObjectRefR\bsnapshot\x12\x1a\n" +
 	"\bworkload\x18\x02 \x01(\tR\bworkload\x12#\n" +
 	"\rredaction_key\x18\x03 \x01(\fR\fredactionKey\x12\x12\n" +
 	"\x04port\x18\x04 \x01(\rR\x04port\x12\x1c\n" +
 	"\tredaction\x18\n" +
-	" \x01(\tR\tredaction\"t\n" +
+	" \x01(\tR\tredaction\x12%\n" +
+	"\x0edescriptor_set\x18\v \x01(\fR\rdescriptorSet\"t\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04sent\x18\x01 \x01(\x04R\x04sent\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x04R\x05total\x12\x12\n" +

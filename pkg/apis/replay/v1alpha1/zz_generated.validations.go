@@ -3918,6 +3918,37 @@ func Validate_TrafficCaptureSpec(
 		errs = append(errs, fn(fldPath.Child("tls"), obj.TLS, oldVal, oldObj != nil)...)
 	}
 
+	{ // field TrafficCaptureSpec.DescriptorSetConfigMapName
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.LongName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TrafficCaptureSpec) *string {
+				return &oldObj.DescriptorSetConfigMapName
+			})
+		errs = append(errs, fn(fldPath.Child("descriptorSetConfigMapName"), &obj.DescriptorSetConfigMapName, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 

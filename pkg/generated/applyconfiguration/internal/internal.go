@@ -666,6 +666,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: bodyLimitBytes
       type:
         scalar: numeric
+    - name: descriptorSetConfigMapName
+      type:
+        scalar: string
     - name: ignore
       type:
         namedType: dev.restage.replay.v1alpha1.CaptureIgnore

@@ -28,6 +28,10 @@ type TrafficCaptureSpecApplyConfiguration struct {
 	Redaction *CaptureRedactionApplyConfiguration `json:"redaction,omitempty"`
 	// tls says which TLS connections are read. When absent, none is: they are passed on as they are and kept as bytes.
 	TLS *CaptureTLSApplyConfiguration `json:"tls,omitempty"`
+	// descriptorSetConfigMapName names a ConfigMap in the namespace of the capture whose key descriptors.binpb holds the types of the
+	// messages of gRPC calls: a FileDescriptorSet as protoc writes it with --include_imports and --descriptor_set_out. Fields then have their
+	// names, in rules of redaction, in paths of comparisons and in reports. Without it they have their numbers alone.
+	DescriptorSetConfigMapName *string `json:"descriptorSetConfigMapName,omitempty"`
 }
 
 // TrafficCaptureSpecApplyConfiguration constructs a declarative configuration of the TrafficCaptureSpec type for use with
@@ -91,5 +95,13 @@ func (b *TrafficCaptureSpecApplyConfiguration) WithRedaction(value *CaptureRedac
 // If called multiple times, the TLS field is set to the value of the last call.
 func (b *TrafficCaptureSpecApplyConfiguration) WithTLS(value *CaptureTLSApplyConfiguration) *TrafficCaptureSpecApplyConfiguration {
 	b.TLS = value
+	return b
+}
+
+// WithDescriptorSetConfigMapName sets the DescriptorSetConfigMapName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DescriptorSetConfigMapName field is set to the value of the last call.
+func (b *TrafficCaptureSpecApplyConfiguration) WithDescriptorSetConfigMapName(value string) *TrafficCaptureSpecApplyConfiguration {
+	b.DescriptorSetConfigMapName = &value
 	return b
 }

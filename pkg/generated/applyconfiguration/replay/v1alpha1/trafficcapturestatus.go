@@ -18,7 +18,8 @@ type TrafficCaptureStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// conditions: Ready is true when every pod of the workload runs the recording proxy. TLSRead is true when the TLS connections
-	// that spec.tls asks for are read, and false when some are passed through, with the reason.
+	// that spec.tls asks for are read, and false when some are passed through, with the reason. DescriptorSetRead is true when the
+	// descriptor set that the spec names can be read, and false when it cannot, with the reason.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// pods is the number of the workload's pods.
 	Pods *int32 `json:"pods,omitempty"`
