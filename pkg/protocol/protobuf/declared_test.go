@@ -48,7 +48,9 @@ func named(fields []Field) string {
 
 func TestParseDeclared(t *testing.T) {
 	of := types(t).Response(descriptortest.Path)
-	tag := func(number protowire.Number, kind protowire.Type) []byte { return protowire.AppendTag(nil, number, kind) }
+	tag := func(number protowire.Number, kind protowire.Type) []byte {
+		return protowire.AppendTag(nil, number, kind)
+	}
 	for name, c := range map[string]struct {
 		message []byte
 		want    string
