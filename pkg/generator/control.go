@@ -50,6 +50,7 @@ type proxyStats struct {
 	Attempted    int64    `json:"attempted"`
 	Answered     int64    `json:"answered"`
 	Refused      int64    `json:"refused"`
+	Dropped      int64    `json:"dropped"`
 	RefusedNames []string `json:"refusedNames"`
 }
 

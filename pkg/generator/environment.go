@@ -176,7 +176,7 @@ func (e *environment) egress() []report.ProxyEgress {
 	all := make([]report.ProxyEgress, 0, len(e.proxies))
 	for _, p := range e.proxies {
 		all = append(all, report.ProxyEgress{
-			Pod: p.Pod, Instance: p.Instance, Attempted: p.Attempted, Answered: p.Answered, Refused: p.Refused, RefusedNames: p.RefusedNames,
+			Pod: p.Pod, Instance: p.Instance, Attempted: p.Attempted, Answered: p.Answered, Refused: p.Refused, Dropped: p.Dropped, RefusedNames: p.RefusedNames,
 		})
 	}
 	slices.SortFunc(all, func(a, b report.ProxyEgress) int {

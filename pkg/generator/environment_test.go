@@ -16,8 +16,9 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
+// counters are those of one proxy, which has dropped a packet as well.
 func counters(instance string, attempted, answered, refused uint64) control.Proxy {
-	return control.Proxy{Pod: "r-front-1", PodIP: "10.0.0.9", Instance: instance, Workload: "front", Attempted: attempted, Answered: answered, Refused: refused}
+	return control.Proxy{Pod: "r-front-1", PodIP: "10.0.0.9", Instance: instance, Workload: "front", Attempted: attempted, Answered: answered, Refused: refused, Dropped: 1}
 }
 
 // inEnvironment replays a recording of v1 against v2, whose answers differ by version and by the name of the pod, in an
@@ -39,7 +40,7 @@ func TestEnvironment(t *testing.T) {
 	if !got.Passed || got.Summary.Matches.Percent != 100 || len(got.Summary.Goals) != 4 {
 		t.Errorf("%s: %s", got.Reason, got.Message)
 	}
-	if diff := cmp.Diff(goal.Egress{Attempted: 4, Answered: 3, Refused: 1}, got.Summary.Egress); diff != "" {
+	if diff := cmp.Diff(goal.Egress{Attempted: 4, Answered: 3, Refused: 1, Dropped: 1}, got.Summary.Egress); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -55,7 +56,7 @@ func TestProxyRestart(t *testing.T) {
 		}
 	}
 	got := inEnvironment(t, r)
-	if diff := cmp.Diff(goal.Egress{Attempted: 6, Answered: 5, Refused: 1}, got.Summary.Egress); diff != "" || len(got.Egress) != 2 {
+	if diff := cmp.Diff(goal.Egress{Attempted: 6, Answered: 5, Refused: 1, Dropped: 2}, got.Summary.Egress); diff != "" || len(got.Egress) != 2 {
 		t.Error(diff)
 	}
 }
@@ -99,7 +100,7 @@ func TestSettles(t *testing.T) {
 			putProxy(t, r.URL, counters("p1", 4, 4, 0))
 		}
 	}
-	if got := inEnvironment(t, r); !got.Passed || got.Summary.Egress != (goal.Egress{Attempted: 4, Answered: 4}) {
+	if got := inEnvironment(t, r); !got.Passed || got.Summary.Egress != (goal.Egress{Attempted: 4, Answered: 4, Dropped: 1}) {
 		t.Errorf("%s: %s, %+v", got.Reason, got.Message, got.Summary.Egress)
 	}
 }

@@ -53,4 +53,6 @@ type Egress struct {
 	Refused int64 `json:"refused"`
 	// Escaped is what is neither answered nor refused once all is quiet.
 	Escaped int64 `json:"escaped"`
+	// Dropped are packets of other protocols than TCP, not connections, that the rules of the pods kept in.
+	Dropped int64 `json:"dropped"`
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // TestIsolateInNamespace runs the real init and the real sidecar in a network namespace, and watches the wire: only
@@ -66,10 +68,16 @@ func TestIsolateInNamespace(t *testing.T) {
 	if _, err := pod.try("curl", "-s", "--max-time", "5", "http://evil.example/"); err == nil {
 		t.Error("a name that is not recorded was answered")
 	}
-	for _, address := range []string{"10.99.0.1:9", "[fd99::1]:9", "8.8.8.8:443"} {
-		if err := sendUDP(pod, address); !errors.Is(err, syscall.EPERM) {
-			t.Errorf("UDP to %s: %v, want it to be refused by the kernel", address, err)
+	before := pod.dropped()
+	for range 10 {
+		for _, address := range []string{"10.99.0.1:9", "[fd99::1]:9", "8.8.8.8:443"} {
+			if err := sendUDP(pod, address); !errors.Is(err, syscall.EPERM) {
+				t.Errorf("UDP to %s: %v, want it to be refused by the kernel", address, err)
+			}
 		}
+	}
+	if dropped := pod.dropped() - before; dropped < 30 || dropped > 35 { // some may be the kernel's own
+		t.Errorf("%d packets were dropped, want 30 of UDP to be counted", dropped)
 	}
 	// The proxy's own user reaches the responder alone.
 	if out, err := pod.try("setpriv", "--reuid=15100", "--clear-groups", "curl", "-s", "--max-time", "1", "http://10.99.0.1/"); err == nil {
@@ -110,6 +118,21 @@ func watch(t *testing.T, next func() ([]byte, uint16, bool)) {
 func toResponder(tcp []byte) bool {
 	port := binary.BigEndian.Uint16(tcp[2:])
 	return port == tunnelPort || port == controlPort
+}
+
+// dropped is the proxy's count of packets that the rules kept in.
+func (n *namespace) dropped() (count int) {
+	n.t.Helper()
+	text, err := n.try("curl", "-sf", fmt.Sprintf("http://127.0.0.1:%d/metrics", wiring.ProxyAdminPort))
+	if err != nil {
+		n.t.Fatalf("%v\n%s", err, text)
+	}
+	const name = "\nrestage_proxy_egress_dropped_packets_total "
+	_, value, _ := strings.Cut(text, name)
+	if _, err := fmt.Sscan(value, &count); err != nil {
+		n.t.Fatalf("no %q in the metrics: %v\n%s", name, err, text)
+	}
+	return count
 }
 
 func sendUDP(pod *namespace, address string) (err error) {

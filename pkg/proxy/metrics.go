@@ -43,6 +43,7 @@ func isolateMetrics(proxy *isolate.Isolate) []exposition.Family {
 			_, answered, refused := proxy.Counts()
 			return map[string]uint64{"answered": answered, "refused": refused}
 		}),
+		exposition.Count("restage_proxy_egress_dropped_packets_total", "Packets of an isolated workload, of other protocols than TCP, that the rules kept in.", proxy.Dropped),
 		relayed(proxy.Traffic),
 		exposition.Level("restage_proxy_egress_refused_names", "Names that the workload asked DNS for and that are not recorded, at most 100.", func() float64 { return float64(proxy.RefusedNames()) }),
 	}, exposition.Process(time.Now())...)

@@ -148,6 +148,7 @@ func (b *Builder) SetEgress(proxies []ProxyEgress, internal int64) {
 		sum.Attempted += p.Attempted
 		sum.Answered += p.Answered
 		sum.Refused += p.Refused
+		sum.Dropped += p.Dropped
 		sum.Escaped += max(p.Attempted-p.Answered-p.Refused, 0)
 	}
 	b.report.Summary.Egress = sum

@@ -163,11 +163,13 @@ type MissedCall struct {
 
 // ProxyEgress are the counters of one proxy process.
 type ProxyEgress struct {
-	Pod          string   `json:"pod"`
-	Instance     string   `json:"instance"`
-	Attempted    int64    `json:"attempted"`
-	Answered     int64    `json:"answered"`
-	Refused      int64    `json:"refused"`
+	Pod       string `json:"pod"`
+	Instance  string `json:"instance"`
+	Attempted int64  `json:"attempted"`
+	Answered  int64  `json:"answered"`
+	Refused   int64  `json:"refused"`
+	// Dropped are packets, of other protocols than TCP, that the rules of the pod kept in.
+	Dropped      int64    `json:"dropped"`
 	RefusedNames []string `json:"refusedNames,omitempty"`
 }
 

@@ -83,6 +83,7 @@ type EgressCounts struct {
 	Internal  int64
 	Refused   int64
 	Escaped   int64
+	Dropped   int64
 }
 
 // EnvironmentStatus says how far an environment is.

@@ -72,7 +72,7 @@ func (e *Egress) Read(ctx context.Context, environment *v1alpha1.Environment) (*
 // sum adds up the counters of the proxies in the answer of GET /v1/stats.
 func sum(answer io.Reader) (*v1alpha1.EgressCounts, error) {
 	var stats struct {
-		Proxies  []struct{ Attempted, Answered, Refused int64 }
+		Proxies  []struct{ Attempted, Answered, Refused, Dropped int64 }
 		Internal int64
 	}
 	if err := json.NewDecoder(answer).Decode(&stats); err != nil {
@@ -83,6 +83,7 @@ func sum(answer io.Reader) (*v1alpha1.EgressCounts, error) {
 		total.Attempted += p.Attempted
 		total.Answered += p.Answered
 		total.Refused += p.Refused
+		total.Dropped += p.Dropped
 	}
 	total.Escaped = total.Attempted - total.Answered - total.Refused
 	return total, nil

@@ -177,7 +177,7 @@ func TestCountersOfTheProxiesAreInTheStatus(t *testing.T) {
 	})
 	responder := httptest.NewServer(api.Handler())
 	defer responder.Close()
-	for pod, counts := range map[string]string{"first": `"attempted":5,"answered":3,"refused":2`, "second": `"attempted":2,"answered":1,"refused":0`} {
+	for pod, counts := range map[string]string{"first": `"attempted":5,"answered":3,"refused":2,"dropped":3`, "second": `"attempted":2,"answered":1,"refused":0,"dropped":1`} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, responder.URL+"/v1/proxies/"+pod, bytes.NewBufferString(`{"instance":"i",`+counts+`}`))
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestCountersOfTheProxiesAreInTheStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&v1alpha1.EgressCounts{Attempted: 7, Answered: 4, Internal: 1, Refused: 2, Escaped: 1}, got); diff != "" || dialled != clusterIP+":4142" {
+	if diff := cmp.Diff(&v1alpha1.EgressCounts{Attempted: 7, Answered: 4, Internal: 1, Refused: 2, Escaped: 1, Dropped: 4}, got); diff != "" || dialled != clusterIP+":4142" {
 		t.Errorf("%s, from %s", diff, dialled)
 	}
 }

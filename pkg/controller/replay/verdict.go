@@ -84,6 +84,7 @@ func summaryOf(document *report.Report) *v1alpha1.ReplaySummary {
 		},
 		Egress: v1alpha1.EgressCounts{
 			Attempted: s.Egress.Attempted, Answered: s.Egress.Answered, Internal: s.Egress.Internal, Refused: s.Egress.Refused, Escaped: s.Egress.Escaped,
+			Dropped: s.Egress.Dropped,
 		},
 	}
 	if document.Outbound != nil {

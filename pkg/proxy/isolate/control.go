@@ -47,6 +47,7 @@ type report struct {
 	Attempted    uint64   `json:"attempted"`
 	Answered     uint64   `json:"answered"`
 	Refused      uint64   `json:"refused"`
+	Dropped      uint64   `json:"dropped"`
 	RefusedNames []string `json:"refusedNames"`
 }
 

@@ -58,6 +58,7 @@ type Isolate struct {
 	log      *slog.Logger
 
 	attempted, answered, refused atomic.Uint64
+	discarded                    uint64 // packets of the pod before this process
 	traffic                      relay.Traffic
 	changed                      chan struct{} // holds one note that a counter changed
 	local                        *local        // nil unless the proxy is explicit
@@ -73,6 +74,11 @@ func New(s Settings, log *slog.Logger) *Isolate {
 	if s.Explicit {
 		i.names = newNames(s.SearchDomains, syntheticLocal)
 		i.local = newLocal(i)
+		return i
+	}
+	var err error
+	if i.discarded, err = discards(); err != nil {
+		log.Warn("The packets that the rules drop are not counted", "err", err)
 	}
 	return i
 }
@@ -86,6 +92,18 @@ func (i *Isolate) Counts() (attempted, answered, refused uint64) {
 	// Attempted is read last, so that it is never less than the others together.
 	refused, answered = i.refused.Load(), i.answered.Load()
 	return i.attempted.Load(), answered, refused
+}
+
+// Dropped returns how many packets of other protocols than TCP the rules kept in since the proxy runs; 0 where there are no rules.
+func (i *Isolate) Dropped() uint64 {
+	if i.local != nil {
+		return 0
+	}
+	now, err := discards()
+	if err != nil {
+		return 0 // the log has said so
+	}
+	return now - i.discarded
 }
 
 // Traffic returns the bytes that were passed on to the responder and to the workload.
@@ -212,6 +230,7 @@ func (i *Isolate) tell(ca string) error {
 func (i *Isolate) report(ctx context.Context) error {
 	r := report{Instance: i.instance, PodIP: i.settings.PodIP, Workload: i.settings.Workload, RefusedNames: i.names.Refused()}
 	r.Attempted, r.Answered, r.Refused = i.Counts()
+	r.Dropped = i.Dropped()
 	err := i.control.put(ctx, i.settings.Pod, r)
 	i.reported.Store(err == nil)
 	return err

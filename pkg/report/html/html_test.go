@@ -27,7 +27,7 @@ func result() *report.Report {
 		Summary: report.Summary{
 			Summary: goal.Summary{
 				Requests: 12, Differing: 1, Replayed: goal.Latency{P50: 0.0123, P99: 1.5}, Recorded: goal.Latency{P50: 0.000789},
-				Matches: goal.Matches{Total: 5, Exact: 4, Missed: 1}, Egress: goal.Egress{Attempted: 5, Answered: 4, Refused: 1},
+				Matches: goal.Matches{Total: 5, Exact: 4, Missed: 1}, Egress: goal.Egress{Attempted: 5, Answered: 4, Refused: 1, Dropped: 7},
 			},
 			Goals: []report.GoalResult{{Name: "NoDifferences", Expression: "summary.differing == 0", Message: evil}},
 		},
@@ -40,7 +40,7 @@ func result() *report.Report {
 			Calls:  []report.OutboundCalls{{Key: "back:9898", Exact: 4, Missed: 1}},
 			Missed: []report.MissedCall{{Time: start, Key: "back:9898", Operation: "GET /new", Explanation: evil}},
 		},
-		Egress: []report.ProxyEgress{{Pod: "run-front-1", Attempted: 5, RefusedNames: []string{"evil.example"}}},
+		Egress: []report.ProxyEgress{{Pod: "run-front-1", Attempted: 5, Dropped: 7, RefusedNames: []string{"evil.example"}}},
 		Noise:  []compare.NoiseField{{Operation: "GET /quiet", Field: "$.now"}},
 	}
 }
@@ -72,7 +72,7 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"Failed shop/run", "Cluster west <1> · Snapshot shop/monday", "took 1m30s", evil, "12 replayed, 0 without a response, 1 differing",
 		"NoDifferences summary.differing == 0 does not hold", "12.3ms", "1.5s", "789µs", "GET /orders/{} of front:80: 200 → no response (1)",
-		"GET /orders/7 r1 $.a body 1", "GET /new to back:9898", "5 connections attempted, 4 answered from the recording, 1 refused, 0 let out",
+		"GET /orders/7 r1 $.a body 1", "GET /new to back:9898", "5 connections attempted, 4 answered from the recording, 1 refused, 0 let out . 7 packets of other protocols than TCP were dropped.",
 		"run-front-1 5", "evil.example", "GET /quiet $.now",
 	} {
 		require.Contains(t, words, want)

@@ -30,6 +30,7 @@ type Proxy struct {
 	Attempted    uint64   `json:"attempted"`
 	Answered     uint64   `json:"answered"`
 	Refused      uint64   `json:"refused"`
+	Dropped      uint64   `json:"dropped"` // packets of other protocols than TCP
 	RefusedNames []string `json:"refusedNames"`
 }
 

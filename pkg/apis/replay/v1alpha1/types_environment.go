@@ -217,6 +217,12 @@ type EgressCounts struct {
 	// escaped is the number of those that left the environment. It is attempted - answered - refused
 	// once all connections have ended, and zero unless isolation is broken.
 	Escaped int64 `json:"escaped"`
+	// dropped is the number of packets, not connections, that the rules in the copies' pods kept in: those of UDP, pings and what else is not
+	// TCP. The few that the kernel makes by itself, such as the IPv6 membership reports of a pod that starts, are among them.
+	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	Dropped int64 `json:"dropped,omitempty"`
 }
 
 // EnvironmentStatus says how far an environment is.
