@@ -794,6 +794,13 @@ func schema_pkg_apis_replay_v1alpha1_EgressCounts(ref common.ReferenceCallback) 
 							Format:      "int64",
 						},
 					},
+					"dropped": {
+						SchemaProps: spec.SchemaProps{
+							Description: "dropped is the number of packets, not connections, that the rules in the copies' pods kept in: those of UDP, pings and what else is not TCP. The few that the kernel makes by itself, such as the IPv6 membership reports of a pod that starts, are among them.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
 				},
 				Required: []string{"attempted", "answered", "refused", "escaped"},
 			},

@@ -1067,6 +1067,38 @@ func Validate_EgressCounts(
 	}
 
 	// field EgressCounts.Escaped has no validation
+
+	{ // field EgressCounts.Dropped
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *EgressCounts) *int64 {
+				return &oldObj.Dropped
+			})
+		errs = append(errs, fn(fldPath.Child("dropped"), &obj.Dropped, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 

@@ -161,6 +161,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: dropped
+      type:
+        scalar: numeric
     - name: escaped
       type:
         scalar: numeric

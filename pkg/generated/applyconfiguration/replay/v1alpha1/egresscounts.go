@@ -21,6 +21,9 @@ type EgressCountsApplyConfiguration struct {
 	// escaped is the number of those that left the environment. It is attempted - answered - refused
 	// once all connections have ended, and zero unless isolation is broken.
 	Escaped *int64 `json:"escaped,omitempty"`
+	// dropped is the number of packets, not connections, that the rules in the copies' pods kept in: those of UDP, pings and what else is not
+	// TCP. The few that the kernel makes by itself, such as the IPv6 membership reports of a pod that starts, are among them.
+	Dropped *int64 `json:"dropped,omitempty"`
 }
 
 // EgressCountsApplyConfiguration constructs a declarative configuration of the EgressCounts type for use with
@@ -66,5 +69,13 @@ func (b *EgressCountsApplyConfiguration) WithRefused(value int64) *EgressCountsA
 // If called multiple times, the Escaped field is set to the value of the last call.
 func (b *EgressCountsApplyConfiguration) WithEscaped(value int64) *EgressCountsApplyConfiguration {
 	b.Escaped = &value
+	return b
+}
+
+// WithDropped sets the Dropped field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Dropped field is set to the value of the last call.
+func (b *EgressCountsApplyConfiguration) WithDropped(value int64) *EgressCountsApplyConfiguration {
+	b.Dropped = &value
 	return b
 }
