@@ -16,6 +16,8 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/kept"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // lastReplays is how many replays that have ended are told of, in each namespace scope that was asked for.
@@ -34,6 +36,8 @@ type Status struct {
 	Captures      []Capture `json:"captures"`
 	// Replays that run, then those that ended last.
 	Replays []Replay `json:"replays"`
+	// Kept are pods that keep the recording proxy of a capture that has ended, or of an installation that is gone.
+	Kept []kept.Pods `json:"kept,omitempty"`
 	// Trouble says why captures, snapshots or replays are not known.
 	Trouble string `json:"trouble,omitempty"`
 }
@@ -72,8 +76,8 @@ type Replay struct {
 }
 
 // Gather reads the captures, replays and snapshots of a namespace, or of all when it is empty. An API that does not answer is told of in the
-// status: that is when one looks at it.
-func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string) Status {
+// status: that is when one looks at it. Keeping are the pods that keep the proxy, of which those are left out that a capture records.
+func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string, keeping []kept.Pods) Status {
 	s := Status{Namespace: found.Namespace, Components: found.State(), StorageURL: found.StorageURL(), Captures: []Capture{}, Replays: []Replay{}}
 	captures, err := client.ReplayV1alpha1().TrafficCaptures(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -84,6 +88,11 @@ func Gather(ctx context.Context, found *installation.Installation, client versio
 		s.Captures = append(s.Captures, capture(&captures.Items[i]))
 		s.TrafficBytes += captures.Items[i].Status.SizeBytes
 	}
+	s.Kept = slices.DeleteFunc(slices.Clone(keeping), func(pods kept.Pods) bool {
+		return slices.ContainsFunc(captures.Items, func(c v1alpha1.TrafficCapture) bool {
+			return c.Namespace == pods.Namespace && workload.Same(c.Spec.WorkloadRef, pods.Workload)
+		})
+	})
 	snapshots, err := client.ReplayV1alpha1().TrafficSnapshots(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		s.Trouble = fmt.Sprintf("listing the snapshots: %v", err)

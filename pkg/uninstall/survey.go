@@ -46,6 +46,8 @@ type Plan struct {
 	Keep []Object `json:"keep,omitempty"`
 	// Blockers are why something would be left behind.
 	Blockers []Object `json:"blockers,omitempty"`
+	// Leave is what a rescue leaves behind, and how it goes.
+	Leave []Object `json:"leave,omitempty"`
 
 	workloads []recordedWorkload
 	found     []found
@@ -73,6 +75,9 @@ func Survey(ctx context.Context, c *Clients, o Options) (*Plan, error) {
 			continue
 		}
 		p.Remove = append(p.Remove, item)
+	}
+	if err := p.addPods(ctx, c, o); err != nil {
+		return nil, err
 	}
 	if err := p.addObjects(ctx, c, o, found.Installed()); err != nil {
 		return nil, err

@@ -190,7 +190,9 @@ func (r *run) settle(ctx context.Context) error {
 		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
 	}
-	return nil
+	keeping, err := r.keeping(ctx)
+	r.result.Left = append(r.result.Left, keeping...)
+	return err
 }
 
 // touch is an annotation that is put on a namespace and taken off again.

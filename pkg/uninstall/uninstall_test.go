@@ -15,9 +15,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clienttesting "k8s.io/client-go/testing"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
+	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
@@ -181,5 +183,68 @@ func TestKeepData(t *testing.T) {
 	}
 	if slices.Contains(names(result.Removed), want[0]) || slices.Contains(names(result.Removed), want[1]) {
 		t.Errorf("removed are %v", names(result.Removed))
+	}
+}
+
+// addedAtCreation adds a pod that got the proxy as it was made, and what made it.
+func addedAtCreation(t *testing.T, c *Clients) {
+	t.Helper()
+	by := func(kind, name string) []metav1.OwnerReference {
+		return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(name), Controller: ptr.To(true)}}
+	}
+	_, err := c.Kube.AppsV1().ReplicaSets("shop").Create(t.Context(), &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "back-5d9", OwnerReferences: by("Deployment", "back")},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Kube.CoreV1().Pods("shop").Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "back-5d9-a", Labels: map[string]string{"pod-template-hash": "5d9"}, OwnerReferences: by("ReplicaSet", "back-5d9")},
+		Spec:       injected().Spec.Template.Spec,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const restartBack = "kubectl -n shop rollout restart deployment/back"
+
+// Nothing takes a proxy out of a pod: it is refused to leave one behind, and what is left after a rescue, or with force, is said, with what rids of it.
+func TestPodsThatKeepTheProxy(t *testing.T) {
+	c := dead(t)
+	addedAtCreation(t, c)
+	plan, err := Survey(t.Context(), c, Options{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(objects []Object) bool {
+		return slices.ContainsFunc(objects, func(o Object) bool {
+			return o.Kind == "Deployment" && o.Namespace == "shop" && o.Name == "back" && strings.Contains(o.Reason, restartBack)
+		})
+	}
+	if !said(plan.Blockers) || len(plan.Leave) > 0 {
+		t.Errorf("in the way are %v, left are %v", plan.Blockers, plan.Leave)
+	}
+
+	rescue := Options{Rescue: true, Timeout: time.Minute}
+	if plan, err = Survey(t.Context(), c, rescue); err != nil {
+		t.Fatal(err)
+	}
+	if len(plan.Blockers) > 0 || !said(plan.Leave) {
+		t.Errorf("in the way of a rescue are %v, left are %v", plan.Blockers, plan.Leave)
+	}
+	result, err := Remove(t.Context(), c, rescue, plan, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(result.Left) != 1 || !said(result.Left) {
+		t.Errorf("left are %v", result.Left)
+	}
+	again, err := Survey(t.Context(), c, rescue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.Empty() || !said(again.Leave) {
+		t.Errorf("afterwards there is %+v", again)
 	}
 }

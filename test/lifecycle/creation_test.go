@@ -53,11 +53,13 @@ func (a atCreation) run(t *testing.T) {
 	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/sample-percent=50")
 	s.awaitReason(t, "RestartNeeded", "former settings")
 	a.withoutServer(t, s)
+	s.refused(t)
 	a.ended(t, s)
 	uninstall(t)
 	if found := kube.Kubectl(t, "get", a.objects+",podtemplates", "-A", "-l", "app.kubernetes.io/part-of=restage", "-o", "name"); found != "" {
 		t.Errorf("left behind is %s", found)
 	}
+	a.keepProxies(t, s)
 }
 
 // withoutServer makes an opted-in pod while our API server is down. It comes within seconds.

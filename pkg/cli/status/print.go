@@ -26,9 +26,13 @@ type table struct {
 	wide   int
 }
 
-// show writes four tables.
+// show writes four tables, and a fifth when pods keep the proxy.
 func show(out io.Writer, s state.Status, wide bool, now time.Time) error {
-	for i, t := range []table{components(s, now), storage(s), captures(s, now), replays(s, now)} {
+	tables := []table{components(s, now), storage(s), captures(s, now), replays(s, now)}
+	if len(s.Kept) > 0 {
+		tables = append(tables, keeping(s))
+	}
+	for i, t := range tables {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
@@ -89,6 +93,15 @@ func replays(s state.Status, now time.Time) table {
 		t.rows = append(t.rows, []string{
 			r.Name, r.Namespace, r.Snapshot, orNone(r.Phase), fmt.Sprintf("%d%%", r.Percent), fmt.Sprintf("%d/s", r.Rate), age(r.Started, now), age(r.Ended, now), orNone(r.Reason),
 		})
+	}
+	return t
+}
+
+// keeping are the pods that keep the proxy until they are replaced.
+func keeping(s state.Status) table {
+	t := table{header: []string{"KEEPS THE PROXY", "NAMESPACE", "PODS", "REPLACED BY"}, wide: 4}
+	for _, k := range s.Kept {
+		t.rows = append(t.rows, []string{k.Workload.Kind + " " + k.Workload.Name, k.Namespace, fmt.Sprint(len(k.Names)), k.Command})
 	}
 	return t
 }

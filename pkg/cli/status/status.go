@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/exit"
 	"github.com/restage-dev/restage/pkg/cli/output"
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/kept"
 	state "github.com/restage-dev/restage/pkg/status"
 )
 
@@ -50,7 +52,8 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 		Use:   "status",
 		Short: "Show what of Restage runs, what it records and what it replays",
 		Long: `Show what of Restage runs, what it records and what it replays: in the namespace that --namespace names, else in all. Replays are those that
-run and the last five that ended.
+run and the last five that ended. Without --watch it also names pods that keep the recording proxy although no capture records them, and the command that
+replaces them.
 
 The exit code is 1 when Restage is not installed or its API does not answer.`,
 		Example:           example,
@@ -140,9 +143,30 @@ func (o *options) gather(ctx context.Context) (state.Status, error) {
 	if err != nil {
 		return state.Status{}, err
 	}
+	namespace := *o.cluster.Flags.Namespace
+	keeping, err := o.keeping(ctx, namespace)
+	if err != nil {
+		return state.Status{}, err
+	}
 	found, err := o.cluster.Installation(ctx, "")
 	if err != nil || !found.Installed() {
-		return state.Status{Captures: []state.Capture{}, Replays: []state.Replay{}, Components: []installation.Component{}}, err
+		return state.Status{Captures: []state.Capture{}, Replays: []state.Replay{}, Components: []installation.Component{}, Kept: keeping}, err
 	}
-	return state.Gather(ctx, found, client, *o.cluster.Flags.Namespace), nil
+	return state.Gather(ctx, found, client, namespace, keeping), nil
+}
+
+// keeping are the pods that keep the proxy, as far as the user may look for them. A look at all pods is too much to have again and again.
+func (o *options) keeping(ctx context.Context, namespace string) ([]kept.Pods, error) {
+	if o.watch {
+		return nil, nil
+	}
+	workloads, err := o.cluster.Workloads()
+	if err != nil {
+		return nil, err
+	}
+	found, err := kept.Find(ctx, workloads, namespace)
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return found, err
 }

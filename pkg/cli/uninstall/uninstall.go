@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,8 @@ installed, and what was made in the namespaces of users. It refuses while someth
 With --rescue it needs no running part of Restage: a registration without a server behind it, proxies in templates, leftovers and finalizers are removed from
 outside, and namespaces that they blocked go on.
 
+Pods that got the proxy as they were made keep it until they are replaced, which is left to you: they are named, with the command that does it.
+
 The exit code is 0 when nothing is left, 1 when something is or would be, and 2 when that could not be found out.`,
 		Example:           example,
 		Args:              cobra.NoArgs,
@@ -104,7 +107,7 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if plan.Empty() {
 		fmt.Fprintln(o.streams.ErrOut, "There is no Restage on this cluster.")
-		return o.write(&uninstall.Result{Namespace: plan.Namespace, Removed: []uninstall.Object{}})
+		return o.write(&uninstall.Result{Namespace: plan.Namespace, Removed: []uninstall.Object{}, Left: slices.Concat(plan.Blockers, plan.Leave)})
 	}
 	if err := o.consent(plan); err != nil {
 		return err
@@ -152,6 +155,7 @@ func (o *options) show(plan *uninstall.Plan) error {
 	} else {
 		list(o.streams.Out, "To be removed:", plan.Remove)
 		list(o.streams.Out, "Kept:", plan.Keep)
+		list(o.streams.Out, "Left behind:", plan.Leave)
 		list(o.streams.Out, "In the way:", plan.Blockers)
 	}
 	if len(plan.Blockers) == 0 {
@@ -181,6 +185,7 @@ func (o *options) consent(plan *uninstall.Plan) error {
 	}
 	list(o.streams.ErrOut, "To be removed:", plan.Remove)
 	list(o.streams.ErrOut, "Kept:", plan.Keep)
+	list(o.streams.ErrOut, "Left behind:", slices.Concat(plan.Leave, plan.Blockers))
 	if !o.removal.KeepData {
 		fmt.Fprintln(o.streams.ErrOut, "Recorded traffic and reports on its volumes are lost; --keep-data keeps them.")
 	}

@@ -1,0 +1,153 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kept finds pods that keep a recording proxy which no change of a template takes out of them: it was added as they were made, or their
+// workload replaces no pods. The proxy relays, whether or not anything of Restage is there, and goes when they are replaced.
+package kept
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/workload"
+)
+
+// Pods are those of a workload that keep the proxy.
+type Pods struct {
+	Namespace string                     `json:"namespace"`
+	Workload  v1alpha1.WorkloadReference `json:"workload"`
+	Names     []string                   `json:"pods"`
+	// Command replaces them; a pod that nothing makes is deleted by it.
+	Command string `json:"command"`
+}
+
+// Find looks for them in a namespace, or in all when it is empty. Pods that are being deleted, or replaced since the template of their workload has
+// changed, are not among them.
+func Find(ctx context.Context, c workload.Client, namespace string) ([]Pods, error) {
+	f := &finder{Client: c, makers: map[string]*workload.Workload{}, found: map[string]*Pods{}}
+	list := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return c.Kube.CoreV1().Pods(namespace).List(ctx, o)
+	})
+	if err := list.EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error { return f.look(ctx, object.(*corev1.Pod)) }); err != nil {
+		return nil, fmt.Errorf("looking for pods with the recording proxy: %w", err)
+	}
+	return f.all(), nil
+}
+
+// finder gathers pods by their workloads. What makes them is read once.
+type finder struct {
+	workload.Client
+	makers map[string]*workload.Workload
+	found  map[string]*Pods
+}
+
+func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
+	ours := pod.Labels[v1alpha1.LabelPartOf] == v1alpha1.PartOf // as copies in environments are, which go with those
+	ended := pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	if ours || ended || !injection.HasProxy(pod.Spec) {
+		return nil
+	}
+	maker, known, err := f.maker(ctx, pod)
+	if err != nil {
+		return err
+	}
+	if known && goes(pod, maker) {
+		return nil
+	}
+	ref := workload.OwnerOf(pod)
+	key := strings.Join([]string{pod.Namespace, ref.APIVersion, ref.Kind, ref.Name}, "/")
+	if f.found[key] == nil {
+		f.found[key] = &Pods{Namespace: pod.Namespace, Workload: ref}
+		if known && restarts(maker, ref) {
+			f.found[key].Command = fmt.Sprintf("kubectl -n %s rollout restart %s/%s", pod.Namespace, strings.ToLower(ref.Kind), ref.Name)
+		}
+	}
+	f.found[key].Names = append(f.found[key].Names, pod.Name)
+	return nil
+}
+
+// maker reads what made a pod; nil when it is gone, and known is false when nothing is there that has a template.
+func (f *finder) maker(ctx context.Context, pod *corev1.Pod) (maker *workload.Workload, known bool, err error) {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	if owner == nil {
+		return nil, false, nil
+	}
+	if maker, known = f.makers[string(owner.UID)]; known {
+		return maker, true, nil
+	}
+	maker, err = f.Get(ctx, pod.Namespace, v1alpha1.WorkloadReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name})
+	var unknown *workload.UnknownKindError
+	var without *workload.NoTemplateError
+	switch {
+	case errors.As(err, &unknown), errors.As(err, &without):
+		return nil, false, nil
+	case apierrors.IsNotFound(err):
+		maker = nil
+	case err != nil:
+		return nil, false, fmt.Errorf("reading %s %s/%s: %w", owner.Kind, pod.Namespace, owner.Name, err)
+	}
+	f.makers[string(owner.UID)] = maker
+	return maker, true, nil
+}
+
+// goes tells whether a pod goes by itself: with what made it, when the proxy is taken out of the template that it is made from, or because it has been.
+func goes(pod *corev1.Pod, maker *workload.Workload) bool {
+	if maker == nil {
+		return true
+	}
+	if injection.HasProxy(maker.Template.Spec) {
+		return maker.Controlled() != nil || maker.Change != workload.ChangeOnDelete
+	}
+	return maker.Change == workload.ChangeReplaces && replacing(pod, maker)
+}
+
+// replacing tells whether a workload, which replaces its pods itself, is about to replace one.
+func replacing(pod *corev1.Pod, maker *workload.Workload) bool {
+	switch o := maker.Object.(type) {
+	case *appsv1.StatefulSet:
+		return o.Status.ObservedGeneration < o.Generation || pod.Labels[appsv1.ControllerRevisionHashLabelKey] != o.Status.UpdateRevision
+	case *appsv1.DaemonSet:
+		return o.Status.ObservedGeneration < o.Generation || o.Status.UpdatedNumberScheduled < o.Status.DesiredNumberScheduled
+	}
+	return false
+}
+
+// restarts tells whether kubectl rollout restart replaces the pods.
+func restarts(maker *workload.Workload, of v1alpha1.WorkloadReference) bool {
+	switch of.Kind {
+	case "Deployment":
+		return true
+	case "StatefulSet", "DaemonSet":
+		return maker != nil && maker.Change == workload.ChangeReplaces
+	}
+	return false
+}
+
+// all are what was found, sorted.
+func (f *finder) all() []Pods {
+	var all []Pods
+	for _, pods := range f.found {
+		slices.Sort(pods.Names)
+		if pods.Command == "" {
+			pods.Command = fmt.Sprintf("kubectl -n %s delete pod %s", pods.Namespace, strings.Join(pods.Names, " "))
+		}
+		all = append(all, *pods)
+	}
+	slices.SortFunc(all, func(a, b Pods) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Workload.Kind, b.Workload.Kind), cmp.Compare(a.Workload.Name, b.Workload.Name))
+	})
+	return all
+}

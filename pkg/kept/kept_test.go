@@ -1,0 +1,131 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package kept
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+var (
+	plain    = corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}
+	recorded = corev1.PodSpec{InitContainers: []corev1.Container{{Name: wiring.ProxyContainerName}}, Containers: plain.Containers}
+)
+
+func named(name string, owner ...metav1.OwnerReference) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID(name), Generation: 1, OwnerReferences: owner}
+}
+
+func by(version, kind, name string) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: version, Kind: kind, Name: name, UID: types.UID(name), Controller: ptr.To(true)}
+}
+
+// pod has the proxy.
+func pod(name string, labels map[string]string, owner ...metav1.OwnerReference) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: named(name, owner...), Spec: recorded}
+	p.Labels = labels
+	return p
+}
+
+func replicaSet(name string, spec corev1.PodSpec, owner ...metav1.OwnerReference) *appsv1.ReplicaSet {
+	return &appsv1.ReplicaSet{ObjectMeta: named(name, owner...), Spec: appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: spec}}}
+}
+
+func statefulSet(spec corev1.PodSpec, strategy appsv1.StatefulSetUpdateStrategyType) *appsv1.StatefulSet {
+	return &appsv1.StatefulSet{
+		ObjectMeta: named("db"), Status: appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "db-2"},
+		Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: spec}, UpdateStrategy: appsv1.StatefulSetUpdateStrategy{Type: strategy}},
+	}
+}
+
+func daemonSet(updated int32) *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{
+		ObjectMeta: named("agent"), Status: appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: 2, UpdatedNumberScheduled: updated},
+		Spec: appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: plain}},
+	}
+}
+
+func TestFind(t *testing.T) {
+	hashed := map[string]string{"pod-template-hash": "5d9"}
+	revision := func(name string) map[string]string { return map[string]string{"controller-revision-hash": name} }
+	deployed, set, daemon := by("apps/v1", "Deployment", "front"), by("apps/v1", "StatefulSet", "db"), by("apps/v1", "DaemonSet", "agent")
+	front := pod("front-5d9-b", hashed, by("apps/v1", "ReplicaSet", "front-5d9"))
+	ending, over, copied := front.DeepCopy(), front.DeepCopy(), front.DeepCopy()
+	ending.DeletionTimestamp, ending.Finalizers = ptr.To(metav1.Now()), []string{"other/kept"}
+	over.Status.Phase = corev1.PodSucceeded
+	copied.Labels = maps.Clone(hashed)
+	copied.Labels[v1alpha1.LabelPartOf] = v1alpha1.PartOf
+	without := front.DeepCopy()
+	without.Spec = plain
+	const restart, remove = "kubectl -n shop rollout restart ", "kubectl -n shop delete pod "
+	for name, test := range map[string]struct {
+		objects []runtime.Object
+		command string // empty: nothing is found
+	}{
+		"added at creation": {[]runtime.Object{front, replicaSet("front-5d9", plain, deployed)}, restart + "deployment/front"},
+		"of a template":     {[]runtime.Object{front, replicaSet("front-5d9", recorded, deployed)}, ""},
+		"ending":            {[]runtime.Object{ending, replicaSet("front-5d9", plain, deployed)}, ""},
+		"over":              {[]runtime.Object{over, replicaSet("front-5d9", plain, deployed)}, ""},
+		"a copy":            {[]runtime.Object{copied, replicaSet("front-5d9", plain, deployed)}, ""},
+		"without a proxy":   {[]runtime.Object{without, replicaSet("front-5d9", plain, deployed)}, ""},
+		"its maker is gone": {[]runtime.Object{front}, ""},
+		"several of a ReplicaSet of nobody": {[]runtime.Object{
+			pod("b", nil, by("apps/v1", "ReplicaSet", "alone")), pod("a", nil, by("apps/v1", "ReplicaSet", "alone")), replicaSet("alone", plain),
+		}, remove + "a b"},
+		"of the template of a ReplicaSet, which replaces none": {[]runtime.Object{
+			pod("a", nil, by("apps/v1", "ReplicaSet", "alone")), replicaSet("alone", recorded),
+		}, remove + "a"},
+		"of a StatefulSet, at creation": {[]runtime.Object{
+			pod("db-0", revision("db-2"), set), statefulSet(plain, appsv1.RollingUpdateStatefulSetStrategyType),
+		}, restart + "statefulset/db"},
+		"of a StatefulSet, which replaces it": {[]runtime.Object{
+			pod("db-0", revision("db-1"), set), statefulSet(plain, appsv1.RollingUpdateStatefulSetStrategyType),
+		}, ""},
+		"of a StatefulSet, which will replace it": {[]runtime.Object{
+			pod("db-0", revision("db-2"), set), statefulSet(recorded, appsv1.RollingUpdateStatefulSetStrategyType),
+		}, ""},
+		"of a StatefulSet, which will not": {[]runtime.Object{
+			pod("db-0", revision("db-2"), set), statefulSet(recorded, appsv1.OnDeleteStatefulSetStrategyType),
+		}, remove + "db-0"},
+		"of a StatefulSet, which has not": {[]runtime.Object{
+			pod("db-0", revision("db-1"), set), statefulSet(plain, appsv1.OnDeleteStatefulSetStrategyType),
+		}, remove + "db-0"},
+		"of a DaemonSet, at creation":       {[]runtime.Object{pod("agent-x", nil, daemon), daemonSet(2)}, restart + "daemonset/agent"},
+		"of a DaemonSet, which replaces it": {[]runtime.Object{pod("agent-x", nil, daemon), daemonSet(1)}, ""},
+		"of a Job": {[]runtime.Object{
+			pod("once-x", nil, by("batch/v1", "Job", "once")), &batchv1.Job{ObjectMeta: named("once"), Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: plain}}},
+		}, remove + "once-x"},
+		"of nobody": {[]runtime.Object{pod("bare", nil)}, remove + "bare"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := Find(t.Context(), controllertest.New(test.objects...).Workloads(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var commands, want []string
+			for _, pods := range found {
+				commands = append(commands, pods.Command)
+			}
+			if test.command != "" {
+				want = []string{test.command}
+			}
+			if !slices.Equal(commands, want) {
+				t.Errorf("found are %q, want %q", commands, want)
+			}
+		})
+	}
+}
