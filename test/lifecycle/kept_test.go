@@ -31,13 +31,7 @@ func (s *shop) refused(t *testing.T) {
 // what replaces them, new pods come without, and nothing else is left.
 func (a atCreation) keepProxies(t *testing.T, s *shop) {
 	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled=true")
-	for name, remove := range map[string]func(*testing.T){
-		"forced": func(t *testing.T) {
-			out, err := kube.Run(t.Context(), "", "kubectl", "restage", "uninstall", "--yes", "--force")
-			if err == nil || !strings.Contains(out, "Left behind:\n  Deployment "+s.namespace+"/front: ") || strings.Count(out, "\n  ") != 1 {
-				t.Errorf("uninstall --force: %v\n%s", err, out)
-			}
-		},
+	ways := map[string]func(*testing.T){
 		"namespace": func(t *testing.T) { kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s") },
 		"killed": func(t *testing.T) {
 			kube.Kubectl(t, "delete", "namespace", system, "--wait=false")
@@ -48,12 +42,13 @@ func (a atCreation) keepProxies(t *testing.T, s *shop) {
 			if took := time.Since(begin); took > 10*time.Second {
 				t.Errorf("with nothing of ours alive a pod is made and deleted in %s", took)
 			}
-			out, err := kube.Run(t.Context(), "", "kubectl", "restage", "uninstall", "--rescue", "--yes")
-			if err == nil || !strings.Contains(out, "Left behind:\n  Deployment "+s.namespace+"/front: ") || strings.Count(out, "\n  ") != 1 {
-				t.Errorf("uninstall --rescue: %v\n%s", err, out)
-			}
+			s.leaves(t, "--rescue")
 		},
-	} {
+	}
+	if !a.dependent { // once is enough: what is deleted then is what is deleted in order
+		ways["forced"] = s.forced
+	}
+	for name, remove := range ways {
 		t.Run(name, func(t *testing.T) {
 			installWith(t, manifests.Options{Injection: a.injection})
 			s.replacePods(t, true)
@@ -70,6 +65,17 @@ func (a atCreation) keepProxies(t *testing.T, s *shop) {
 			}
 			t.Logf("removed and looked at after %s", time.Since(begin).Round(time.Second))
 		})
+	}
+}
+
+func (s *shop) forced(t *testing.T) { s.leaves(t, "--force") }
+
+// leaves uninstalls and checks that the pods of the front, and nothing else, are said to be left.
+func (s *shop) leaves(t *testing.T, flag string) {
+	t.Helper()
+	out, err := kube.Run(t.Context(), "", "kubectl", "restage", "uninstall", "--yes", flag)
+	if err == nil || !strings.Contains(out, "Left behind:\n  Deployment "+s.namespace+"/front: ") || strings.Count(out, "\n  ") != 1 {
+		t.Errorf("uninstall %s: %v\n%s", flag, err, out)
 	}
 }
 
