@@ -61,35 +61,12 @@ func (b *builder) addOpaque(number uint32, r *trafficpb.Record, reason string) {
 		return
 	}
 	d := b.destination(Destination(HostName(r.GetHost()), r.GetPort()))
-	if len(r.GetRequest().GetBody()) > 0 && !ServerFirst(r) {
+	if len(r.GetRequest().GetBody()) > 0 && !opaque.ServerFirst(r) {
 		d.clientFirst = true
 	}
 	if reason == "" {
-		d.scripts = append(d.scripts, &script{Script: scriptOf(r), number: number})
+		d.scripts = append(d.scripts, &script{Script: opaque.NewScript(opaque.Sides(r)), number: number})
 	}
-}
-
-// scriptOf returns the script of a record. One that was made before turns were kept has two.
-func scriptOf(r *trafficpb.Record) *opaque.Script {
-	request, response := r.GetRequest(), r.GetResponse()
-	client, server := direction(request), direction(response)
-	if len(client.Pieces) == 0 && len(server.Pieces) == 0 {
-		turn := uint32(1)
-		if ServerFirst(r) {
-			turn = 0
-		}
-		client.Pieces = []opaque.Piece{{At: request.GetLastByte(), Turn: 1 - turn}}
-		server.Pieces = []opaque.Piece{{At: response.GetFirstByte(), Turn: turn}}
-	}
-	return opaque.NewScript(client, server)
-}
-
-func direction(m *trafficpb.Message) opaque.Bytes {
-	d := opaque.Bytes{Sent: m.GetBody()}
-	for _, p := range m.GetPieces() {
-		d.Pieces = append(d.Pieces, opaque.Piece{End: p.GetEnd(), At: p.GetAt(), Turn: p.GetKind()})
-	}
-	return d
 }
 
 func (b *builder) destination(key string) *destination {

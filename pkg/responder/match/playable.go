@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -48,13 +49,12 @@ func unplayable(r *trafficpb.Record) string {
 
 // unplayableStream lets connections be played that were still open when the recording of them ended: up to there they are whole.
 func unplayableStream(r *trafficpb.Record) string {
-	turns := len(r.GetRequest().GetPieces())+len(r.GetResponse().GetPieces()) > 0
 	switch {
 	case hasDefect(r, trafficpb.Defect_DEFECT_REQUEST_TRUNCATED):
 		return "its request was longer than the recorder keeps"
-	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF) && !turns:
+	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF) && !opaque.HasTurns(r):
 		return "its response was cut off"
-	case ServerFirst(r) && r.GetRequest().GetBodyLength() > 0 && !turns:
+	case opaque.IsAmbiguous(r):
 		return "it was recorded before the turns of conversations were kept"
 	}
 	return ""
@@ -75,15 +75,6 @@ func unplayableResponse(r *trafficpb.Record) string {
 		}
 	}
 	return ""
-}
-
-// ServerFirst tells whether the server of an opaque record sent something before the client did.
-func ServerFirst(r *trafficpb.Record) bool {
-	request, response := r.GetRequest(), r.GetResponse()
-	if response.GetBodyLength() == 0 {
-		return false
-	}
-	return request.GetBodyLength() == 0 || response.GetFirstByte() < request.GetFirstByte()
 }
 
 func hasDefect(r *trafficpb.Record, d trafficpb.Defect) bool {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/protocol/websocket"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -54,7 +55,7 @@ func (x *Index) Follow(m Match) (Match, bool) {
 
 // ConverseAs begins a conversation of a record that is not WebSocket and followed an exchange.
 func (x *Index) ConverseAs(m Match) *Conversation {
-	only := &script{Script: scriptOf(m.Record), number: uint32(m.Number)}
+	only := &script{Script: opaque.NewScript(opaque.Sides(m.Record)), number: uint32(m.Number)}
 	return &Conversation{index: x, scripts: []*script{only}, to: 1, current: -1, answered: -1}
 }
 
