@@ -4,6 +4,7 @@
 package generator
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ type judge struct {
 func (j *judge) add(r result) {
 	record := r.record
 	x := &report.Exchange{
-		Record: record.GetId(), Key: r.key, Operation: r.operation, RecordedOperation: record.GetOperation(), Method: r.method,
+		Record: record.GetId(), Key: r.key, Operation: r.operation, RecordedOperation: cmp.Or(record.GetOperation(), r.operation), Method: r.method,
 		ReplayedFailure: r.failure,
 		Replayed:        r.latency, Released: r.released, Sent: r.sent,
 	}
@@ -35,7 +36,7 @@ func (j *judge) add(r result) {
 		x.RecordedFailure = record.GetFailure()
 	} else {
 		x.RecordedStatus = recordedResponse(record).Status
-		x.Recorded = time.Duration(record.GetResponse().GetLastByte() - record.GetRequest().GetFirstByte())
+		x.Recorded = time.Duration(max(record.GetResponse().GetLastByte()-start(r.request), 0)) // there may be a request alone
 	}
 	if r.response != nil {
 		x.ReplayedStatus = r.response.Status

@@ -16,6 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
@@ -157,6 +158,9 @@ func newRequest(record *trafficpb.Record, key, to string, speed float64) *reques
 		method, target, _ = strings.Cut(record.GetOperation(), " ")
 	}
 	q := &request{record: record, key: key, target: to, method: method, operation: compare.Operation(method, target), speed: speed}
+	if record.GetProtocol() == protocolOpaque {
+		q.operation = protocolOpaque // there is no other name for it
+	}
 	if len(record.GetResponse().GetPieces())+len(record.GetRequest().GetPieces()) > 0 {
 		q.span = time.Duration(float64(max(traffic.End(record)-traffic.Start(record), 0)) / speed)
 	}
@@ -184,7 +188,13 @@ func (p *plan) schedule(speed float64) {
 	slices.SortStableFunc(p.requests, func(a, b *request) int { return cmp.Compare(a.offset, b.offset) })
 }
 
-func start(q *request) int64 { return q.record.GetRequest().GetFirstByte() }
+// start is when a request began in the recording: the first byte of it, or of a workload that spoke first.
+func start(q *request) int64 {
+	if q.record.GetProtocol() == protocolOpaque && opaque.ServerFirst(q.record) {
+		return q.record.GetResponse().GetFirstByte()
+	}
+	return q.record.GetRequest().GetFirstByte()
+}
 
 // learnNoise compares the recorded answers to the same request with the first of them.
 func (p *plan) learnNoise(headers []string) {
@@ -195,7 +205,7 @@ func (p *plan) learnNoise(headers []string) {
 	}
 	firsts := map[same]*trafficpb.Record{}
 	for _, q := range p.requests {
-		if unanswered(q.record) || q.record.GetProtocol() == protocolWebSocket {
+		if unanswered(q.record) || isStream(q.record) {
 			continue
 		}
 		head, err := http1.ParseHead(q.record.GetRequest().GetHead())

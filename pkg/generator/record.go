@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/restage-dev/restage/pkg/protocol/clienthello"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -25,7 +27,7 @@ func isHTTP2(r *trafficpb.Record) bool {
 
 // obstacle says why a record cannot be replayed, "" when it can.
 func obstacle(r *trafficpb.Record) string {
-	if r.GetProtocol() != protocolHTTP1 && r.GetProtocol() != protocolWebSocket && !isHTTP2(r) {
+	if !isStream(r) && r.GetProtocol() != protocolHTTP1 && !isHTTP2(r) {
 		return "protocol " + r.GetProtocol()
 	}
 	if r.GetNotReplayable() {
@@ -35,16 +37,13 @@ func obstacle(r *trafficpb.Record) string {
 		if defect == trafficpb.Defect_DEFECT_CUT_OFF && unanswered(r) && requestWhole(r) {
 			continue // the lack of an answer is what the recording shows
 		}
-		if defect == trafficpb.Defect_DEFECT_CUT_OFF && r.GetProtocol() == protocolWebSocket {
+		if defect == trafficpb.Defect_DEFECT_CUT_OFF && isStream(r) {
 			continue // it was still open, and is whole up to there
 		}
 		return "incomplete: " + strings.ToLower(strings.TrimPrefix(defect.String(), "DEFECT_"))
 	}
-	if r.GetProtocol() == protocolWebSocket {
-		if unanswered(r) {
-			return "the workload ended it with " + r.GetFailure()
-		}
-		return ""
+	if isStream(r) {
+		return obstacleOfStream(r)
 	}
 	if m, err := http1.ParseHead(r.GetRequest().GetHead()); err != nil || m.Method == "" {
 		return "malformed request"
@@ -56,6 +55,32 @@ func obstacle(r *trafficpb.Record) string {
 		return "malformed response"
 	}
 	return ""
+}
+
+// isStream tells of a record that is no exchange, but what both sides said on a connection.
+func isStream(r *trafficpb.Record) bool {
+	return r.GetProtocol() == protocolWebSocket || r.GetProtocol() == protocolOpaque
+}
+
+func obstacleOfStream(r *trafficpb.Record) string {
+	switch {
+	case unanswered(r):
+		return "the workload ended it with " + r.GetFailure()
+	case r.GetProtocol() == protocolWebSocket:
+	case r.GetOrdinal() > 0:
+		return "bytes that follow another protocol"
+	case isTLS(r.GetRequest().GetBody()):
+		return "TLS that was not read"
+	case opaque.IsAmbiguous(r):
+		return "it does not say who spoke when"
+	}
+	return ""
+}
+
+// isTLS tells of what begins as a client of TLS does: a connection with other keys cannot be made of it.
+func isTLS(sent []byte) bool {
+	_, verdict := clienthello.Read(sent)
+	return verdict == clienthello.Yes
 }
 
 // unanswered tells of a request that got no whole response from the workload in the recording.
@@ -73,8 +98,11 @@ func requestWhole(r *trafficpb.Record) bool {
 
 // recordedResponse is the response of a record that obstacle found none in.
 func recordedResponse(r *trafficpb.Record) *http1.Message {
-	if r.GetProtocol() == protocolWebSocket {
+	switch r.GetProtocol() {
+	case protocolWebSocket:
 		return recordedMessages(r)
+	case protocolOpaque:
+		return recordedTurns(r)
 	}
 	m, err := http1.ParseHead(r.GetResponse().GetHead())
 	if err != nil {

@@ -270,7 +270,7 @@ func TestSkipped(t *testing.T) {
 	}
 	want := map[string]string{
 		records[0].GetId(): "outbound calls that it made may be lost", records[1].GetId(): "incomplete: request_truncated",
-		records[2].GetId(): "protocol opaque", records[3].GetId(): "malformed request",
+		records[2].GetId(): "bytes that follow another protocol", records[3].GetId(): "malformed request",
 	}
 	if diff := cmp.Diff(want, reasons); diff != "" {
 		t.Error(diff)

@@ -34,7 +34,11 @@ func dialTarget(ctx context.Context, q *request, deadline time.Time) (net.Conn, 
 		}
 		return conn, conn.(*net.TCPConn), nil
 	}
-	secure := tls.Dialer{NetDialer: &dialer, Config: clientTLS(q.record, "http/1.1")}
+	var protocols []string
+	if q.record.GetProtocol() != protocolOpaque {
+		protocols = append(protocols, "http/1.1")
+	}
+	secure := tls.Dialer{NetDialer: &dialer, Config: clientTLS(q.record, protocols...)}
 	conn, err := secure.DialContext(ctx, "tcp", q.target)
 	if err != nil {
 		return nil, nil, err
@@ -42,8 +46,8 @@ func dialTarget(ctx context.Context, q *request, deadline time.Time) (net.Conn, 
 	return conn, conn.(*tls.Conn).NetConn().(*net.TCPConn), nil
 }
 
-// clientTLS is how TLS is spoken to the target: with the name that the client asked for, and the protocol that was recorded. The certificate is
+// clientTLS is how TLS is spoken to the target: with the name that the client asked for, and the protocol that was recorded, if it has a name. The certificate is
 // not verified, as nothing says which CA the recorded clients trust, and the target is what the replay was told to test, whoever it says it is.
-func clientTLS(r *trafficpb.Record, protocol string) *tls.Config {
-	return &tls.Config{ServerName: r.GetHost(), NextProtos: []string{protocol}, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
+func clientTLS(r *trafficpb.Record, protocols ...string) *tls.Config {
+	return &tls.Config{ServerName: r.GetHost(), NextProtos: protocols, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }

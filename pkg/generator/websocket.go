@@ -5,15 +5,12 @@ package generator
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/websocket"
@@ -192,30 +189,17 @@ func recordedMessages(r *trafficpb.Record) *http1.Message {
 	return messagesDocument(all)
 }
 
-// messagesDocument makes one JSON document of messages, a list, so that they are compared as any other: what is JSON stays so, other
-// text is a string, and other bytes are an object with their base64.
+// messagesDocument makes one JSON document of messages.
 func messagesDocument(messages []*websocket.Message) *http1.Message {
 	list := make([]any, 0, len(messages))
 	var inflater websocket.Inflater
 	for _, m := range messages {
 		payload, err := inflater.Inflate(m, longestMessage)
-		switch {
-		case err != nil || m.Truncated():
-			list = append(list, map[string]any{"binary": m.Payload})
-		case json.Valid(payload):
-			list = append(list, json.RawMessage(payload))
-		case utf8.Valid(payload):
-			list = append(list, string(payload))
-		default:
-			list = append(list, map[string]any{"binary": payload})
+		if err != nil || m.Truncated() {
+			list = append(list, bytesOf(m.Payload))
+		} else {
+			list = append(list, jsonOf(payload))
 		}
 	}
-	body, _ := json.Marshal(list) // cannot fail: what is raw is valid
-	hash := sha256.Sum256(body)
-	m, err := http1.ParseHead([]byte("HTTP/1.1 101 Switching Protocols\r\nContent-Type: application/json\r\n\r\n"))
-	if err != nil {
-		m = &http1.Message{} // cannot be
-	}
-	m.Body, m.BodyLength, m.BodySHA256 = body, int64(len(body)), hash[:]
-	return m
+	return listDocument(list)
 }

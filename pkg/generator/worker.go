@@ -6,6 +6,8 @@ package generator
 import (
 	"context"
 	"time"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
 
 // worker sends the requests of one recorded connection over one connection of its own.
@@ -64,22 +66,24 @@ func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) r
 	r := result{request: q}
 	picked := time.Now()
 	w.engine.sent.Add(1)
+	var err error
 	if q.record.GetProtocol() == protocolWebSocket { // on the connection that the request before it opened
-		var err error
-		if r.response, err = w.link.converse(ctx, q, deadline); err != nil {
-			r.failure = failureOf(err)
-		}
-	} else if err := w.link.open(ctx, q, deadline); err != nil {
-		r.failure = failureOf(err)
-	} else {
+		r.response, err = w.link.converse(ctx, q, deadline)
+	} else if err = w.link.open(ctx, q, deadline); err == nil {
 		r.sent = time.Since(picked)
-		r.response, err = w.link.exchange(q)
-		if err != nil {
-			r.response, r.failure = nil, failureOf(err)
-		}
+		r.response, err = w.speak(ctx, q, deadline)
 	}
-	if r.failure != "" {
+	if err != nil {
+		r.response, r.failure = nil, failureOf(err)
 		w.engine.errors.Add(1)
 	}
 	return r
+}
+
+// speak says what was recorded on the open connection and returns the response.
+func (w *worker) speak(ctx context.Context, q *request, deadline time.Time) (*http1.Message, error) {
+	if q.record.GetProtocol() == protocolOpaque {
+		return w.link.talk(ctx, q, deadline)
+	}
+	return w.link.exchange(q)
 }
