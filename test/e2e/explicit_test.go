@@ -24,25 +24,34 @@ func TestReplayWithoutNetAdmin(t *testing.T) {
 	s.closeBack(t)
 	kube.Kubectl(t, "label", "namespace", s.namespace, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
 
-	s.replay(t, "replay-same.yaml", "same-image", "explicit", "few")
-	manifest := strings.Replace(kube.DemoManifest(t, "replay-same.yaml", s.namespace), "name: same-image\n", "name: swapped\n", 1)
-	manifest = strings.Replace(manifest, "snapshotName: monday", "snapshotName: few", 1)
-	kube.MustApply(t, strings.TrimRight(manifest, "\n")+`
-  workloads: [{ref: {name: front}, containers: [{portSwaps: [{port: 9898, to: 19898, argument: "--port="}]}]}]
-`)
-	for _, name := range []string{"explicit", "swapped"} {
-		status := s.finished(t, name)
-		status.passed(t)
-		// what its environment said, which has gone with it
-		_, _, message := status.condition("EnvironmentReady")
-		t.Logf("%s: %s", name, message)
-		open := strings.Contains(message, "isolated: False, NotEnforced:")
-		held := strings.Contains(message, "isolated: True, ExplicitMode:")
-		if os.Getenv("CLUSTER") == "local" { // whose network enforces no NetworkPolicy
-			held = false
-		}
-		if !open && !held {
-			t.Errorf("%s does not say what holds the pods of its environment back: %s", name, message)
-		}
+	for name, workloads := range map[string]string{
+		"explicit": "\n",
+		"swapped":  "\n  workloads: [{ref: {name: front}, containers: [{portSwaps: [{port: 9898, to: 19898, argument: \"--port=\"}]}]}]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			status := s.inTime(t, name, func(name string) {
+				manifest := strings.Replace(kube.DemoManifest(t, "replay-same.yaml", s.namespace), "name: same-image\n", "name: "+name+"\n", 1)
+				manifest = strings.Replace(manifest, "snapshotName: monday", "snapshotName: few", 1)
+				kube.MustApply(t, strings.TrimRight(manifest, "\n")+workloads)
+			})
+			status.passed(t)
+			saysWhatHolds(t, status)
+		})
+	}
+}
+
+// saysWhatHolds checks what the environment said of what holds its pods back, which has gone with it.
+func saysWhatHolds(t *testing.T, status replayStatus) {
+	t.Helper()
+	_, _, message := status.condition("EnvironmentReady")
+	t.Logf("%s: %s", status.name, message)
+	open := strings.Contains(message, "isolated: False, NotEnforced:")
+	held := strings.Contains(message, "isolated: True, ExplicitMode:")
+	if os.Getenv("CLUSTER") == "local" { // whose network enforces no NetworkPolicy
+		held = false
+	}
+	if !open && !held {
+		t.Errorf("%s does not say what holds the pods of its environment back: %s", status.name, message)
 	}
 }

@@ -56,11 +56,12 @@ spec: {workloadRef: {kind: StatefulSet, name: front}, last: 15m}
 	if err == nil || !strings.Contains(err.Error(), "spec.volumeClaimTemplates[0]") {
 		t.Errorf("a copy that would need the claim of the live pod: %v", err)
 	}
-	kube.MustApply(t, fmt.Sprintf(replayOfASet, "set", s.namespace, "Ephemeral"))
-	if ref := s.kubectl(t, "get", "trafficreplay", "set", "-o", "jsonpath={.spec.workloads[0].ref.kind}/{.spec.workloads[0].ref.name}"); ref != "StatefulSet/front" {
-		t.Errorf("the Service stands for %s", ref)
-	}
-	s.finished(t, "set").passed(t)
+	s.inTime(t, "set", func(name string) {
+		kube.MustApply(t, fmt.Sprintf(replayOfASet, name, s.namespace, "Ephemeral"))
+		if ref := s.kubectl(t, "get", "trafficreplay", name, "-o", "jsonpath={.spec.workloads[0].ref.kind}/{.spec.workloads[0].ref.name}"); ref != "StatefulSet/front" {
+			t.Errorf("the Service stands for %s", ref)
+		}
+	}).passed(t)
 
 	s.kubectl(t, "annotate", "statefulset/front", "capture.restage.dev/enabled-")
 	kube.Eventually(t, time.Minute, "the proxy is out of the StatefulSet", func() (bool, string) {

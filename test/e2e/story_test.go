@@ -66,16 +66,16 @@ done`)
 	})
 
 	t.Run("same image", func(t *testing.T) {
-		s.replay(t, "replay-same.yaml", "same-image", "same", "monday")
-		s.finished(t, "same").passed(t)
-		kube.Kubectl(t, "-n", s.namespace, "wait", "--for=condition=Passed", "trafficreplay/same", "--timeout=1s")
+		status := s.inTime(t, "same", func(name string) { s.replay(t, "replay-same.yaml", "same-image", name, "monday") })
+		status.passed(t)
+		kube.Kubectl(t, "-n", s.namespace, "wait", "--for=condition=Passed", "trafficreplay/"+status.name, "--timeout=1s")
 	})
 
 	t.Run("changed image", func(t *testing.T) {
-		s.replay(t, "replay-changed.yaml", "changed-image", "changed", "monday")
-		status, _, message := s.finished(t, "changed").condition("Passed")
-		if status != "False" {
-			t.Fatalf("Passed=%s", status)
+		replay := s.inTime(t, "changed", func(name string) { s.replay(t, "replay-changed.yaml", "changed-image", name, "monday") })
+		status, reason, message := replay.condition("Passed")
+		if status != "False" || reason == "InvalidLate" {
+			t.Fatalf("Passed=%s, %s", status, reason)
 		}
 		for _, endpoint := range []string{"/store", "/version"} {
 			if !strings.Contains(message, endpoint) {
@@ -83,17 +83,18 @@ done`)
 			}
 		}
 		report := kube.Kubectl(t, "get", "--raw", fmt.Sprintf(
-			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficreplays/changed/report", s.namespace))
+			"/apis/replay.restage.dev/v1alpha1/namespaces/%s/trafficreplays/%s/report", s.namespace, replay.name))
 		if !strings.Contains(report, "/store") {
 			t.Error("the report does not name /store")
 		}
 	})
 
 	t.Run("controller killed", func(t *testing.T) {
-		s.replay(t, "replay-same.yaml", "same-image", "orphaned", "monday")
-		s.underway(t, "orphaned")
-		kube.Kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
-		s.finished(t, "orphaned").passed(t)
+		s.inTime(t, "orphaned", func(name string) {
+			s.replay(t, "replay-same.yaml", "same-image", name, "monday")
+			s.underway(t, name)
+			killController(t)
+		}).passed(t)
 	})
 
 	if after := s.live(t); after != before {
@@ -113,4 +114,9 @@ done`)
 	})
 
 	t.Run("in place", func(t *testing.T) { s.inPlace(t) })
+}
+
+func killController(t *testing.T) {
+	t.Helper()
+	kube.Kubectl(t, "-n", "restage-system", "delete", "pod", "-l", "app.kubernetes.io/component=controller", "--force", "--grace-period=0")
 }
