@@ -16,6 +16,7 @@ import (
 // TestReplayWithoutNetAdmin replays in a namespace that Pod Security holds to restricted: no pod there may write rules. The front calls the
 // back at the port that it listens on itself, so that it reaches what stands in for it by the proxy variables. A second copy listens elsewhere.
 func TestReplayWithoutNetAdmin(t *testing.T) {
+	t.Parallel()
 	const backend = `"--backend-url=http://back:9898/echo"]`
 	s := openShop(t, backend, backend+`
         securityContext: {runAsNonRoot: true, runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}`)

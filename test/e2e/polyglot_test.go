@@ -100,6 +100,7 @@ var polyglotAnswers = map[string]string{
 
 // TestPolyglot records clients of curl, Python, Node.js, Java and Go, and plays to them without their dependency.
 func TestPolyglot(t *testing.T) {
+	t.Parallel()
 	s := &shop{namespace: kube.Namespace(t, "e2e-polyglot")}
 	t.Cleanup(func() { s.explain(t) })
 	kube.MustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+s.namespace+"}\n")
