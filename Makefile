@@ -19,9 +19,10 @@ build: ## build all binaries into bin/
 images: ## build all container images (OCI tar files, no Docker needed) and load them into the cluster
 	hack/images.sh
 
+# Linking takes much of the time, and less without what debuggers read.
 .PHONY: test
 test: ## unit and integration tests; no root, no cluster
-	go test -count=1 ./cmd/... ./pkg/... ./test/integration/... ./test/docs
+	go test -count=1 -ldflags='-s -w' ./cmd/... ./pkg/... ./test/integration/... ./test/docs
 	cd hack/image && go test -count=1 ./...
 	cd test/chart && go test -count=1 ./...
 	cd test/monitoring && go test -count=1 ./...
