@@ -20,6 +20,7 @@ import (
 // proxy runs, beside it, when it was killed with a connection open, and when there is one again.
 func TestNoWayOutOfTheNamespace(t *testing.T) {
 	pod, outside := newPod(t)
+	pod.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward") // as on nodes of Kubernetes, from which a pod has it
 	proxy, restless := buildProxy(t), build(t, "restless", "github.com/restage-dev/restage/test/restless")
 	init, arguments := serveResponder(t, outside, `{"ports":{}}`)
 

@@ -37,6 +37,7 @@ func attempts() []attempt {
 		{"TCP to a loopback address by the link over IPv6", dialBy("eth0", "tcp", "[::1]:80")},
 		{"QUIC", dial("udp", "203.0.113.7:443")},
 		{"UDP to a loopback address by the link", dialBy("eth0", "udp", "127.0.0.1:9")},
+		{"TCP to the outside by loopback", dialBy("lo", "tcp", tcpOutside)},
 		{"UDP to the outside by loopback", dialBy("lo", "udp", "203.0.113.7:443")},
 		{"DNS to the outside as the proxy's user", as(proxyUID, dial("udp", "203.0.113.53:53"))},
 		{"a datagram in fragments", fragments},
