@@ -199,7 +199,7 @@ func TestSilentWorkload(t *testing.T) {
 	silent := serveLines(t, listen(t), "", func(string) string { return "" })
 	p := &plan{requests: []*request{newRequest(record, testKey, silent, 1)}}
 	p.schedule(1)
-	newEngine(p, 300*time.Millisecond).run(t.Context(), func(r result) {
+	newEngine(p, 2*time.Second).run(t.Context(), func(r result) {
 		if r.failure != "" || string(r.response.Body) != "[]" {
 			t.Errorf("%s %q", r.failure, r.response.Body)
 		}
