@@ -6,6 +6,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,7 @@ func TestInjectionAtCreation(t *testing.T) {
 			w.inject("front-2", wiring.NewCaptureSettings("front", []uint16{9898}).Argument())
 			w.reconcile("any")
 			w.expect("any", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
+			w.rests("any")
 			w.inject("front-2", wiring.NewCaptureSettings("front", []uint16{80}).Argument())
 			w.reconcile("any")
 			w.expect("any", metav1.ConditionFalse, reasonRestart, "1 run it with former settings")
@@ -90,6 +92,7 @@ func TestInjectionAtCreation(t *testing.T) {
 			if left := w.parameters(); len(left) > 0 {
 				t.Errorf("pods that are opted out would get %s", left[0].Name)
 			}
+			w.rests("any")
 			w.label(v1alpha1.InjectEnabled)
 			w.reconcile("any")
 			w.markDeleted("any")
@@ -98,6 +101,18 @@ func TestInjectionAtCreation(t *testing.T) {
 				t.Errorf("of the capture are left %d templates and the finalizers %v", len(left), w.get("any").Finalizers)
 			}
 		})
+	}
+}
+
+// rests checks that a capture of which nothing has changed writes nothing that pods get.
+func (w *world) rests(name string) {
+	w.Helper()
+	before := len(w.cluster.Kube.Actions())
+	w.reconcile(name)
+	for _, action := range w.cluster.Kube.Actions()[before:] {
+		if action.GetResource().Resource == "podtemplates" && !slices.Contains([]string{"get", "list", "watch"}, action.GetVerb()) {
+			w.Errorf("without a change it makes %s %s", action.GetVerb(), action.GetResource().Resource)
+		}
 	}
 }
 

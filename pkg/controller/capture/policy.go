@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/owned"
@@ -27,7 +28,7 @@ func (r *Reconciler) addParameters(ctx context.Context, capture *v1alpha1.Traffi
 	}
 	controller := *metav1.NewControllerRef(capture, v1alpha1.SchemeGroupVersion.WithKind("TrafficCapture"))
 	controller.BlockOwnerDeletion = nil
-	_, err = owned.Apply(ctx, r.Kube.CoreV1().PodTemplates(capture.Namespace), &corev1.PodTemplate{
+	_, err = owned.ApplyChanged(ctx, r.Kube.CoreV1().PodTemplates(capture.Namespace), coreapply.ExtractPodTemplate, &corev1.PodTemplate{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: podinjection.ParametersName(capture.UID), Namespace: capture.Namespace, Labels: map[string]string{v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection},
 			Annotations: map[string]string{v1alpha1.AnnotationInjectInto: w.Kind.Kind + "/" + w.GetName()},
@@ -42,9 +43,13 @@ func (r *Reconciler) removeParameters(ctx context.Context, capture *v1alpha1.Tra
 	if r.Options.Injection != wiring.InjectionPolicy {
 		return nil
 	}
-	err := r.Kube.CoreV1().PodTemplates(capture.Namespace).Delete(ctx, podinjection.ParametersName(capture.UID), metav1.DeleteOptions{})
+	templates, name := r.Kube.CoreV1().PodTemplates(capture.Namespace), podinjection.ParametersName(capture.UID)
+	_, err := templates.Get(ctx, name, metav1.GetOptions{})
+	if err == nil {
+		err = templates.Delete(ctx, name, metav1.DeleteOptions{})
+	}
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting PodTemplate %q: %w", podinjection.ParametersName(capture.UID), err)
+		return fmt.Errorf("deleting PodTemplate %q: %w", name, err)
 	}
 	return nil
 }

@@ -54,12 +54,25 @@ func (e *TakenError) Error() string {
 // Apply makes the object as desired and returns what the server holds. When an object of that name exists that owner does not control,
 // the error is that of Contest.
 func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owner Owner) (T, error) {
+	return apply(ctx, c, desired, owner, func(T, *A) (bool, error) { return false, nil })
+}
+
+// ApplyChanged is Apply for what is applied again and again: an object in which what is the owner's, as extract finds it by the field manager, is as
+// desired is returned as it is.
+func ApplyChanged[T Object, A any](ctx context.Context, c client[T, A], extract Extract[T, A], desired T, owner Owner) (T, error) {
+	return apply(ctx, c, desired, owner, func(existing T, config *A) (bool, error) {
+		return Unchanged(existing, extract, owner.FieldManager, config)
+	})
+}
+
+func apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owner Owner, unchanged func(existing T, config *A) (bool, error)) (T, error) {
 	var none T
 	kind, err := setKind(desired)
 	if err != nil {
 		return none, err
 	}
 	existing, err := c.Get(ctx, desired.GetName(), metav1.GetOptions{})
+	found := err == nil
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
@@ -71,6 +84,11 @@ func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owne
 	config, err := configuration[A](desired)
 	if err != nil {
 		return none, fmt.Errorf("applying %s %q: %w", kind, desired.GetName(), err)
+	}
+	if found {
+		if same, err := unchanged(existing, config); same || err != nil {
+			return existing, err
+		}
 	}
 	applied, err := c.Apply(ctx, config, metav1.ApplyOptions{FieldManager: owner.FieldManager, Force: true})
 	if err != nil {

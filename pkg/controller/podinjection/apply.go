@@ -4,13 +4,13 @@
 package podinjection
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/restage-dev/restage/pkg/controller/owned"
 )
 
 // applier is what a typed client of T with the apply configuration A can do.
@@ -21,14 +21,14 @@ type applier[T, A any] interface {
 
 // apply makes the object of a name as wanted, unless what extract finds to be ours in it is that already: kube-apiserver compiles a policy anew each
 // time that it is applied.
-func apply[T, A any](ctx context.Context, c applier[T, A], extract func(T, string) (*A, error), name string, wanted *A) error {
+func apply[T, A any](ctx context.Context, c applier[T, A], extract owned.Extract[T, A], name string, wanted *A) error {
 	held, err := c.Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return fmt.Errorf("looking for %q: %w", name, err)
 	default:
-		if same, err := isSame(held, extract, wanted); same || err != nil {
+		if same, err := owned.Unchanged(held, extract, fieldManager, wanted); same || err != nil {
 			return err
 		}
 	}
@@ -36,23 +36,6 @@ func apply[T, A any](ctx context.Context, c applier[T, A], extract func(T, strin
 		return fmt.Errorf("applying %q: %w", name, err)
 	}
 	return nil
-}
-
-// isSame compares encodings, in which empty lists are none.
-func isSame[T, A any](held T, extract func(T, string) (*A, error), wanted *A) (bool, error) {
-	ours, err := extract(held, fieldManager)
-	if err != nil {
-		return false, fmt.Errorf("reading what is ours: %w", err)
-	}
-	former, err := json.Marshal(ours)
-	if err != nil {
-		return false, fmt.Errorf("encoding what is ours: %w", err)
-	}
-	now, err := json.Marshal(wanted)
-	if err != nil {
-		return false, fmt.Errorf("encoding what is wanted: %w", err)
-	}
-	return bytes.Equal(former, now), nil
 }
 
 // deleter is what a typed client of T can do.

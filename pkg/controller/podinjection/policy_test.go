@@ -32,7 +32,7 @@ import (
 // plain is a pod of one container, as every pod has at least.
 var plain = corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}
 
-func owned(kind, name string, labels map[string]string) *corev1.Pod {
+func ownedBy(kind, name string, labels map[string]string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", GenerateName: name + "-", Labels: labels, OwnerReferences: []metav1.OwnerReference{
 		{Kind: "Something", Name: "else"}, {Kind: kind, Name: name, Controller: ptr.To(true)},
 	}}, Spec: plain}
@@ -107,15 +107,15 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 	hashed := map[string]string{"pod-template-hash": "5d9"}
 	bare := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}, Spec: plain}
 	for _, pod := range []*corev1.Pod{
-		owned("ReplicaSet", "front-5d9", hashed),
-		owned("ReplicaSet", "front-back-5d9", hashed),
-		owned("ReplicaSet", "front", nil),
-		owned("ReplicaSet", "front-77", hashed),
-		owned("ReplicaSet", "canary-77", map[string]string{"rollouts-pod-template-hash": "77"}),
-		owned("StatefulSet", "db", nil),
-		owned("DaemonSet", "agent", nil),
-		owned("Job", "night-29312345", nil),
-		owned("Job", "once-2", nil),
+		ownedBy("ReplicaSet", "front-5d9", hashed),
+		ownedBy("ReplicaSet", "front-back-5d9", hashed),
+		ownedBy("ReplicaSet", "front", nil),
+		ownedBy("ReplicaSet", "front-77", hashed),
+		ownedBy("ReplicaSet", "canary-77", map[string]string{"rollouts-pod-template-hash": "77"}),
+		ownedBy("StatefulSet", "db", nil),
+		ownedBy("DaemonSet", "agent", nil),
+		ownedBy("Job", "night-29312345", nil),
+		ownedBy("Job", "once-2", nil),
 		bare,
 	} {
 		owner := workload.OwnerOf(pod)
