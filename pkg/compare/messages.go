@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"mime"
-	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -35,12 +34,8 @@ type fieldValue struct {
 // MarshalJSON names the fields as they are declared, else by their numbers.
 func (f fields) MarshalJSON() ([]byte, error) {
 	members := make(map[string]any, len(f))
-	for number, field := range f {
-		name := strconv.Itoa(int(number))
-		if field.Declared != nil {
-			name = string(field.Declared.Name())
-		}
-		members[name] = field.value
+	for _, field := range f {
+		members[field.Name()] = field.value
 	}
 	return json.Marshal(members)
 }

@@ -59,7 +59,7 @@ func asLines(t *testing.T, records []*trafficpb.Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, record := range records {
-		line, err := traffic.MarshalRecordJSON(record)
+		line, err := traffic.MarshalRecordJSON(record, nil)
 		require.NoError(t, err)
 		out.Write(append(line, '\n'))
 	}

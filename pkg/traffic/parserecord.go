@@ -16,7 +16,7 @@ import (
 )
 
 // UnmarshalRecordJSON is the inverse of MarshalRecordJSON. What derives from other fields (key, startTime, latencySeconds,
-// truncated) is not looked at; a field that is not known is an error.
+// truncated, messages) is not looked at; a field that is not known is an error.
 func UnmarshalRecordJSON(line []byte) (*trafficpb.Record, error) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()

@@ -15,7 +15,7 @@ import (
 
 func requireRoundTrip(t *testing.T, record *trafficpb.Record) {
 	t.Helper()
-	line, err := MarshalRecordJSON(record)
+	line, err := MarshalRecordJSON(record, nil)
 	require.NoError(t, err)
 	got, err := UnmarshalRecordJSON(line)
 	require.NoError(t, err)
@@ -27,7 +27,7 @@ func TestRecordJSONRoundTrip(t *testing.T) {
 	plain := shopRecord()
 	plain.Request.Head = []byte("GET /a?b HTTP/1.1\r\nHost: x\r\nEmpty: \r\n\r\n")
 	requireRoundTrip(t, plain)
-	line, err := MarshalRecordJSON(plain)
+	line, err := MarshalRecordJSON(plain, nil)
 	require.NoError(t, err)
 	require.NotContains(t, string(line), "headBase64", "a usual head is readable alone")
 	opaque := &trafficpb.Record{
@@ -56,7 +56,7 @@ func TestBadRecordJSON(t *testing.T) {
 
 // FuzzUnmarshalRecordJSON checks that what is read can be written and read again.
 func FuzzUnmarshalRecordJSON(f *testing.F) {
-	line, err := MarshalRecordJSON(shopRecord())
+	line, err := MarshalRecordJSON(shopRecord(), nil)
 	require.NoError(f, err)
 	f.Add(line)
 	f.Add([]byte(`{"direction":"Inbound","request":{"startLine":"GET /","headers":[["a","b"],["","c"]],"bodyLength":0}}`))

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -65,6 +66,8 @@ type messageJSON struct {
 	HeadBase64 []byte `json:"headBase64,omitempty"`
 	Body       string `json:"body,omitempty"`
 	BodyBase64 []byte `json:"bodyBase64,omitempty"`
+	// Messages are those of a gRPC body whose type is known. The body has all that they have.
+	Messages []json.RawMessage `json:"messages,omitempty"`
 	// Trailers are the fields after the body.
 	Trailers   [][2]string `json:"trailers,omitempty"`
 	BodyLength int64       `json:"bodyLength"` // of the whole body, also when it is truncated here
@@ -76,8 +79,9 @@ type messageJSON struct {
 	Pieces []PieceJSON `json:"pieces,omitempty"`
 }
 
-// MarshalRecordJSON returns the record as one JSON object on one line, without the line's end.
-func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
+// MarshalRecordJSON returns the record as one JSON object on one line, without the line's end. The messages of gRPC calls whose types are known are
+// shown beside their bodies; types may be nil.
+func MarshalRecordJSON(r *trafficpb.Record, types *descriptor.Set) ([]byte, error) {
 	form := recordJSON{
 		ID: r.GetId(), Direction: DirectionName(r.GetDirection()), Key: SliceKey(r), Protocol: r.GetProtocol(),
 		Operation: r.GetOperation(), Status: r.GetStatus(), Failure: r.GetFailure(),
@@ -93,6 +97,10 @@ func MarshalRecordJSON(r *trafficpb.Record) ([]byte, error) {
 	}
 	if r.GetProtocol() == protocolGRPC && r.GetResponse() != nil {
 		form.GRPCStatus = &r.GrpcStatus
+		form.Response.Messages = namedMessages(types.Response(r.GetOperation()), r.GetResponse())
+	}
+	if r.GetProtocol() == protocolGRPC && r.GetRequest() != nil {
+		form.Request.Messages = namedMessages(types.Request(r.GetOperation()), r.GetRequest())
 	}
 	for _, defect := range r.GetDefects() {
 		form.Defects = append(form.Defects, DefectName(defect))

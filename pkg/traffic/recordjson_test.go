@@ -36,7 +36,7 @@ func shopRecord() *trafficpb.Record {
 }
 
 func TestRecordJSON(t *testing.T) {
-	line, err := MarshalRecordJSON(shopRecord())
+	line, err := MarshalRecordJSON(shopRecord(), nil)
 	require.NoError(t, err)
 	require.NotContains(t, string(line), "\n")
 	require.Contains(t, string(line), `<&>`) // readable, not escaped for HTML
@@ -67,7 +67,7 @@ func TestRecordJSONOfAStream(t *testing.T) {
 			{End: 2, At: 1_760_000_000_000_000_001, Kind: 1}, {End: 2, At: 1_760_000_000_000_000_002, Kind: 9}, {End: 5, Kind: 2},
 		}},
 	}
-	line, err := MarshalRecordJSON(record)
+	line, err := MarshalRecordJSON(record, nil)
 	require.NoError(t, err)
 	require.Contains(t, string(line), `"endedBy":"client"`)
 	require.Contains(t, string(line), `"pieces":[{"end":2,"time":"2025-10-09T08:53:20.000000001Z","kind":1},`+
@@ -104,7 +104,7 @@ func TestParts(t *testing.T) {
 func TestRecordJSONOfAFailure(t *testing.T) {
 	record := shopRecord()
 	record.Response, record.Status, record.Failure = nil, 0, "connect: connection refused"
-	line, err := MarshalRecordJSON(record)
+	line, err := MarshalRecordJSON(record, nil)
 	require.NoError(t, err)
 	var form map[string]any
 	require.NoError(t, json.Unmarshal(line, &form))
@@ -134,7 +134,7 @@ func FuzzMarshalRecordJSON(f *testing.F) {
 		if proto.Unmarshal(data, record) != nil {
 			return
 		}
-		line, err := MarshalRecordJSON(record)
+		line, err := MarshalRecordJSON(record, nil)
 		require.NoError(t, err)
 		require.False(t, bytes.ContainsRune(line, '\n'))
 		var form recordJSON
@@ -160,7 +160,7 @@ func BenchmarkMarshalRecordJSON(b *testing.B) {
 	b.SetBytes(int64(proto.Size(record)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := MarshalRecordJSON(record); err != nil {
+		if _, err := MarshalRecordJSON(record, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -174,7 +174,7 @@ func TestRecordJSONOfGRPC(t *testing.T) {
 			Head: []byte("HTTP/2 200\r\ncontent-type: application/grpc\r\n\r\n"), Trailers: []byte("grpc-status: 5\r\ngrpc-message: no: such\r\n"),
 		},
 	}
-	line, err := MarshalRecordJSON(record)
+	line, err := MarshalRecordJSON(record, nil)
 	require.NoError(t, err)
 	require.Contains(t, string(line), `"grpcStatus":5`)
 	require.Contains(t, string(line), `"trailers":[["grpc-status","5"],["grpc-message","no: such"]]`)

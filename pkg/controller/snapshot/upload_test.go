@@ -50,7 +50,7 @@ func TestUploadIsAwaited(t *testing.T) {
 
 	secret := controllertest.Exchange(1, trafficpb.Direction_DIRECTION_INBOUND, "front", 9898, created)
 	secret.Request.Head = []byte("GET / HTTP/1.1\r\nAuthorization: Bearer secret\r\n\r\n")
-	line, err := traffic.MarshalRecordJSON(secret)
+	line, err := traffic.MarshalRecordJSON(secret, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestUploadWithDescriptorSet(t *testing.T) {
 	message := descriptortest.Message(t, "shop.Get", `{"id":"order 17","user":{"fullName":"Ada Lovelace"}}`)
 	call.Request.Body = append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
 	call.Request.BodyLength = int64(len(call.Request.Body))
-	line, err := traffic.MarshalRecordJSON(call)
+	line, err := traffic.MarshalRecordJSON(call, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func FuzzAccept(f *testing.F) {
 				t.Fatalf("a record of another pod: %v", r)
 			}
 			if Refusal(r) == "" {
-				if _, err := traffic.MarshalRecordJSON(r); err != nil {
+				if _, err := traffic.MarshalRecordJSON(r, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

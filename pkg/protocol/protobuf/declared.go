@@ -56,6 +56,14 @@ func typeOf(f protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 	return f.Message()
 }
 
+// Name is that of the field as it is declared, else its number.
+func (f *Field) Name() string {
+	if f.Declared != nil {
+		return string(f.Declared.Name())
+	}
+	return strconv.Itoa(int(f.Number))
+}
+
 // IsRepeated tells whether the field is declared as a list or a map, however often it is there.
 func (f *Field) IsRepeated() bool {
 	return f.Declared != nil && f.Declared.Cardinality() == protoreflect.Repeated

@@ -41,14 +41,33 @@ func Redactor(ctx context.Context, forwarder *grpc.ClientConn, snapshot wiring.O
 	if redactor, err = redactor.With(settings); err != nil {
 		return nil, nil, fmt.Errorf("redacting as the snapshot was: %w", err)
 	}
-	redactor.Matching()
+	types, err := typesOf(manifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if types != nil {
+		redactor.WithTypes(types)
+	}
+	return redactor.Matching(), types, nil
+}
+
+// Types returns the types of the gRPC messages of a snapshot, nil when nothing is known of them.
+func Types(ctx context.Context, forwarder grpc.ClientConnInterface, snapshot *trafficpb.ObjectRef) (*descriptor.Set, error) {
+	manifest, err := trafficpb.NewSnapshotsClient(forwarder).GetManifest(ctx, snapshot)
+	if err != nil {
+		return nil, err
+	}
+	return typesOf(manifest)
+}
+
+func typesOf(manifest *trafficpb.Manifest) (*descriptor.Set, error) {
 	data := manifest.GetDescriptorSet()
 	if len(data) == 0 {
-		return redactor, nil, nil
+		return nil, nil
 	}
 	types, err := descriptor.Parse(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the descriptor set of the snapshot: %w", err)
+		return nil, fmt.Errorf("reading the descriptor set of the snapshot: %w", err)
 	}
-	return redactor.WithTypes(types), types, nil
+	return types, nil
 }

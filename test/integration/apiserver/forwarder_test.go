@@ -89,11 +89,18 @@ func snapshotRef(t *testing.T, name string) *trafficpb.ObjectRef {
 // records of the same hour.
 func cutSnapshot(t *testing.T, name string, records []*trafficpb.Record) *trafficpb.Manifest {
 	t.Helper()
+	return cutSnapshotWith(t, name, records, nil)
+}
+
+// cutSnapshotWith makes a snapshot whose gRPC messages have the types of a descriptor set.
+func cutSnapshotWith(t *testing.T, name string, records []*trafficpb.Record, descriptorSet []byte) *trafficpb.Manifest {
+	t.Helper()
 	createSnapshot(t, name)
 	push(t, records)
 	manifest, err := trafficpb.NewSnapshotsClient(forwarder.DialUser(t, "controller")).Build(t.Context(), &trafficpb.BuildRequest{
 		Snapshot: snapshotRef(t, name), Workload: "front",
 		From: records[0].GetRequest().GetFirstByte(), To: records[len(records)-1].GetRequest().GetFirstByte() + 1,
+		DescriptorSet: descriptorSet,
 	})
 	if err != nil {
 		t.Fatal(err)

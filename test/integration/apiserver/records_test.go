@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor/descriptortest"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/har"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
@@ -107,6 +108,30 @@ func TestRecordsComeInPages(t *testing.T) {
 	outbound, _ := readAll(t, path+"limit=70&direction=Outbound", "")
 	if len(outbound) != 400 || outbound[1].GetId() != "5" {
 		t.Errorf("%d outbound records", len(outbound))
+	}
+}
+
+// Records of gRPC calls show their messages where the snapshot has their types, and come back without them.
+func TestRecordsHaveNamedFields(t *testing.T) {
+	recorded := recording(20, 1, 10)
+	message := descriptortest.Message(t, "shop.Get", `{"id":"17","user":{"fullName":"Ada"}}`)
+	r := recorded[0]
+	r.Protocol, r.Operation = "grpc", "POST "+descriptortest.Path
+	r.Request.Body = append([]byte{0, 0, 0, 0, byte(len(message))}, message...)
+	r.Request.BodyLength = int64(len(r.GetRequest().GetBody()))
+	cutSnapshotWith(t, "named", recorded, descriptortest.Set(t))
+	var shown struct {
+		Request struct{ Messages json.RawMessage }
+	}
+	if err := json.Unmarshal(content(t, base+"/trafficsnapshots/named/records", ""), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if want := `[{"id":"17","user":{"full_name":"Ada"}}]`; string(shown.Request.Messages) != want {
+		t.Errorf("the messages are %s, want %s", shown.Request.Messages, want)
+	}
+	page, _ := readPage(t, "/trafficsnapshots/named/records", "")
+	if len(page) != 1 || !bytes.Equal(page[0].GetRequest().GetBody(), r.GetRequest().GetBody()) {
+		t.Errorf("read: %v", page)
 	}
 }
 

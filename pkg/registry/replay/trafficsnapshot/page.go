@@ -6,11 +6,15 @@ package trafficsnapshot
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/har"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
+
+const protocolGRPC = "grpc"
 
 // page is an answer being written. It is held as a whole, since only its end tells the token that comes before it.
 type page struct {
@@ -18,10 +22,12 @@ type page struct {
 	archive *har.Writer // nil for NDJSON
 	records int
 	next    string
+	// types reads the types of the snapshot's gRPC messages, once and only when there is one.
+	types func() (*descriptor.Set, error)
 }
 
-func newPage(mediaType, version string) (p *page, err error) {
-	p = &page{}
+func newPage(mediaType, version string, types func() (*descriptor.Set, error)) (p *page, err error) {
+	p = &page{types: sync.OnceValues(types)}
 	if mediaType == har.MediaType {
 		p.archive, err = har.NewWriter(&p.body, version)
 	}
@@ -33,7 +39,14 @@ func (p *page) add(record *trafficpb.Record) error {
 	if p.archive != nil {
 		return p.archive.Write(record)
 	}
-	line, err := traffic.MarshalRecordJSON(record)
+	var types *descriptor.Set
+	if record.GetProtocol() == protocolGRPC {
+		var err error
+		if types, err = p.types(); err != nil {
+			return err
+		}
+	}
+	line, err := traffic.MarshalRecordJSON(record, types)
 	if err != nil {
 		return fmt.Errorf("writing record %s as JSON: %w", record.GetId(), err)
 	}

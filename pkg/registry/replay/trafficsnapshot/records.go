@@ -20,6 +20,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/restage-dev/restage/pkg/apis/replay"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/registry/forwarder"
 	"github.com/restage-dev/restage/pkg/traffic/dial"
 	"github.com/restage-dev/restage/pkg/traffic/har"
@@ -140,7 +141,7 @@ func (r *RecordsREST) takeSlot(ctx context.Context) error {
 
 // read reads one page from the forwarder.
 func (r *RecordsREST) read(ctx context.Context, mediaType string, q *query) (*page, error) {
-	p, err := newPage(mediaType, r.version)
+	p, err := newPage(mediaType, r.version, func() (*descriptor.Set, error) { return dial.Types(ctx, r.forwarder, q.request.GetSnapshot()) })
 	if err != nil {
 		return nil, err
 	}
