@@ -31,6 +31,7 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 		newStart(c, streams),
 		newStop(c, streams),
 		newStatus(c, streams),
+		newDescriptors(streams),
 		objects.List(c, streams, objects.Kind{Command: "capture", Resource: "trafficcaptures", Noun: "capture"}),
 	)
 	return cmd
