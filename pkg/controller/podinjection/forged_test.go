@@ -60,6 +60,11 @@ var forgeries = map[string]func(*corev1.PodTemplate){
 	"a Secret without a name": func(t *corev1.PodTemplate) {
 		t.Template.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "' + '"}}
 	},
+	"a descriptor set without a name": func(t *corev1.PodTemplate) {
+		settings := wiring.NewCaptureSettings("front", nil)
+		settings.DescriptorSet = "' + '"
+		t.Template.Spec.InitContainers[0].Args = []string{"--settings=" + settings.Argument()}
+	},
 	"too much": func(t *corev1.PodTemplate) {
 		settings := wiring.NewCaptureSettings("front", nil)
 		settings.Ignore.Hosts = []string{strings.Repeat("x", maxExpression)}

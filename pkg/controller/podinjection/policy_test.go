@@ -241,11 +241,13 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 		spec    corev1.PodSpec
 		tls     injection.TLS
 		secrets []string
+		set     string // name of a descriptor set
 	}{
 		"plain":                    {spec: plain},
 		"plain, with secrets":      {spec: plain, secrets: []string{"registry"}},
 		"full":                     {spec: full, secrets: []string{"registry"}},
 		"plain, with TLS":          {spec: plain, tls: injection.TLS{Outbound: true}},
+		"plain, with types":        {spec: plain, set: "descriptors"},
 		"full, with TLS":           {spec: full, tls: injection.TLS{Outbound: true, TrustedCAs: "cas"}},
 		"full, with inbound TLS":   {spec: full, tls: injection.TLS{Inbound: "tls"}},
 		"full, with client TLS":    {spec: full, tls: injection.TLS{Outbound: true, ClientCertificate: "client", Inbound: "tls"}},
@@ -254,8 +256,10 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			template := corev1.PodTemplateSpec{Spec: *test.spec.DeepCopy()}
+			settings := wiring.NewCaptureSettings("front", []uint16{8080})
+			settings.DescriptorSet = test.set
 			added := injection.Capture(injection.CaptureOptions{
-				Settings: wiring.NewCaptureSettings("front", []uint16{8080}), TLS: test.tls, Template: template, Forwarder: "forwarder:4143",
+				Settings: settings, TLS: test.tls, Template: template, Forwarder: "forwarder:4143",
 				Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, ImagePullSecrets: test.secrets,
 			})
 			params := &corev1.PodTemplate{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationInjectInto: "Pod/front"}}, Template: corev1.PodTemplateSpec{Spec: Parameters(added, test.spec.Containers, "proxy:1")}}

@@ -87,8 +87,11 @@ func (s *Set) Response(path string) protoreflect.MessageDescriptor {
 }
 
 func (s *Set) method(path string) protoreflect.MethodDescriptor {
+	if s == nil {
+		return nil
+	}
 	service, name, ok := strings.Cut(path[strings.IndexByte(path, '/')+1:], "/")
-	if s == nil || !ok {
+	if !ok {
 		return nil
 	}
 	found, err := s.files.FindDescriptorByName(protoreflect.FullName(service))
