@@ -35,7 +35,7 @@ prepare() {
 api_tests() {
   KUBECONFIG=$(hack/localcluster/kubeconfig.sh)
   export CLUSTER=local KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
-  go test -count=1 -timeout 30m -v -tags e2e ./test/e2e -skip "$traffic" "$@"
+  go test -count=1 -timeout 30m -parallel 4 -v -tags e2e ./test/e2e -skip "$traffic" "$@"
 }
 
 end_clusters() {

@@ -17,4 +17,4 @@ hack/install.sh
 if [ "$CLUSTER" = local ] && ! command -v tcpdump >/dev/null; then # the test watches a node with it
   { apt-get update && apt-get install -y --no-install-recommends tcpdump; } >/dev/null
 fi
-go test -count=1 -timeout 45m -v -tags e2e ./test/e2e/... "$@"
+go test -count=1 -timeout 45m -parallel 6 -v -tags e2e ./test/e2e/... "$@" # those that are parallel mostly wait
