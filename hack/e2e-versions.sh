@@ -33,9 +33,7 @@ prepare() {
 }
 
 api_tests() {
-  KUBECONFIG=$(hack/localcluster/kubeconfig.sh)
-  export CLUSTER=local KUBECONFIG PATH="$(hack/localcluster/kubectl.sh --path):$PATH"
-  go test -count=1 -timeout 30m -parallel 4 -v -tags e2e ./test/e2e -skip "$traffic" "$@"
+  CLUSTER=local go test -count=1 -timeout 30m -parallel 4 -v -tags e2e ./test/e2e -skip "$traffic" "$@"
 }
 
 end_clusters() {
@@ -44,15 +42,16 @@ end_clusters() {
   rm -rf "$logs"
 }
 
+all_of_it() {
+  prepare
+  api_tests "$@"
+}
+
 trap end_clusters EXIT
-for version in "${versions[@]}"; do
-  printf '\n-- Kubernetes %s\n' "$version"
-  on "$version" prepare
-done
 began=$SECONDS
 pids=() failed=()
 for version in "${versions[@]}"; do
-  on "$version" api_tests "$@" >"$logs/$version" 2>&1 &
+  on "$version" all_of_it "$@" >"$logs/$version" 2>&1 &
   pids+=($!)
 done
 for i in "${!versions[@]}"; do
