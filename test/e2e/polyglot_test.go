@@ -23,9 +23,8 @@ import (
 	"github.com/restage-dev/restage/test/kube"
 )
 
-// polyglotManifest is a front that calls its dependency by clients of several languages, over TLS with HTTP/2 and by gRPC. The
-// dependency's certificate is of a CA that only the ConfigMap has.
-const polyglotManifest = `
+// polyglotBack is what the front depends on. Its certificate is of a CA that only the ConfigMap has.
+const polyglotBack = `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: back, namespace: NAMESPACE}
@@ -49,7 +48,10 @@ metadata: {name: back, namespace: NAMESPACE}
 spec:
   selector: {app: back}
   ports: [{name: https, port: 8443}, {name: grpcs, port: 8444}, {name: grpc, port: 8090}]
----
+`
+
+// polyglotFront calls its dependency by clients of several languages, over TLS with HTTP/2 and by gRPC.
+const polyglotFront = `
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -60,6 +62,7 @@ metadata:
     capture.restage.dev/tls-outbound: Intercept
     capture.restage.dev/tls-trusted-cas: company-cas
     capture.restage.dev/tls-inbound: front-tls
+    capture.restage.dev/descriptor-set: back-descriptors
 spec:
   selector: {matchLabels: {app: front}}
   template:
@@ -105,8 +108,10 @@ func TestPolyglot(t *testing.T) {
 	t.Cleanup(func() { s.explain(t) })
 	kube.MustApply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+s.namespace+"}\n")
 	s.certify(t, "back", "front")
-	kube.MustApply(t, strings.ReplaceAll(polyglotManifest, "NAMESPACE", s.namespace))
+	kube.MustApply(t, strings.ReplaceAll(polyglotBack, "NAMESPACE", s.namespace))
 	s.kubectl(t, "rollout", "status", "deployment/back", "--timeout=120s")
+	s.describe(t, "back", "8090")
+	kube.MustApply(t, strings.ReplaceAll(polyglotFront, "NAMESPACE", s.namespace))
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")
 	kube.Eventually(t, 2*time.Minute, "no pod but the recorded one takes calls", func() (bool, string) {
@@ -220,6 +225,7 @@ func (s *shop) polyglotRecords(t *testing.T) {
 				Headers    [][2]string
 				Trailers   [][2]string
 				Pieces     []any
+				Messages   []map[string]any
 			}
 			Redacted, Defects []string
 		}
@@ -250,6 +256,8 @@ func (s *shop) polyglotRecords(t *testing.T) {
 			t.Errorf("a greeting: %s", line)
 		case r.Protocol == "grpc" && (r.GRPCStatus == nil || *r.GRPCStatus != 0 && *r.GRPCStatus != 5 || !strings.Contains(fmt.Sprint(r.Response.Headers)+trailers, fmt.Sprintf("[grpc-status %d]", *r.GRPCStatus))):
 			t.Errorf("a call: %s", line)
+		case r.Protocol == "grpc" && !strings.HasSuffix(r.Operation, "/StreamingOutputCall") && (len(r.Request.Messages) == 0 || r.Request.Messages[0]["payload"] == nil):
+			t.Errorf("the messages of a call have no names: %s", line)
 		case strings.HasSuffix(r.Operation, "/FullDuplexCall") && (len(r.Request.Pieces) != 3 || len(r.Response.Pieces) != 3):
 			t.Errorf("the messages of a call: %s", line)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/reflection"
 
 	"github.com/restage-dev/restage/pkg/protocol/grpc/grpctest"
 )
@@ -51,6 +52,7 @@ func serveGRPC(port string, options ...grpc.ServerOption) error {
 	}
 	s := grpc.NewServer(options...)
 	grpctest.Register(s)
+	reflection.Register(s)
 	return s.Serve(listener)
 }
 
