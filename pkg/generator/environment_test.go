@@ -145,7 +145,7 @@ func TestNotReady(t *testing.T) {
 	} {
 		r := startControlAPI(t)
 		spoil(r)
-		ctx, cancel := contextFor(t, 300*time.Millisecond)
+		ctx, cancel := contextFor(t, time.Second)
 		defer cancel()
 		err := (&environment{control: &client{base: r.URL, token: environmentToken, http: r.Client()}}).await(ctx)
 		if known, ok := err.(invalidError); !ok || known.reason != reason {

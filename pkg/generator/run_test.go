@@ -128,7 +128,7 @@ func TestTargetAppearsLate(t *testing.T) {
 	}
 	target := place.Addr().String()
 	place.Close()
-	ctx, cancel := contextFor(t, 150*time.Millisecond)
+	ctx, cancel := contextFor(t, time.Second)
 	defer cancel()
 	if err := awaitTarget(ctx, target); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("nobody listens at %s: %v", target, err)
