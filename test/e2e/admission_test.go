@@ -254,8 +254,10 @@ func TestAdmissionDryRun(t *testing.T) {
 	q.apply(t, "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: replays, namespace: NS}\nspec: {hard: {count/trafficreplays.replay.restage.dev: 1}}\n")
 	q.kubectl(t, "wait", "resourcequota/replays", `--for=jsonpath={.status.used.count/trafficreplays\.replay\.restage\.dev}=0`, "--timeout=90s")
 	q.kubectl(t, "wait", "--for=condition=Ready", "trafficsnapshot/monday", "--timeout=60s")
+	const namespaced = "trafficcaptures,trafficsnapshots,replayprofiles,environments,trafficreplays,all,secrets,configmaps,serviceaccounts,roles," +
+		"rolebindings,resourcequotas" // other tests make classes meanwhile
 	state := func() string {
-		return q.kubectl(t, "get", "restage,all,secrets,configmaps,serviceaccounts,roles,rolebindings,resourcequotas", "-o",
+		return q.kubectl(t, "get", namespaced, "-o",
 			`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation} {.status.used}{"\n"}{end}`)
 	}
 	before := state()
