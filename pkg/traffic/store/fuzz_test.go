@@ -5,13 +5,15 @@ package store
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzReader wants a file that was damaged, or is none of ours, to give records or an error.
+// FuzzReader wants a file that was damaged, or is none of ours, to give all its records or an error.
 func FuzzReader(f *testing.F) {
 	var file bytes.Buffer
 	writer := NewWriter(&file)
@@ -29,8 +31,12 @@ func FuzzReader(f *testing.F) {
 			return
 		}
 		defer reader.Close()
-		for range 100 {
-			if _, err := reader.Next(); err != nil {
+		for read := range uint64(100) {
+			_, err := reader.Next()
+			if errors.Is(err, io.EOF) && read != reader.Count() {
+				t.Errorf("%d of %d records", read, reader.Count())
+			}
+			if err != nil {
 				break
 			}
 		}

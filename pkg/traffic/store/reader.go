@@ -29,6 +29,7 @@ type Reader struct {
 	parquet *parquet.GenericReader[row]
 	count   uint64
 	last    int64
+	at      uint64 // index of the record that is next
 	buffer  []row
 	rows    []row // what is left of buffer
 }
@@ -46,7 +47,15 @@ func Open(ctx context.Context, bucket *blob.Bucket, key string) (*Reader, error)
 	return reader, nil
 }
 
-func newReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
+func newReader(name string, in io.ReaderAt, size int64) (r *Reader, err error) {
+	err = guard(func() error {
+		r, err = openReader(name, in, size)
+		return err
+	})
+	return r, err
+}
+
+func openReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
 	file, err := parquet.OpenFile(in, size,
 		parquet.ReadBufferSize(readBuffer), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
@@ -76,8 +85,8 @@ func (r *Reader) LastStart() int64 { return r.last }
 
 // Seek goes to the record with that index, from 0.
 func (r *Reader) Seek(index uint64) error {
-	r.rows = nil
-	if err := r.parquet.SeekToRow(int64(index)); err != nil {
+	r.rows, r.at = nil, index
+	if err := guard(func() error { return r.parquet.SeekToRow(int64(index)) }); err != nil {
 		return fmt.Errorf("reading %s from record %d: %w", r.name, index, err)
 	}
 	return nil
@@ -86,23 +95,51 @@ func (r *Reader) Seek(index uint64) error {
 // Next returns the next record, or io.EOF after the last one.
 func (r *Reader) Next() (*trafficpb.Record, error) {
 	if len(r.rows) == 0 {
-		clear(r.buffer) // records keep what they were given
-		n, err := r.parquet.Read(r.buffer)
-		if n == 0 {
-			if err == nil || errors.Is(err, io.EOF) {
-				return nil, io.EOF
-			}
+		if err := r.read(); errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		} else if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", r.name, err)
 		}
-		r.rows = r.buffer[:n]
 	}
 	record, err := r.rows[0].record()
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", r.name, err)
 	}
 	r.rows = r.rows[1:]
+	r.at++
 	return record, nil
 }
 
+// read reads the next rows, at least one of them, or returns io.EOF when there are none.
+func (r *Reader) read() error {
+	clear(r.buffer) // records keep what they were given
+	n := 0
+	err := guard(func() (err error) {
+		n, err = r.parquet.Read(r.buffer)
+		return err
+	})
+	if n > 0 {
+		r.rows = r.buffer[:n]
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if r.at != r.count {
+		return fmt.Errorf("the file says that it has %d records, and ends after %d", r.count, r.at)
+	}
+	return io.EOF
+}
+
 // Close frees what the reader holds.
-func (r *Reader) Close() error { return r.parquet.Close() }
+func (r *Reader) Close() error { return guard(r.parquet.Close) }
+
+// guard makes an error of a panic of the library, which does not check all that a damaged file can say.
+func guard(do func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the file is damaged: %v", cause)
+		}
+	}()
+	return do()
+}
