@@ -54,6 +54,9 @@ type RedactionSettings struct {
 	Rules             []RedactionRule `json:"rules,omitempty"`
 }
 
+// IsZero tells whether nothing is changed, in whatever form it is said, so that settings that mean the same are written in the same way.
+func (s RedactionSettings) IsZero() bool { return len(s.DisabledDetectors)+len(s.Rules) == 0 }
+
 // RedactionRule names values to redact in one of three ways.
 type RedactionRule struct {
 	Name     string `json:"name"`

@@ -14,6 +14,7 @@ func FuzzParseCaptureSettings(f *testing.F) {
 	settings.Redaction.Rules = []RedactionRule{{Name: "a", Regexp: `order-(\d+)$`}}
 	f.Add(settings.Argument())
 	f.Add(`{"version":1,"workload":"front","ports":[70000]}`)
+	f.Add(`{"version":1,"workload":"front","samplePercent":1,"redaction":{"rules":[]}}`)
 	f.Fuzz(func(t *testing.T, document string) {
 		s, err := ParseCaptureSettings(document)
 		if err != nil {
