@@ -18,6 +18,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/controller/credentials"
+	"github.com/restage-dev/restage/pkg/controller/descriptorset"
 	"github.com/restage-dev/restage/pkg/controller/environment"
 	"github.com/restage-dev/restage/pkg/controller/loop"
 	"github.com/restage-dev/restage/pkg/controller/replay"
@@ -62,6 +63,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Stats:             trafficpb.NewCapturesClient(c.forwarder),
 		EnsureCredentials: secrets.Ensure,
 		EnsureTLS:         secrets.EnsureTLS,
+		DescriptorSets:    descriptorset.NewVerdicts(c.kube, c.metadata),
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,

@@ -25,6 +25,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/capturespec"
+	"github.com/restage-dev/restage/pkg/controller/descriptorset"
 	"github.com/restage-dev/restage/pkg/controller/finalize"
 	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -81,8 +82,10 @@ type Reconciler struct {
 	EnsureCredentials func(ctx context.Context, namespace string) error
 	// EnsureTLS makes the CA of a namespace where TLS is read.
 	EnsureTLS func(ctx context.Context, namespace string) error
-	Events    record.EventRecorder
-	Options   Options
+	// DescriptorSets tell which of those that captures name can be read.
+	DescriptorSets *descriptorset.Verdicts
+	Events         record.EventRecorder
+	Options        Options
 }
 
 // Reconcile brings the workload's template and the capture's status up to date.
@@ -165,9 +168,7 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	if err := r.add(ctx, capture, w); err != nil {
 		return metav1.Condition{}, err
 	}
-	if err := r.observeDescriptorSet(ctx, capture); err != nil {
-		return metav1.Condition{}, err
-	}
+	r.observeDescriptorSet(ctx, capture)
 	if err := r.observeTLS(ctx, capture, w, r.readStats(ctx, capture)); err != nil {
 		return metav1.Condition{}, err
 	}

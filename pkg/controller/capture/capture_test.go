@@ -24,6 +24,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/controller/credentials"
+	"github.com/restage-dev/restage/pkg/controller/descriptorset"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/workload"
 )
@@ -69,9 +70,10 @@ func (w *world) reconcile(name string) {
 				w.credentials++
 				return nil
 			},
-			EnsureTLS: (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
-			Events:    record.NewFakeRecorder(100),
-			Options:   Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.cluster.Injection},
+			EnsureTLS:      (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
+			DescriptorSets: descriptorset.NewVerdicts(w.cluster.Kube, w.cluster.Metadata(w.T)),
+			Events:         record.NewFakeRecorder(100),
+			Options:        Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.cluster.Injection},
 		}
 		w.cluster.Acting(w.T, func() {
 			if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: name}); err != nil {

@@ -4,6 +4,7 @@
 package capture
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/protocol/descriptor/descriptortest"
@@ -72,6 +75,13 @@ func TestDescriptorSetIsRead(t *testing.T) {
 		}
 		want(c.status, c.reason, c.text)
 	}
+	// What the cluster does not tell is kept, and all else is observed as ever.
+	w.addPod("front-1", true)
+	w.cluster.Kube.PrependReactor("get", "configmaps", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("not now")
+	})
+	want(metav1.ConditionTrue, reasonReading, `ConfigMap "protos"`)
+	w.expect("front", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
 	live, err := w.cluster.Kube.AppsV1().Deployments(shop).Get(t.Context(), "front", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -73,6 +73,24 @@ func Metadata(t *testing.T, objects ...runtime.Object) *metadatafake.FakeMetadat
 	return metadatafake.NewSimpleMetadataClient(known, objects...)
 }
 
+// Metadata returns a client that reads the metadata of the objects of the cluster, one by one.
+func (c *Cluster) Metadata(t *testing.T) *metadatafake.FakeMetadataClient {
+	t.Helper()
+	client := Metadata(t)
+	client.PrependReactor("get", "*", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		object, err := c.Kube.Tracker().Get(action.GetResource(), action.GetNamespace(), action.(clienttesting.GetAction).GetName())
+		if err != nil {
+			return true, nil, err
+		}
+		whole, err := meta.Accessor(object)
+		if err != nil {
+			return true, nil, err
+		}
+		return true, meta.AsPartialObjectMetadata(whole), nil
+	})
+	return client
+}
+
 // Caches are informers with all that is in the cluster now.
 type Caches struct {
 	Kube   informers.SharedInformerFactory
