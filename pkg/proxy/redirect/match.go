@@ -49,7 +49,8 @@ func mark(bits, mask uint32) []expr.Any {
 	}
 }
 
-// within matches packets that stay in the pod: those to its own addresses, loopback or not, which the kernel routes to lo.
+// within matches packets that stay in the pod: those to its own addresses, loopback or not, which the kernel routes to lo. Whom they are from
+// it does not say.
 func within() []expr.Any {
 	lo := make([]byte, unix.IFNAMSIZ)
 	copy(lo, "lo")
@@ -83,9 +84,11 @@ func icmp6Type(kind byte) []expr.Any {
 // destinationIn compares the destination address.
 func destinationIn(prefix netip.Prefix) []expr.Any { return addressIn(prefix, 16, 24) }
 
-func sourceIs(address netip.Addr) []expr.Any {
-	return addressIn(netip.PrefixFrom(address, address.BitLen()), 12, 8)
-}
+// sourceIn compares the source address.
+func sourceIn(prefix netip.Prefix) []expr.Any { return addressIn(prefix, 12, 8) }
+
+// only is the prefix that has one address.
+func only(address netip.Addr) netip.Prefix { return netip.PrefixFrom(address, address.BitLen()) }
 
 // addressIn compares the address at one of two places in the packet, and first the family that the place depends upon.
 func addressIn(prefix netip.Prefix, offset4, offset6 uint32) []expr.Any {

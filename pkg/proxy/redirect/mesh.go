@@ -43,7 +43,7 @@ func meshProxies() [][]expr.Any {
 func fromMesh() [][]expr.Any {
 	var matches [][]expr.Any
 	for _, source := range envoySources {
-		matches = append(matches, append(uid(istioUID), sourceIs(source)...))
+		matches = append(matches, append(uid(istioUID), sourceIn(only(source))...))
 	}
 	return append(matches, append(uid(linkerdUID), within()...), append(mark(ambientMark, ambientMask), within()...))
 }
@@ -69,7 +69,7 @@ func (t *tableWriter) claim(output *nftables.Chain, to netip.AddrPort) {
 		family = unix.NFPROTO_IPV6
 	}
 	const address, port = register, register + 1
-	t.rule(output, user(expr.CmpOpEq), destinationIn(netip.PrefixFrom(to.Addr(), to.Addr().BitLen())), protocol(unix.IPPROTO_TCP), destinationPort(to.Port()), []expr.Any{
+	t.rule(output, user(expr.CmpOpEq), destinationIn(only(to.Addr())), protocol(unix.IPPROTO_TCP), destinationPort(to.Port()), []expr.Any{
 		&expr.Immediate{Register: address, Data: to.Addr().AsSlice()},
 		&expr.Immediate{Register: port, Data: binaryutil.BigEndian.PutUint16(to.Port())},
 		&expr.NAT{Type: expr.NATTypeDestNAT, Family: family, RegAddrMin: address, RegProtoMin: port, Specified: true},

@@ -36,6 +36,10 @@ func Capture(inbound []uint16) error {
 // Isolate writes the rules of isolate mode: DNS and TCP go to the proxy, the proxy reaches the two addresses of the
 // responder, and nothing else leaves.
 func Isolate(responder, control netip.AddrPort) error {
+	own, err := ownAddresses()
+	if err != nil {
+		return err
+	}
 	return replace(func(t *tableWriter) {
 		output := t.natChain("output", nftables.ChainHookOutput, beforeMesh)
 		t.claim(output, responder)
@@ -48,10 +52,10 @@ func Isolate(responder, control netip.AddrPort) error {
 		// The interface that a packet really takes is known only after it was redirected and routed anew. No address says as much: a socket
 		// that is bound to the link sends there what is for a loopback address, too.
 		filter := t.dropChain("filter", nftables.ChainHookPostrouting)
-		t.rule(filter, within(), accept())
+		t.keepWithin(filter, own)
 		t.rule(filter, state(expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), reply(), accept())
 		for _, to := range []netip.AddrPort{responder, control} {
-			address := netip.PrefixFrom(to.Addr(), to.Addr().BitLen())
+			address := only(to.Addr())
 			t.rule(filter, user(expr.CmpOpEq), destinationIn(address), protocol(unix.IPPROTO_TCP), destinationPort(to.Port()), accept())
 			// Packets that the kernel sends for such a connection when its socket is closed have no user.
 			t.rule(filter, state(expr.CtStateBitESTABLISHED), destinationIn(address), protocol(unix.IPPROTO_TCP), destinationPort(to.Port()), accept())
