@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,4 +32,29 @@ func TestFooterIsWithinTheFile(t *testing.T) {
 
 	_, err = newReader("short", bytes.NewReader(whole[:11]), 11)
 	require.ErrorContains(t, err, "11 bytes are too few for a Parquet file")
+}
+
+// A footer takes no memory for what it only says that it has.
+func TestFooterHasWhatItSays(t *testing.T) {
+	for name, footer := range map[string][]byte{
+		"a list of 2^31-1 structs":    {0x29, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07, 0, 0},
+		"a list of 2^31-1 booleans":   {0x29, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 1, 0},
+		"a set of 2^31-1 numbers":     {0x2a, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x07, 1, 0},
+		"a map of 2^31-1 texts":       {0x2b, 0xff, 0xff, 0xff, 0xff, 0x07, 0x88, 0, 0, 0},
+		"a text of 2^31-1 bytes":      {0x68, 0xff, 0xff, 0xff, 0xff, 0x07, 0, 0},
+		"lists in lists":              bytes.Repeat([]byte{0x19}, 1<<20),
+		"a struct that does not end":  {0x15, 0x02},
+		"a number that does not end":  {0x15, 0x80},
+		"a list of no type":           {0x29, 0x10, 0},
+		"a field of a type not known": {0x2e, 0},
+	} {
+		file := append([]byte("PAR1"), footer...)
+		file = append(binary.LittleEndian.AppendUint32(file, uint32(len(footer))), "PAR1"...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := newReader(name, bytes.NewReader(file), int64(len(file)))
+		runtime.ReadMemStats(&after)
+		require.ErrorContains(t, err, "reading the footer: ", name)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20), name)
+	}
 }

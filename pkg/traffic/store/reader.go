@@ -5,7 +5,6 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,8 @@ func newReader(name string, in io.ReaderAt, size int64) (r *Reader, err error) {
 }
 
 func openReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
-	if err := checkFooter(in, size); err != nil {
+	in, err := readFooter(in, size)
+	if err != nil {
 		return nil, err
 	}
 	file, err := parquet.OpenFile(in, size,
@@ -79,23 +79,6 @@ func openReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
 		name: name, count: uint64(file.NumRows()), last: last, buffer: make([]row, readRows),
 		parquet: parquet.NewGenericReader[row](file),
 	}, nil
-}
-
-// checkFooter wants the footer within the file: the library takes as much memory as the end of the file says that the footer has, up to 4 GiB.
-// The format is in https://parquet.apache.org/docs/file-format/.
-func checkFooter(in io.ReaderAt, size int64) error {
-	const magic, end = 4, 8 // the end is the length of the footer, and the magic once more
-	var last [end]byte
-	if size < magic+end {
-		return fmt.Errorf("%d bytes are too few for a Parquet file", size)
-	}
-	if _, err := in.ReadAt(last[:], size-end); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if length := int64(binary.LittleEndian.Uint32(last[:])); length > size-magic-end {
-		return fmt.Errorf("a file of %d bytes says that its footer has %d", size, length)
-	}
-	return nil
 }
 
 // Count is the number of records of the file.
