@@ -73,21 +73,17 @@ func readMessages(of protoreflect.MessageDescriptor, m *http1.Message, body []by
 
 func object(parsed []protobuf.Field) fields {
 	members := make(fields, len(parsed))
-	for len(parsed) > 0 {
-		first, n := &parsed[0], 1
-		for n < len(parsed) && parsed[n].Number == first.Number {
-			n++
-		}
-		if n == 1 && !first.IsRepeated() {
+	for group, isList := range protobuf.Groups(parsed) {
+		first := &group[0]
+		if !isList {
 			members[first.Number] = fieldValue{first, value(first)}
-		} else {
-			list := make([]any, n)
-			for i := range list {
-				list[i] = value(&parsed[i])
-			}
-			members[first.Number] = fieldValue{first, list}
+			continue
 		}
-		parsed = parsed[n:]
+		list := make([]any, len(group))
+		for i := range group {
+			list[i] = value(&group[i])
+		}
+		members[first.Number] = fieldValue{first, list}
 	}
 	return members
 }

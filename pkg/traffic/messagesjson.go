@@ -73,25 +73,21 @@ func (w *messageWriter) add(text string) {
 // message writes the fields by their names, else by their numbers, in the order of their numbers.
 func (w *messageWriter) message(fields []protobuf.Field) {
 	w.add("{")
-	for i := 0; i < len(fields) && w.left >= 0; {
-		n := i + 1
-		for n < len(fields) && fields[n].Number == fields[i].Number {
-			n++
+	separator := ""
+	for group, isList := range protobuf.Groups(fields) {
+		if w.left < 0 {
+			return
 		}
-		if i > 0 {
-			w.add(",")
-		}
-		w.add(`"` + fields[i].Name() + `":`)
-		w.values(fields[i:n])
-		i = n
+		w.add(separator + `"` + group[0].Name() + `":`)
+		separator = ","
+		w.values(group, isList)
 	}
 	w.add("}")
 }
 
-// values writes the fields of one number, as a list where they are repeated.
-func (w *messageWriter) values(fields []protobuf.Field) {
-	list := len(fields) > 1 || fields[0].IsRepeated()
-	if list {
+// values writes the fields of one number.
+func (w *messageWriter) values(fields []protobuf.Field, isList bool) {
+	if isList {
 		w.add("[")
 	}
 	for i := 0; i < len(fields) && w.left >= 0; i++ {
@@ -100,7 +96,7 @@ func (w *messageWriter) values(fields []protobuf.Field) {
 		}
 		w.value(&fields[i])
 	}
-	if list {
+	if isList {
 		w.add("]")
 	}
 }

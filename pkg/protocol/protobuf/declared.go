@@ -5,6 +5,7 @@ package protobuf
 
 import (
 	"encoding/json"
+	"iter"
 	"math"
 	"strconv"
 
@@ -67,6 +68,23 @@ func (f *Field) Name() string {
 // IsRepeated tells whether the field is declared as a list or a map, however often it is there.
 func (f *Field) IsRepeated() bool {
 	return f.Declared != nil && f.Declared.Cardinality() == protoreflect.Repeated
+}
+
+// Groups yields the fields of each number, in the order of numbers, of fields as Parse returns them, and whether they are a list: there are several, or
+// the field is declared as one.
+func Groups(fields []Field) iter.Seq2[[]Field, bool] {
+	return func(yield func([]Field, bool) bool) {
+		for len(fields) > 0 {
+			n := 1
+			for n < len(fields) && fields[n].Number == fields[0].Number {
+				n++
+			}
+			if !yield(fields[:n:n], n > 1 || fields[0].IsRepeated()) {
+				return
+			}
+			fields = fields[n:]
+		}
+	}
 }
 
 // unpack appends each number of a packed field as a field of its own, and what is none as one field of bytes.

@@ -5,6 +5,7 @@ package protobuf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,4 +111,28 @@ func FuzzParseDeclared(f *testing.F) {
 		}
 		_ = named(fields) // every value can be shown
 	})
+}
+
+// Fields of one number make a list where there are several, or where they are declared as one.
+func TestGroups(t *testing.T) {
+	number := func(n protowire.Number) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), 1)
+	}
+	of := types(t).Response(descriptortest.Path)
+	message := slices.Concat(number(8), number(3), number(8), number(4), number(99))
+	fields, ok := Parse(message, of)
+	if !ok {
+		t.Fatal("no message")
+	}
+	var got []string
+	for group, isList := range Groups(fields) {
+		got = append(got, fmt.Sprintf("%d of %s, a list: %t", len(group), group[0].Name(), isList))
+	}
+	want := []string{"1 of deltas, a list: true", "1 of state, a list: false", "2 of rank, a list: true", "1 of 99, a list: false"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for range Groups(nil) {
+		t.Error("a group of nothing")
+	}
 }

@@ -120,31 +120,18 @@ func (p *pass) messageFields(message []byte, of protoreflect.MessageDescriptor, 
 }
 
 func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {
-	for i := range fields {
-		f := &fields[i]
-		if i == 0 || fields[i-1].Number != f.Number {
-			at.Field(f)
-			p.repeated(fields[i:], at)
-			at.Up()
+	for group, isList := range protobuf.Groups(fields) {
+		at.Field(&group[0])
+		for i := range group {
+			if isList {
+				at.Element(i)
+			}
+			p.messageField(&group[i], at)
+			if isList {
+				at.Up()
+			}
 		}
-	}
-}
-
-// repeated redacts the first field and those that have its number, which make a list.
-func (p *pass) repeated(fields []protobuf.Field, at *compare.Place) {
-	n := 1
-	for n < len(fields) && fields[n].Number == fields[0].Number {
-		n++
-	}
-	list := n > 1 || fields[0].IsRepeated()
-	for i := range fields[:n] {
-		if list {
-			at.Element(i)
-		}
-		p.messageField(&fields[i], at)
-		if list {
-			at.Up()
-		}
+		at.Up()
 	}
 }
 
