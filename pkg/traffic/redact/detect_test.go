@@ -318,14 +318,17 @@ func FuzzBody(f *testing.F) {
 func BenchmarkRecord(b *testing.B) {
 	item := `{"sku":"A-1","name":"a thing of some length","n":2,"price":12.50},`
 	clean := `{"items":[` + strings.Repeat(item, 30) + `{}],"at":1764115200000}`
-	for name, body := range map[string]string{"clean": clean, "secrets": `{"mail":"bob@example.com","password":"x",` + clean[1:]} {
+	messages := grpcBody(slices.Repeat([][]byte{slices.Concat(textField(1, "a thing of some length"), numberField(2, 7))}, 30)...)
+	for name, test := range map[string]struct{ kind, body string }{
+		"clean": {"json", clean}, "secrets": {"json", `{"mail":"bob@example.com","password":"x",` + clean[1:]}, "messages": {"grpc", string(messages)},
+	} {
 		b.Run(name, func(b *testing.B) {
 			r := New(key())
-			head := []byte("POST /api/orders HTTP/1.1\r\nHost: orders:9898\r\nContent-Type: application/json\r\n\r\n")
-			b.SetBytes(int64(len(body)))
+			head := []byte("POST /api/orders HTTP/1.1\r\nHost: orders:9898\r\nContent-Type: application/" + test.kind + "\r\n\r\n")
+			b.SetBytes(int64(len(test.body)))
 			b.ReportAllocs()
 			for b.Loop() {
-				r.Response("", &trafficpb.Message{Head: head, Body: []byte(body), BodyLength: int64(len(body))}, false)
+				r.Response("", &trafficpb.Message{Head: head, Body: []byte(test.body), BodyLength: int64(len(test.body))}, false)
 			}
 		})
 	}

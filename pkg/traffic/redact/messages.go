@@ -26,10 +26,14 @@ func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searche
 	rest, index, room := body, 0, int64(compare.MostMessages)
 	for m := range grpc.Messages(body) {
 		at.Message(index)
-		message, ok := bytes.Clone(m.Bytes), true
+		whole := grpc.PrefixLength + len(m.Bytes)
+		out = append(out, rest[:whole]...)
+		message, ok := out[len(out)-len(m.Bytes):], true
 		switch {
 		case m.Compressed:
-			message, ok = p.compressed(m.Bytes, encoding, &room, &at)
+			var again []byte
+			again, ok = p.compressed(m.Bytes, encoding, &room, &at)
+			out = append(binary.BigEndian.AppendUint32(out[:len(out)-whole+1], uint32(len(again))), again...)
 		case m.Trailers:
 			p.inPlace(message, "")
 		default:
@@ -37,22 +41,18 @@ func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searche
 		}
 		at.Up()
 		searched = searched && ok
-		out = binary.BigEndian.AppendUint32(append(out, rest[0]), uint32(len(message)))
-		out = append(out, message...)
 		index++
-		rest = rest[grpc.PrefixLength+len(m.Bytes):]
+		rest = rest[whole:]
 	}
-	prefix := min(grpc.PrefixLength, len(rest))
-	cut := bytes.Clone(rest[prefix:])
-	out = append(out, rest[:prefix]...)
-	switch {
+	out = append(out, rest...)
+	switch cut := rest[min(grpc.PrefixLength, len(rest)):]; {
 	case grpc.IsCompressed(rest):
 		searched = false
 	case len(cut) > 0:
-		p.inPlace(cut, "")
+		p.inPlace(out[len(out)-len(cut):], "")
 		searched = searched && len(p.rules.paths) == 0
 	}
-	return append(out, cut...), searched
+	return out, searched
 }
 
 // compressed redacts a compressed message of a call whose messages may be as long as there is room once they are decoded.
