@@ -34,6 +34,7 @@ func (p *pass) messagesOfGRPC(body []byte, encoding string) (out []byte, searche
 			var again []byte
 			again, ok = p.compressed(m.Bytes, encoding, &room, &at)
 			out = append(binary.BigEndian.AppendUint32(out[:len(out)-whole+1], uint32(len(again))), again...)
+			p.moved = p.moved || len(again) != len(m.Bytes)
 		case m.Trailers:
 			p.inPlace(message, "")
 		default:

@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -303,6 +305,40 @@ func TestCompressedMessages(t *testing.T) {
 			t.Errorf("%s: the call is %q, recorded %q", encoding, live.Body, out)
 		}
 	}
+}
+
+// Where messages end is moved also when they are as long as they were altogether.
+func TestPiecesOfCompressedMessages(t *testing.T) {
+	const head = "POST /a.B/C HTTP/2\r\ncontent-type: application/grpc\r\ngrpc-encoding: gzip\r\n\r\n"
+	random := rand.New(rand.NewPCG(1, 2))
+	byChange := map[int][]byte{} // messages by how much longer they become
+	for i := range 1000 {
+		user := strings.Repeat("a", 1+i/2)
+		if i%2 == 1 {
+			user = strconv.FormatUint(random.Uint64(), 36) + strconv.FormatUint(random.Uint64(), 36) + strconv.FormatUint(random.Uint64(), 36)
+		}
+		packed, err := coding.Encode("gzip", textField(1, user+"@example.com"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := append(binary.BigEndian.AppendUint32([]byte{1}, uint32(len(packed))), packed...)
+		r := record(head, slices.Clone(one))
+		New(key()).Record(r)
+		change := len(r.GetRequest().GetBody()) - len(one)
+		byChange[change] = one
+		if other := byChange[-change]; change != 0 && other != nil {
+			body := slices.Concat(one, other)
+			r = record(head, slices.Clone(body))
+			r.Request.Pieces = []*trafficpb.Piece{{End: int64(len(one))}, {End: int64(len(body))}}
+			New(key()).Record(r)
+			out := r.GetRequest()
+			if len(out.GetBody()) != len(body) || out.GetPieces()[0].GetEnd() != int64(len(one)+change) || out.GetPieces()[1].GetEnd() != int64(len(body)) {
+				t.Errorf("%d bytes of %d, the first %d of %d: %v", len(out.GetBody()), len(body), len(one)+change, len(one), out.GetPieces())
+			}
+			return
+		}
+	}
+	t.Fatalf("no two messages that are as long altogether: %d", len(byChange))
 }
 
 // No more of a call is decoded than is compared.

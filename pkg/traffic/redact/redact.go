@@ -182,7 +182,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 		}
 		return names
 	}
-	p.fixed = len(m.GetPieces()) > 0 // they say where in the body they end
+	p.fixed, p.moved = len(m.GetPieces()) > 0, false // they say where in the body they end
 	defer func() { p.fixed = false }()
 	was := m.GetBody()
 	body, searched := p.body(m.GetHead(), was, truncated)
@@ -193,7 +193,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 		names = add(names, "body")
 		p.setBody(m, body, truncated)
 	}
-	if p.fixed && len(body) != len(was) { // messages of a call that are compressed again
+	if p.fixed && p.moved {
 		movePieces(m, was)
 	}
 	return names

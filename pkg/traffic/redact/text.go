@@ -20,6 +20,8 @@ type pass struct {
 	found map[string]uint64
 	// fixed keeps the length of what is replaced.
 	fixed bool
+	// moved tells that a message of a call has another length than it had, since it is compressed again.
+	moved bool
 	place compare.Place
 	// made are the tokens that regular expressions have put there, which are not redacted once more.
 	made map[string]struct{}
