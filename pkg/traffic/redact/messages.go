@@ -5,6 +5,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"iter"
 
@@ -116,18 +117,19 @@ func (p *pass) messageFields(message []byte, of protoreflect.MessageDescriptor, 
 		p.inPlace(message, "")
 		return len(p.rules.paths) == 0
 	}
-	p.fieldsOf(fields, at)
+	p.fieldsOf(fields, "", at)
 	return true
 }
 
-func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {
+// fieldsOf redacts fields, which have a class by where they are when nothing else gives them one.
+func (p *pass) fieldsOf(fields []protobuf.Field, inherited string, at *compare.Place) {
 	for group, isList := range protobuf.Groups(fields) {
 		at.Field(&group[0])
 		for i := range group {
 			if isList {
 				at.Element(i)
 			}
-			p.messageField(&group[i], at)
+			p.messageField(&group[i], inherited, at)
 			if isList {
 				at.Up()
 			}
@@ -136,14 +138,19 @@ func (p *pass) fieldsOf(fields []protobuf.Field, at *compare.Place) {
 	}
 }
 
-func (p *pass) messageField(f *protobuf.Field, at *compare.Place) {
-	class := p.rules.of(at)
-	if class == "" && p.fields && f.Declared != nil && isSecretName([]byte(f.Declared.Name())) {
-		class = ClassSecretField
+func (p *pass) messageField(f *protobuf.Field, inherited string, at *compare.Place) {
+	class := cmp.Or(p.rules.of(at), inherited)
+	if class == "" && f.Declared != nil {
+		class = p.classOfName([]byte(f.Declared.Name()))
 	}
 	switch {
+	case f.Kind == protobuf.Nested && f.Declared != nil && f.Declared.IsMap():
+		p.entry(f.Fields, at)
 	case f.Kind == protobuf.Nested:
-		p.fieldsOf(f.Fields, at)
+		if !isOneValue(f.Declared) {
+			class = ""
+		}
+		p.fieldsOf(f.Fields, class, at)
 	case f.Kind != protobuf.Number:
 		p.inPlace(f.Bytes, class)
 	case class != "":
@@ -151,6 +158,40 @@ func (p *pass) messageField(f *protobuf.Field, at *compare.Place) {
 			p.count(class)
 		}
 	}
+}
+
+// classOfName is the class of what has a name, which is empty when the name does not say that it is secret.
+func (p *pass) classOfName(name []byte) string {
+	if p.fields && isSecretName(name) {
+		return ClassSecretField
+	}
+	return ""
+}
+
+// entry redacts an entry of a map, whose key is the name of its value.
+func (p *pass) entry(fields []protobuf.Field, at *compare.Place) {
+	class, n := "", 0
+	for n < len(fields) && fields[n].Number == 1 {
+		class = cmp.Or(class, p.classOfName(fields[n].Bytes))
+		n++
+	}
+	p.fieldsOf(fields[:n], "", at)
+	p.fieldsOf(fields[n:], class, at)
+}
+
+// isOneValue tells of a field that was taken for a message whether it is one value all the same, all of which is as secret as its name says: bytes that
+// only look like a message, and the types that stand for a value in JSON. The members of any other message have names of their own.
+func isOneValue(f protoreflect.FieldDescriptor) bool {
+	if f == nil || f.Kind() == protoreflect.BytesKind {
+		return true
+	}
+	switch f.Message().FullName() {
+	case "google.protobuf.StringValue", "google.protobuf.BytesValue", "google.protobuf.BoolValue", "google.protobuf.DoubleValue", "google.protobuf.FloatValue",
+		"google.protobuf.Int32Value", "google.protobuf.Int64Value", "google.protobuf.UInt32Value", "google.protobuf.UInt64Value",
+		"google.protobuf.Value", "google.protobuf.ListValue":
+		return true
+	}
+	return false
 }
 
 // inPlace redacts a text by one of its length. A class says that all of it is secret.

@@ -129,3 +129,40 @@ func mustWith(t *testing.T, path string) *Redactor {
 	}
 	return redactor
 }
+
+// What a name says is secret is so as a whole, however its value is written; the members of another message have names of their own, as in JSON.
+func TestNamesOfNestedValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		user, labels string
+		gone, stay   string
+	}{
+		"text":              {`{"password":"hunter22"}`, `{}`, "hunter22", ""},
+		"bytes, a message":  {`{"sessionToken":"CghodW50ZXIyMg=="}`, `{}`, "hunter22", ""},
+		"bytes, nested":     {`{"sessionToken":"CgoKCGh1bnRlcjIy"}`, `{}`, "hunter22", ""},
+		"wrapped":           {`{"passphrase":"hunter22"}`, `{}`, "hunter22", ""},
+		"a wrapped number":  {`{"pin":"4711"}`, `{}`, "\x08\xe7\x24", ""},
+		"a value":           {`{"settings":{"password":"hunter22","name":"Ada"}}`, `{}`, "hunter22", "Ada"},
+		"a list":            {`{"settings":{"password":["hunter22"],"name":["Ada"]}}`, `{}`, "hunter22", "Ada"},
+		"an object":         {`{"settings":{"password":{"name":"Ada"}}}`, `{}`, "", "Ada"},
+		"a map":             {`{}`, `{"password":"hunter22","colour":"Ada"}`, "hunter22", "Ada"},
+		"the key of a map":  {`{}`, `{"password":"hunter22"}`, "hunter22", "password"},
+		"an entry, no more": {`{}`, `{"a":"password","password2":"Ada"}`, "", "Ada"},
+		"another message":   {`{"credentials":{"fullName":"Ada","password":"hunter22"}}`, `{}`, "hunter22", "Ada"},
+	} {
+		r := call(t, descriptortest.Path, `{"user":`+c.user+`}`, `{"labels":`+c.labels+`}`)
+		body := func() string { return string(r.GetRequest().GetBody()) + string(r.GetResponse().GetBody()) }
+		before := body()
+		withTypes(t, shopTypes(t)).Record(r)
+		after := body()
+		if len(before) != len(after) || !strings.Contains(before, c.gone) || c.gone != "" && strings.Contains(after, c.gone) || !strings.Contains(after, c.stay) {
+			t.Errorf("%s: %q became %q", name, before, after)
+		}
+		found := uint64(0)
+		for _, count := range r.GetRedactions() {
+			found += count.GetCount()
+		}
+		if (found > 0) != (c.gone != "") {
+			t.Errorf("%s: %d secrets", name, found)
+		}
+	}
+}

@@ -14,7 +14,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // Path of the method of the set, whose requests are of type Get and whose responses are of type Order.
@@ -23,6 +25,7 @@ const Path = "/shop.Orders/Find"
 // orders is shop.proto as protoc writes it.
 const orders = `
 name: "shop.proto" package: "shop" syntax: "proto3" dependency: "google/protobuf/timestamp.proto"
+dependency: "google/protobuf/wrappers.proto" dependency: "google/protobuf/struct.proto"
 service { name: "Orders" method { name: "Find" input_type: ".shop.Get" output_type: ".shop.Order" } }
 enum_type { name: "State" value { name: "OPEN" number: 0 } value { name: "PAID" number: 1 } }
 message_type { name: "Get"
@@ -30,7 +33,12 @@ message_type { name: "Get"
   field { name: "user" json_name: "user" number: 2 type: TYPE_MESSAGE type_name: ".shop.User" label: LABEL_OPTIONAL } }
 message_type { name: "User"
   field { name: "full_name" json_name: "fullName" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
-  field { name: "password" json_name: "password" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL } }
+  field { name: "password" json_name: "password" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }
+  field { name: "session_token" json_name: "sessionToken" number: 3 type: TYPE_BYTES label: LABEL_OPTIONAL }
+  field { name: "passphrase" json_name: "passphrase" number: 4 type: TYPE_MESSAGE type_name: ".google.protobuf.StringValue" label: LABEL_OPTIONAL }
+  field { name: "pin" json_name: "pin" number: 5 type: TYPE_MESSAGE type_name: ".google.protobuf.Int64Value" label: LABEL_OPTIONAL }
+  field { name: "settings" json_name: "settings" number: 6 type: TYPE_MESSAGE type_name: ".google.protobuf.Struct" label: LABEL_OPTIONAL }
+  field { name: "credentials" json_name: "credentials" number: 7 type: TYPE_MESSAGE type_name: ".shop.User" label: LABEL_OPTIONAL } }
 message_type { name: "Order"
   field { name: "id" json_name: "id" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
   field { name: "users" json_name: "users" number: 2 type: TYPE_MESSAGE type_name: ".shop.User" label: LABEL_REPEATED }
@@ -98,6 +106,12 @@ func files(t testing.TB) *descriptorpb.FileDescriptorSet {
 	if err := prototext.Unmarshal([]byte(orders), file); err != nil {
 		t.Fatal(err)
 	}
-	timestamp := protodesc.ToFileDescriptorProto(timestamppb.File_google_protobuf_timestamp_proto)
-	return &descriptorpb.FileDescriptorSet{File: []*descriptorpb.FileDescriptorProto{timestamp, file}}
+	set := &descriptorpb.FileDescriptorSet{}
+	for _, imported := range []protoreflect.FileDescriptor{
+		timestamppb.File_google_protobuf_timestamp_proto, wrapperspb.File_google_protobuf_wrappers_proto, structpb.File_google_protobuf_struct_proto,
+	} {
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(imported))
+	}
+	set.File = append(set.File, file)
+	return set
 }
