@@ -45,6 +45,7 @@ func Detectors() []string {
 type rules struct {
 	headers map[string]string // lower-case name to class
 	paths   []pathRule
+	named   bool // a path goes by the name of a field
 	regexps []regexpRule
 }
 
@@ -56,11 +57,6 @@ func (r *rules) of(at *compare.Place) string {
 		}
 	}
 	return ""
-}
-
-// haveNames tells whether a rule goes by the name of a field.
-func (r *rules) haveNames() bool {
-	return slices.ContainsFunc(r.paths, func(rule pathRule) bool { return rule.path.HasNames() })
 }
 
 type pathRule struct {
@@ -100,6 +96,7 @@ func (r *rules) add(rule wiring.RedactionRule) error {
 			return fmt.Errorf("jsonPath: %w", err)
 		}
 		r.paths = append(r.paths, pathRule{class, path})
+		r.named = r.named || path.HasNames()
 	default:
 		pattern, err := compilePattern(rule.Regexp)
 		if err != nil {
