@@ -135,6 +135,27 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A text that only begins like JSON is searched as one text, but for what could be JSON in it.
+func TestTextThatBeginsLikeJSON(t *testing.T) {
+	p := newPass(t, wiring.RedactionSettings{Rules: []wiring.RedactionRule{{Name: "n", JSONPath: "$.a[2]"}}})
+	for text, want := range map[string]string{
+		"[info] GET /x?password=hun,ter2":        "[info] GET /x?password=TOKEN",
+		"[info] GET /x?password=hun,,ter2,4 200": "[info] GET /x?password=TOKEN 200",
+		"[info] GET /x?password=hunter2, then":   "[info] GET /x?password=TOKEN, then",
+		`[info] /x?password=hun,"a",b`:           `[info] /x?password=TOKEN,"a",b`,
+		`[info] /x?password=hunter2,`:            `[info] /x?password=TOKEN,`,
+		"[a,4111111111111111]":                   "[a," + string(p.card(nil, []byte("4111111111111111"))) + "]",
+		`{"a":[NaN,1,"secret"]}`:                 `{"a":[NaN,1,"TOKEN"]}`,
+		`{"a":[x,y,"secret"]}`:                   `{"a":[x,y,"TOKEN"]}`,
+		`{"a":[x,y,"z","secret"]}`:               `{"a":[x,y,"TOKEN","secret"]}`,
+	} {
+		got, _ := p.json([]byte(text))
+		if diff := cmp.Diff(want, plain(got)); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
 func TestURLs(t *testing.T) {
 	for line, want := range map[string]string{
 		"GET /u/bob%40example.com/x?a=1 HTTP/1.1":                       "GET /u/TOKEN@MAIL/x?a=1 HTTP/1.1",

@@ -45,6 +45,9 @@ func (p *pass) json(src []byte) ([]byte, bool) {
 		default:
 			end := bareEnd(src, i)
 			p.bare(&e, i, end)
+			for range bytes.Count(src[i:end], []byte(",")) {
+				p.next()
+			}
 			i = end
 		}
 	}

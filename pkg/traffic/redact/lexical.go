@@ -25,8 +25,36 @@ func isNumber(text []byte) bool {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// bareEnd returns where what is outside of strings and begins at i ends.
+// isScalar tells of a number or a literal, also of those that some write although JSON does not have them.
+func isScalar(text []byte) bool {
+	switch string(text) {
+	case "true", "false", "null", "NaN", "Infinity", "-Infinity":
+		return true
+	}
+	return isNumber(text)
+}
+
+// bareEnd returns where what is outside of strings and begins at i ends. What is no JSON goes on over commas within a word, such as the value of a
+// parameter of a URL.
 func bareEnd(src []byte, i int) int {
+	end := wordsEnd(src, i)
+	if isScalar(src[i:end]) {
+		return end
+	}
+	for {
+		next := end
+		for next < len(src) && src[next] == ',' {
+			next++
+		}
+		if next == end || next == len(src) || structural[src[next]] || isBlank(src[next]) {
+			return end
+		}
+		end = wordsEnd(src, next)
+	}
+}
+
+// wordsEnd returns where the words that begin at i end: before a structural byte, and the blanks before it.
+func wordsEnd(src []byte, i int) int {
 	end := i + 1
 	for end < len(src) && !structural[src[end]] {
 		end++
