@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/restage-dev/restage/pkg/proxy/relay"
 )
 
 const (
@@ -59,10 +61,8 @@ func tryToLeave(ctx context.Context, dial dialFunc, control, canary netip.AddrPo
 			}
 			failures = 0
 		}
-		select {
-		case <-time.After(canaryPause):
-		case <-ctx.Done():
-			return false, ctx.Err()
+		if err := relay.Pause(ctx, canaryPause); err != nil {
+			return false, err
 		}
 	}
 }
@@ -75,9 +75,7 @@ func awaitResponder(ctx context.Context, dial dialFunc, control netip.AddrPort) 
 		if err == nil {
 			return nil
 		}
-		select {
-		case <-time.After(canaryPause):
-		case <-ctx.Done():
+		if relay.Pause(ctx, canaryPause) != nil {
 			return fmt.Errorf("reaching the responder: %w", err)
 		}
 	}

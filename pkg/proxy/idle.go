@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -28,10 +29,7 @@ func Idle(ctx context.Context, host string) error {
 		case ctx.Err() == nil && !errors.Is(err, syscall.EADDRINUSE):
 			return err
 		}
-		select {
-		case <-time.After(idleRetry):
-		case <-ctx.Done():
-		}
+		_ = relay.Pause(ctx, idleRetry)
 	}
 	return nil
 }

@@ -174,8 +174,8 @@ func (i *Isolate) Run(ctx context.Context) {
 	i.retry(ctx, "Loading the recorded names failed, will try again", i.loadNames)
 	for ctx.Err() == nil {
 		i.retry(ctx, "Sending the counters failed, will try again", i.report)
-		pause(ctx, reportSoonest, nil)
-		pause(ctx, reportEvery, i.changed)
+		_ = relay.Pause(ctx, reportSoonest)
+		i.awaitChange(ctx)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReport)
 	defer cancel()
@@ -244,7 +244,7 @@ func (i *Isolate) retry(ctx context.Context, complaint string, do func(context.C
 			return
 		}
 		i.log.Warn(complaint, "err", err)
-		pause(ctx, reportEvery, nil)
+		_ = relay.Pause(ctx, reportEvery)
 	}
 }
 
@@ -255,13 +255,11 @@ func (i *Isolate) note() {
 	}
 }
 
-// pause waits for some time, or less when it is woken or the context ends.
-func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// awaitChange waits until there is something new to report, or it is time to report anyway.
+func (i *Isolate) awaitChange(ctx context.Context) {
 	select {
-	case <-timer.C:
-	case <-wake:
+	case <-i.changed:
+	case <-time.After(reportEvery):
 	case <-ctx.Done():
 	}
 }

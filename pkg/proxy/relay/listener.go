@@ -37,7 +37,7 @@ func (l *Listener) Serve(ctx context.Context) error {
 		if err != nil {
 			// Out of file descriptors, or a connection that was gone before it was accepted: the next may do.
 			l.Log.Warn("Accepting a connection failed", "address", l.Addr().String(), "err", err)
-			if err := pause(ctx, 100*time.Millisecond); err != nil {
+			if err := Pause(ctx, 100*time.Millisecond); err != nil {
 				return err
 			}
 			continue
@@ -77,7 +77,8 @@ func (l *Listener) destination(c *net.TCPConn) (netip.AddrPort, error) {
 	return to, nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for some time, and returns why the context ended if that is sooner.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
