@@ -18,8 +18,11 @@ const (
 	responderTimeout = 5 * time.Minute
 	canaryPause      = 250 * time.Millisecond
 	canaryDial       = 2 * time.Second
-	// canaryTries is how many attempts in a row have to fail. One fails for other reasons as well: a packet is lost, the API server starts again.
+	// canaryTries and canaryWall are how many attempts in a row have to fail, and for how long nothing but failures has to come. They fail for
+	// other reasons as well: a packet is lost, the API server starts again and its port is closed for a while. A network that drops what it
+	// holds back makes three attempts last longer than that anyway; where it refuses, a pod starts as much later.
 	canaryTries = 3
+	canaryWall  = 5 * time.Second
 )
 
 // InitExplicit tries to leave a pod that has no rules, and tells whether the network held that back: connections to the canary, which is an
@@ -37,21 +40,25 @@ func tryToLeave(ctx context.Context, dial dialFunc, control, canary netip.AddrPo
 		return false, err
 	}
 	deadline := time.Now().Add(patience)
-	failures := 0
+	failures, since := 0, time.Now()
 	for {
+		began := time.Now()
 		err := dial(ctx, canary)
 		switch {
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case err != nil:
-			failures++
-		case time.Now().After(deadline):
+		case err == nil && time.Now().After(deadline):
 			log.Warn("Nothing holds the pod back: the network let a connection out", "canary", canary)
 			return false, nil
-		default:
+		case err == nil:
 			failures = 0
+		default:
+			if failures == 0 {
+				since = began
+			}
+			failures++
 		}
-		if failures == canaryTries {
+		if failures >= canaryTries && time.Since(since) >= min(canaryWall, patience) {
 			if dial(ctx, control) == nil {
 				log.Info("The network holds the pod back", "canary", canary, "err", err)
 				return true, nil
