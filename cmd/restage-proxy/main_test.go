@@ -69,13 +69,8 @@ func TestBadFlags(t *testing.T) {
 func TestCanaryWithoutAnAddress(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "cluster.hcp.westeurope.azmk8s.io")
 	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
-	responder, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer responder.Close()
 	output := filepath.Join(t.TempDir(), "termination-log")
-	args := []string{"init", "--mode=Isolate", "--responder=127.0.0.1:1", "--control=" + responder.Addr().String(), "--interception=Explicit", "--output=" + output}
+	args := []string{"init", "--mode=Isolate", "--responder=127.0.0.1:1", "--control=127.0.0.1:2", "--interception=Explicit", "--output=" + output}
 	if err := execute(t.Context(), args, io.Discard, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
