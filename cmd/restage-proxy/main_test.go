@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -101,10 +102,10 @@ func TestRunOnTheNetworkOfANode(t *testing.T) {
 	t.Setenv("POD_IP", node)
 	t.Setenv("HOST_IP", node)
 	args := []string{"run", "--mode=Capture", "--forwarder=f:1", "--settings=" + wiring.NewCaptureSettings("a", nil).Argument()}
-	run := func() (end func() error) {
+	run := func(log io.Writer) (end func() error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- execute(ctx, args, io.Discard, slog.New(slog.DiscardHandler)) }()
+		go func() { ended <- execute(ctx, args, io.Discard, slog.New(slog.NewTextHandler(log, nil))) }()
 		return func() error {
 			cancel()
 			return <-ended
@@ -130,9 +131,19 @@ func TestRunOnTheNetworkOfANode(t *testing.T) {
 			}
 		}
 	}
-	first := run()
+	first := run(io.Discard)
 	probe()
-	second := run()
+	said, log := io.Pipe()
+	second := run(log)
+	late := time.AfterFunc(10*time.Second, func() { said.Close() })
+	defer late.Stop()
+	lines := bufio.NewScanner(said)
+	for waits := false; !waits; waits = strings.Contains(lines.Text(), "the port of the startup probe") {
+		if !lines.Scan() {
+			t.Fatalf("the second does not say that it waits: %v", lines.Err())
+		}
+	}
+	said.Close() // what it logs from here on is lost
 	for _, port := range []int{wiring.ProxyOutboundPort, wiring.ProxyInboundPort} {
 		if conn, err := net.Dial("tcp", net.JoinHostPort(node, strconv.Itoa(port))); err == nil {
 			conn.Close()

@@ -83,7 +83,7 @@ func (f *runFlags) capture(ctx context.Context, log *slog.Logger) error {
 	}
 	if onNode() {
 		log.Error("The pod has the network of its node, where the proxy takes no traffic; the pod runs unrecorded")
-		return proxy.Idle(ctx, os.Getenv("POD_IP"))
+		return proxy.Idle(ctx, os.Getenv("POD_IP"), log)
 	}
 	return proxy.RunCapture(ctx, proxy.CaptureConfig{
 		Settings:     settings,
