@@ -59,12 +59,11 @@ func upgradedParser(c *connection, x *exchange) parser {
 
 // split finds the messages of a gRPC call, and server-sent events, so that the timing of what streams is kept.
 func (p *http2Parser) split(x *http2.Exchange, m *http1.Message) http2.Splitter {
-	room := roomForPieces(p.limits(&x.Held).Reserve)
 	switch {
 	case grpc.Is(m):
-		return &grpc.Splitter{Room: room}
+		return &grpc.Splitter{Room: roomForPieces(p.limits(&x.Held).Reserve)}
 	case showsEvents(m):
-		return &eventPieces{room: room}
+		return &eventPieces{room: roomForPieces(p.limits(&x.Held).Reserve)}
 	}
 	return nil
 }
