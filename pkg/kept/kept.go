@@ -8,7 +8,6 @@ package kept
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/pager"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -37,7 +37,7 @@ type Pods struct {
 // Find looks for them in a namespace, or in all when it is empty. Pods that are being deleted, or replaced since the template of their workload has
 // changed, are not among them.
 func Find(ctx context.Context, c workload.Client, namespace string) ([]Pods, error) {
-	f := &finder{Client: c, makers: map[string]*workload.Workload{}, found: map[string]*Pods{}}
+	f := &finder{Client: c, makers: map[types.UID]maker{}, found: map[string]*Pods{}}
 	list := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.Kube.CoreV1().Pods(namespace).List(ctx, o)
 	})
@@ -50,7 +50,7 @@ func Find(ctx context.Context, c workload.Client, namespace string) ([]Pods, err
 // finder gathers pods by their workloads. What makes them is read once.
 type finder struct {
 	workload.Client
-	makers map[string]*workload.Workload
+	makers map[types.UID]maker
 	found  map[string]*Pods
 }
 
@@ -60,18 +60,18 @@ func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
 	if ours || ended || !injection.HasProxy(pod.Spec) {
 		return nil
 	}
-	maker, known, err := f.maker(ctx, pod)
+	by, err := f.maker(ctx, pod.Namespace, metav1.GetControllerOfNoCopy(pod))
 	if err != nil {
 		return err
 	}
-	if known && goes(pod, maker) {
+	if goes(pod, by) {
 		return nil
 	}
 	ref := workload.OwnerOf(pod)
 	key := strings.Join([]string{pod.Namespace, ref.APIVersion, ref.Kind, ref.Name}, "/")
 	if f.found[key] == nil {
 		f.found[key] = &Pods{Namespace: pod.Namespace, Workload: ref}
-		if known && restarts(maker, ref) {
+		if by.Workload != nil && restarts(by.Workload, ref) {
 			f.found[key].Command = fmt.Sprintf("kubectl -n %s rollout restart %s/%s", pod.Namespace, strings.ToLower(ref.Kind), ref.Name)
 		}
 	}
@@ -79,39 +79,44 @@ func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// maker reads what made a pod; nil when it is gone, and known is false when nothing is there that has a template.
-func (f *finder) maker(ctx context.Context, pod *corev1.Pod) (maker *workload.Workload, known bool, err error) {
-	owner := metav1.GetControllerOfNoCopy(pod)
+// maker is what makes pods.
+type maker struct {
+	*workload.Workload // nil when it is gone, or nothing is known of it
+	known              bool
+}
+
+func (m maker) gone() bool { return m.known && m.Workload == nil }
+
+// maker reads what made a pod, or what made that. Nothing is known of what has no template or cannot be read: its pods may well stay. The error is that
+// of the context.
+func (f *finder) maker(ctx context.Context, namespace string, owner *metav1.OwnerReference) (maker, error) {
 	if owner == nil {
-		return nil, false, nil
+		return maker{}, nil
 	}
-	if maker, known = f.makers[string(owner.UID)]; known {
-		return maker, true, nil
+	if m, ok := f.makers[owner.UID]; ok {
+		return m, nil
 	}
-	maker, err = f.Get(ctx, pod.Namespace, v1alpha1.WorkloadReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name})
-	var unknown *workload.UnknownKindError
-	var without *workload.NoTemplateError
-	switch {
-	case errors.As(err, &unknown), errors.As(err, &without):
-		return nil, false, nil
-	case apierrors.IsNotFound(err):
-		maker = nil
-	case err != nil:
-		return nil, false, fmt.Errorf("reading %s %s/%s: %w", owner.Kind, pod.Namespace, owner.Name, err)
+	w, err := f.Get(ctx, namespace, v1alpha1.WorkloadReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name})
+	if ctx.Err() != nil {
+		return maker{}, fmt.Errorf("reading %s %s/%s: %w", owner.Kind, namespace, owner.Name, ctx.Err())
 	}
-	f.makers[string(owner.UID)] = maker
-	return maker, true, nil
+	m := maker{w, true}
+	if err != nil {
+		m = maker{nil, apierrors.IsNotFound(err)}
+	}
+	f.makers[owner.UID] = m
+	return m, nil
 }
 
 // goes tells whether a pod goes by itself: with what made it, when the proxy is taken out of the template that it is made from, or because it has been.
-func goes(pod *corev1.Pod, maker *workload.Workload) bool {
-	if maker == nil {
-		return true
+func goes(pod *corev1.Pod, by maker) bool {
+	if by.Workload == nil {
+		return by.gone()
 	}
-	if injection.HasProxy(maker.Template.Spec) {
-		return maker.Controlled() != nil || maker.Change != workload.ChangeOnDelete
+	if injection.HasProxy(by.Template.Spec) {
+		return by.Controlled() != nil || by.Change != workload.ChangeOnDelete
 	}
-	return maker.Change == workload.ChangeReplaces && replacing(pod, maker)
+	return by.Change == workload.ChangeReplaces && replacing(pod, by.Workload)
 }
 
 // replacing tells whether a workload, which replaces its pods itself, is about to replace one.
@@ -131,7 +136,7 @@ func restarts(maker *workload.Workload, of v1alpha1.WorkloadReference) bool {
 	case "Deployment":
 		return true
 	case "StatefulSet", "DaemonSet":
-		return maker != nil && maker.Change == workload.ChangeReplaces
+		return maker.Change == workload.ChangeReplaces
 	}
 	return false
 }

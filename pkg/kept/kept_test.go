@@ -4,6 +4,8 @@
 package kept
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -11,9 +13,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -127,5 +132,27 @@ func TestFind(t *testing.T) {
 				t.Errorf("found are %q, want %q", commands, want)
 			}
 		})
+	}
+}
+
+// Of a maker that cannot be read nothing is known, and it is asked for once; what ends the search is that of the context alone.
+func TestMakersThatCannotBeRead(t *testing.T) {
+	cluster := controllertest.New(pod("front-a", nil, by("apps/v1", "ReplicaSet", "front")), pod("front-b", nil, by("apps/v1", "ReplicaSet", "front")))
+	asked := 0
+	cluster.Kube.PrependReactor("get", "replicasets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		asked++
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "front", errors.New("no right"))
+	})
+	found, err := Find(t.Context(), cluster.Workloads(), "")
+	if err != nil || len(found) != 1 || found[0].Command != "kubectl -n shop delete pod front-a front-b" || asked != 1 {
+		t.Errorf("found are %+v, error %v, asked %d times", found, err, asked)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cluster.Kube.PrependReactor("get", "replicasets", func(clienttesting.Action) (bool, runtime.Object, error) {
+		cancel()
+		return true, nil, ctx.Err()
+	})
+	if found, err := Find(ctx, cluster.Workloads(), ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("after an end there are %v, error %v", found, err)
 	}
 }
