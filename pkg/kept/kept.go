@@ -25,6 +25,9 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
+// revision is the annotation that counts the templates of a Deployment, on it and on the ReplicaSets that it makes of them.
+const revision = "deployment.kubernetes.io/revision"
+
 // Pods are those of a workload that keep the proxy.
 type Pods struct {
 	Namespace string                     `json:"namespace"`
@@ -64,17 +67,20 @@ func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	if goes(pod, by) {
+	ref, of := workload.OwnerOf(pod), by
+	if ref.Kind == v1alpha1.DefaultWorkloadKind && by.Workload != nil {
+		if of, err = f.maker(ctx, pod.Namespace, by.Controlled()); err != nil {
+			return err
+		}
+	}
+	if goes(pod, by, of) {
 		return nil
 	}
-	ref := workload.OwnerOf(pod)
 	key := strings.Join([]string{pod.Namespace, ref.APIVersion, ref.Kind, ref.Name}, "/")
 	if f.found[key] == nil {
 		f.found[key] = &Pods{Namespace: pod.Namespace, Workload: ref}
-		if by.Workload != nil && restarts(by.Workload, ref) {
-			f.found[key].Command = fmt.Sprintf("kubectl -n %s rollout restart %s/%s", pod.Namespace, strings.ToLower(ref.Kind), ref.Name)
-		}
 	}
+	f.found[key].Command = cmp.Or(f.found[key].Command, command(pod, by, of))
 	f.found[key].Names = append(f.found[key].Names, pod.Name)
 	return nil
 }
@@ -109,19 +115,26 @@ func (f *finder) maker(ctx context.Context, namespace string, owner *metav1.Owne
 }
 
 // goes tells whether a pod goes by itself: with what made it, when the proxy is taken out of the template that it is made from, or because it has been.
-func goes(pod *corev1.Pod, by maker) bool {
-	if by.Workload == nil {
-		return by.gone()
-	}
-	if injection.HasProxy(by.Template.Spec) {
+// It is made by one, which is of a workload or is that.
+func goes(pod *corev1.Pod, by, of maker) bool {
+	switch {
+	case by.gone() || of.gone():
+		return true
+	case by.Workload == nil:
+		return false
+	case of.Workload != nil && of.HoldsPod(pod):
+		return false
+	case injection.HasProxy(by.Template.Spec):
 		return by.Controlled() != nil || by.Change != workload.ChangeOnDelete
 	}
-	return by.Change == workload.ChangeReplaces && replacing(pod, by.Workload)
+	return of.Workload != nil && of.Change == workload.ChangeReplaces && replacing(pod, by.Workload, of.Workload)
 }
 
 // replacing tells whether a workload, which replaces its pods itself, is about to replace one.
-func replacing(pod *corev1.Pod, maker *workload.Workload) bool {
-	switch o := maker.Object.(type) {
+func replacing(pod *corev1.Pod, by, of *workload.Workload) bool {
+	switch o := of.Object.(type) {
+	case *appsv1.Deployment:
+		return o.Status.ObservedGeneration < o.Generation || by.GetAnnotations()[revision] != o.Annotations[revision]
 	case *appsv1.StatefulSet:
 		return o.Status.ObservedGeneration < o.Generation || pod.Labels[appsv1.ControllerRevisionHashLabelKey] != o.Status.UpdateRevision
 	case *appsv1.DaemonSet:
@@ -130,15 +143,16 @@ func replacing(pod *corev1.Pod, maker *workload.Workload) bool {
 	return false
 }
 
-// restarts tells whether kubectl rollout restart replaces the pods.
-func restarts(maker *workload.Workload, of v1alpha1.WorkloadReference) bool {
-	switch of.Kind {
-	case "Deployment":
-		return true
-	case "StatefulSet", "DaemonSet":
-		return maker.Change == workload.ChangeReplaces
+// command replaces the pods of a workload of which one is kept; empty when they are to be deleted. One that is held is made again with the proxy when it is
+// deleted, unless it got that as it was made.
+func command(pod *corev1.Pod, by, of maker) string {
+	if by.Workload == nil || of.Workload == nil {
+		return ""
 	}
-	return false
+	if of.HoldsPod(pod) && (injection.HasProxy(by.Template.Spec) || replacing(pod, by.Workload, of.Workload)) {
+		return of.ReleaseCommand()
+	}
+	return of.RestartCommand()
 }
 
 // all are what was found, sorted.

@@ -50,6 +50,30 @@ func replicaSet(name string, spec corev1.PodSpec, owner ...metav1.OwnerReference
 	return &appsv1.ReplicaSet{ObjectMeta: named(name, owner...), Spec: appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: spec}}}
 }
 
+// inRevision puts an object into a revision of its Deployment.
+func inRevision(n string, set *appsv1.ReplicaSet) *appsv1.ReplicaSet {
+	set.Annotations = map[string]string{"deployment.kubernetes.io/revision": n}
+	return set
+}
+
+// deployment has the second template.
+func deployment(spec corev1.PodSpec, paused bool) *appsv1.Deployment {
+	d := &appsv1.Deployment{
+		ObjectMeta: named("front"), Status: appsv1.DeploymentStatus{ObservedGeneration: 1},
+		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: spec}, Paused: paused},
+	}
+	d.Annotations = map[string]string{"deployment.kubernetes.io/revision": "2"}
+	return d
+}
+
+// partitioned replaces the third pod and those after it.
+func partitioned(spec corev1.PodSpec) *appsv1.StatefulSet {
+	set := statefulSet(spec, appsv1.RollingUpdateStatefulSetStrategyType)
+	set.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To[int32](2)}
+	set.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 1}
+	return set
+}
+
 func statefulSet(spec corev1.PodSpec, strategy appsv1.StatefulSetUpdateStrategyType) *appsv1.StatefulSet {
 	return &appsv1.StatefulSet{
 		ObjectMeta: named("db"), Status: appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "db-2"},
@@ -76,18 +100,29 @@ func TestFind(t *testing.T) {
 	copied.Labels[v1alpha1.LabelPartOf] = v1alpha1.PartOf
 	without := front.DeepCopy()
 	without.Spec = plain
+	made := func(n string, spec corev1.PodSpec) *appsv1.ReplicaSet {
+		return inRevision(n, replicaSet("front-5d9", spec, deployed))
+	}
+	const resume = "kubectl -n shop rollout resume deployment/front"
+	const lower = `kubectl -n shop patch statefulset/db --type=merge -p '{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}'`
 	const restart, remove = "kubectl -n shop rollout restart ", "kubectl -n shop delete pod "
 	for name, test := range map[string]struct {
 		objects []runtime.Object
 		command string // empty: nothing is found
 	}{
-		"added at creation": {[]runtime.Object{front, replicaSet("front-5d9", plain, deployed)}, restart + "deployment/front"},
-		"of a template":     {[]runtime.Object{front, replicaSet("front-5d9", recorded, deployed)}, ""},
-		"ending":            {[]runtime.Object{ending, replicaSet("front-5d9", plain, deployed)}, ""},
-		"over":              {[]runtime.Object{over, replicaSet("front-5d9", plain, deployed)}, ""},
-		"a copy":            {[]runtime.Object{copied, replicaSet("front-5d9", plain, deployed)}, ""},
-		"without a proxy":   {[]runtime.Object{without, replicaSet("front-5d9", plain, deployed)}, ""},
-		"its maker is gone": {[]runtime.Object{front}, ""},
+		"added at creation": {[]runtime.Object{front, made("2", plain), deployment(plain, false)}, restart + "deployment/front"},
+		"of a template":     {[]runtime.Object{front, made("2", recorded), deployment(recorded, false)}, ""},
+		"of a former template, which is being replaced":       {[]runtime.Object{front, made("1", recorded), deployment(plain, false)}, ""},
+		"added at creation, which is being replaced":          {[]runtime.Object{front, made("1", plain), deployment(plain, false)}, ""},
+		"of the template of a Deployment that is paused":      {[]runtime.Object{front, made("2", recorded), deployment(recorded, true)}, resume},
+		"of a former template of a Deployment that is paused": {[]runtime.Object{front, made("1", recorded), deployment(plain, true)}, resume},
+		"added at creation, of a Deployment that is paused":   {[]runtime.Object{front, made("2", plain), deployment(plain, true)}, remove + "front-5d9-b"},
+		"of a Deployment that is gone":                        {[]runtime.Object{front, made("2", plain)}, ""},
+		"ending":                                              {[]runtime.Object{ending, made("2", plain), deployment(plain, false)}, ""},
+		"over":                                                {[]runtime.Object{over, made("2", plain), deployment(plain, false)}, ""},
+		"a copy":                                              {[]runtime.Object{copied, made("2", plain), deployment(plain, false)}, ""},
+		"without a proxy":                                     {[]runtime.Object{without, made("2", plain), deployment(plain, false)}, ""},
+		"its maker is gone":                                   {[]runtime.Object{front}, ""},
 		"several of a ReplicaSet of nobody": {[]runtime.Object{
 			pod("b", nil, by("apps/v1", "ReplicaSet", "alone")), pod("a", nil, by("apps/v1", "ReplicaSet", "alone")), replicaSet("alone", plain),
 		}, remove + "a b"},
@@ -109,6 +144,14 @@ func TestFind(t *testing.T) {
 		"of a StatefulSet, which has not": {[]runtime.Object{
 			pod("db-0", revision("db-1"), set), statefulSet(plain, appsv1.OnDeleteStatefulSetStrategyType),
 		}, remove + "db-0"},
+		"of a part of a StatefulSet that is held": {[]runtime.Object{pod("db-2", revision("db-1"), set), partitioned(plain)}, lower},
+		"of a part that is held of a StatefulSet, which is about to be changed": {[]runtime.Object{
+			pod("db-2", revision("db-2"), set), partitioned(recorded),
+		}, lower},
+		"of a part of a StatefulSet that is replaced": {[]runtime.Object{pod("db-3", revision("db-1"), set), partitioned(plain)}, ""},
+		"of a part of a StatefulSet that is held, at creation": {[]runtime.Object{
+			pod("db-2", revision("db-2"), set), partitioned(plain),
+		}, remove + "db-2"},
 		"of a DaemonSet, at creation":       {[]runtime.Object{pod("agent-x", nil, daemon), daemonSet(2)}, restart + "daemonset/agent"},
 		"of a DaemonSet, which replaces it": {[]runtime.Object{pod("agent-x", nil, daemon), daemonSet(1)}, ""},
 		"of a Job": {[]runtime.Object{

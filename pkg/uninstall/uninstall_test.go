@@ -192,7 +192,11 @@ func addedAtCreation(t *testing.T, c *Clients) {
 	by := func(kind, name string) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(name), Controller: ptr.To(true)}}
 	}
-	_, err := c.Kube.AppsV1().ReplicaSets("shop").Create(t.Context(), &appsv1.ReplicaSet{
+	_, err := c.Kube.AppsV1().Deployments("shop").Create(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "back", UID: "back"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Kube.AppsV1().ReplicaSets("shop").Create(t.Context(), &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{Name: "back-5d9", OwnerReferences: by("Deployment", "back")},
 	}, metav1.CreateOptions{})
 	if err != nil {

@@ -94,11 +94,14 @@ func Of(object Object) (*Workload, error) {
 
 // firstPod is the name of the pod with the lowest ordinal.
 func firstPod(set *appsv1.StatefulSet) string {
-	first := int32(0)
-	if set.Spec.Ordinals != nil {
-		first = set.Spec.Ordinals.Start
+	return fmt.Sprintf("%s-%d", set.Name, firstOrdinal(set))
+}
+
+func firstOrdinal(set *appsv1.StatefulSet) int32 {
+	if set.Spec.Ordinals == nil {
+		return 0
 	}
-	return fmt.Sprintf("%s-%d", set.Name, first)
+	return set.Spec.Ordinals.Start
 }
 
 func replacesUnless(onDelete bool) Change {
