@@ -37,10 +37,13 @@ type Pods struct {
 	Command string `json:"command"`
 }
 
+// Except tells which workloads in a namespace are not looked at. It is asked before anything is read of them.
+type Except func(namespace string, ref v1alpha1.WorkloadReference) bool
+
 // Find looks for them in a namespace, or in all when it is empty. Pods that are being deleted, or replaced since the template of their workload has
 // changed, are not among them.
-func Find(ctx context.Context, c workload.Client, namespace string) ([]Pods, error) {
-	f := &finder{Client: c, makers: map[types.UID]maker{}, found: map[string]*Pods{}}
+func Find(ctx context.Context, c workload.Client, namespace string, except Except) ([]Pods, error) {
+	f := &finder{Client: c, except: except, makers: map[types.UID]maker{}, found: map[string]*Pods{}}
 	list := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.Kube.CoreV1().Pods(namespace).List(ctx, o)
 	})
@@ -53,6 +56,7 @@ func Find(ctx context.Context, c workload.Client, namespace string) ([]Pods, err
 // finder gathers pods by their workloads. What makes them is read once.
 type finder struct {
 	workload.Client
+	except Except
 	makers map[types.UID]maker
 	found  map[string]*Pods
 }
@@ -63,11 +67,15 @@ func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
 	if ours || ended || !injection.HasProxy(pod.Spec) {
 		return nil
 	}
+	ref := workload.OwnerOf(pod)
+	if f.except(pod.Namespace, ref) {
+		return nil
+	}
 	by, err := f.maker(ctx, pod.Namespace, metav1.GetControllerOfNoCopy(pod))
 	if err != nil {
 		return err
 	}
-	ref, of := workload.OwnerOf(pod), by
+	of := by
 	if ref.Kind == v1alpha1.DefaultWorkloadKind && by.Workload != nil {
 		if of, err = f.maker(ctx, pod.Namespace, by.Controlled()); err != nil {
 			return err

@@ -24,6 +24,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 var (
@@ -85,6 +86,25 @@ func daemonSet(updated int32) *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{
 		ObjectMeta: named("agent"), Status: appsv1.DaemonSetStatus{ObservedGeneration: 1, DesiredNumberScheduled: 2, UpdatedNumberScheduled: updated},
 		Spec: appsv1.DaemonSetSpec{Template: corev1.PodTemplateSpec{Spec: plain}},
+	}
+}
+
+func nobody(string, v1alpha1.WorkloadReference) bool { return false }
+
+// Of workloads that are left out nothing is read, whatever number of pods they have.
+func TestFindExcept(t *testing.T) {
+	hashed := map[string]string{"pod-template-hash": "5d9"}
+	cluster := controllertest.New(pod("front-5d9-a", hashed, by("apps/v1", "ReplicaSet", "front-5d9")), pod("bare", nil))
+	found, err := Find(t.Context(), cluster.Workloads(), "", func(namespace string, ref v1alpha1.WorkloadReference) bool {
+		return namespace == "shop" && workload.Same(ref, v1alpha1.WorkloadReference{Name: "front"})
+	})
+	if err != nil || len(found) != 1 || found[0].Workload.Name != "bare" {
+		t.Errorf("found are %+v, error %v", found, err)
+	}
+	for _, action := range cluster.Kube.Actions() {
+		if action.GetVerb() != "list" {
+			t.Errorf("it makes %s %s", action.GetVerb(), action.GetResource().Resource)
+		}
 	}
 }
 
@@ -160,7 +180,7 @@ func TestFind(t *testing.T) {
 		"of nobody": {[]runtime.Object{pod("bare", nil)}, remove + "bare"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := Find(t.Context(), controllertest.New(test.objects...).Workloads(), "")
+			found, err := Find(t.Context(), controllertest.New(test.objects...).Workloads(), "", nobody)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +206,7 @@ func TestMakersThatCannotBeRead(t *testing.T) {
 		asked++
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "replicasets"}, "front", errors.New("no right"))
 	})
-	found, err := Find(t.Context(), cluster.Workloads(), "")
+	found, err := Find(t.Context(), cluster.Workloads(), "", nobody)
 	if err != nil || len(found) != 1 || found[0].Command != "kubectl -n shop delete pod front-a front-b" || asked != 1 {
 		t.Errorf("found are %+v, error %v, asked %d times", found, err, asked)
 	}
@@ -195,7 +215,7 @@ func TestMakersThatCannotBeRead(t *testing.T) {
 		cancel()
 		return true, nil, ctx.Err()
 	})
-	if found, err := Find(ctx, cluster.Workloads(), ""); !errors.Is(err, context.Canceled) {
+	if found, err := Find(ctx, cluster.Workloads(), "", nobody); !errors.Is(err, context.Canceled) {
 		t.Errorf("after an end there are %v, error %v", found, err)
 	}
 }

@@ -38,7 +38,7 @@ type Status struct {
 	Replays []Replay `json:"replays"`
 	// Kept are pods that keep the recording proxy of a capture that has ended, or of an installation that is gone.
 	Kept []kept.Pods `json:"kept,omitempty"`
-	// Trouble says why captures, snapshots or replays are not known.
+	// Trouble says why captures, snapshots, replays or pods that keep the proxy are not known.
 	Trouble string `json:"trouble,omitempty"`
 }
 
@@ -75,27 +75,31 @@ type Replay struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Look finds pods that keep the proxy, but for some; see kept.Find.
+type Look func(ctx context.Context, except kept.Except) ([]kept.Pods, error)
+
 // Gather reads the captures, replays and snapshots of a namespace, or of all when it is empty. An API that does not answer is told of in the
-// status: that is when one looks at it. Keeping are the pods that keep the proxy, of which those are left out that a capture records.
-func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string, keeping []kept.Pods) Status {
-	s := Status{Namespace: found.Namespace, Components: found.State(), StorageURL: found.StorageURL(), Captures: []Capture{}, Replays: []Replay{}}
+// status: that is when one looks at it. So is a look that fails. It is for pods that no capture records; nil for none.
+func Gather(ctx context.Context, found *installation.Installation, client versioned.Interface, namespace string, look Look) Status {
+	s := Status{Components: []installation.Component{}, Captures: []Capture{}, Replays: []Replay{}}
+	if !found.Installed() {
+		s.keep(ctx, look, nil)
+		return s
+	}
+	s.Namespace, s.Components, s.StorageURL = found.Namespace, found.State(), found.StorageURL()
 	captures, err := client.ReplayV1alpha1().TrafficCaptures(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		s.Trouble = fmt.Sprintf("listing the captures: %v", err)
+		s.fail(fmt.Errorf("listing the captures: %w", err))
 		return s
 	}
 	for i := range captures.Items {
 		s.Captures = append(s.Captures, capture(&captures.Items[i]))
 		s.TrafficBytes += captures.Items[i].Status.SizeBytes
 	}
-	s.Kept = slices.DeleteFunc(slices.Clone(keeping), func(pods kept.Pods) bool {
-		return slices.ContainsFunc(captures.Items, func(c v1alpha1.TrafficCapture) bool {
-			return c.Namespace == pods.Namespace && workload.Same(c.Spec.WorkloadRef, pods.Workload)
-		})
-	})
+	s.keep(ctx, look, captures.Items)
 	snapshots, err := client.ReplayV1alpha1().TrafficSnapshots(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		s.Trouble = fmt.Sprintf("listing the snapshots: %v", err)
+		s.fail(fmt.Errorf("listing the snapshots: %w", err))
 		return s
 	}
 	s.Snapshots = len(snapshots.Items)
@@ -104,11 +108,35 @@ func Gather(ctx context.Context, found *installation.Installation, client versio
 	}
 	replays, err := client.ReplayV1alpha1().TrafficReplays(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		s.Trouble = fmt.Sprintf("listing the replays: %v", err)
+		s.fail(fmt.Errorf("listing the replays: %w", err))
 		return s
 	}
 	s.Replays = newest(replays.Items)
 	return s
+}
+
+// keep adds the pods that keep the proxy although none of the captures records them.
+func (s *Status) keep(ctx context.Context, look Look, captures []v1alpha1.TrafficCapture) {
+	if look == nil {
+		return
+	}
+	var err error
+	s.Kept, err = look(ctx, func(namespace string, ref v1alpha1.WorkloadReference) bool {
+		return slices.ContainsFunc(captures, func(c v1alpha1.TrafficCapture) bool {
+			return c.Namespace == namespace && workload.Same(c.Spec.WorkloadRef, ref)
+		})
+	})
+	if err != nil {
+		s.fail(err)
+	}
+}
+
+// fail adds what is not known.
+func (s *Status) fail(err error) {
+	if s.Trouble != "" {
+		s.Trouble += "; "
+	}
+	s.Trouble += err.Error()
 }
 
 func capture(c *v1alpha1.TrafficCapture) Capture {

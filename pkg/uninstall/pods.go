@@ -6,15 +6,18 @@ package uninstall
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/kept"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // addPods adds the workloads whose pods keep the proxy whatever is removed. A rescue is made when nothing else works, and they do no harm: it goes on.
 func (p *Plan) addPods(ctx context.Context, c *Clients, o Options) error {
-	keeping, err := c.keeping(ctx)
+	keeping, err := c.keeping(ctx, p.workloads)
 	if err != nil {
 		return err
 	}
@@ -29,9 +32,14 @@ func (p *Plan) addPods(ctx context.Context, c *Clients, o Options) error {
 	return nil
 }
 
-// keeping are the workloads whose pods keep the proxy until somebody replaces them, and how.
-func (c *Clients) keeping(ctx context.Context) (all []Object, err error) {
-	found, err := kept.Find(ctx, c.recordable(), metav1.NamespaceAll)
+// keeping are the workloads whose pods keep the proxy until somebody replaces them, and how. Not looked at are those that are recorded and replace their
+// pods once the proxy is out of their templates.
+func (c *Clients) keeping(ctx context.Context, recorded []recordedWorkload) (all []Object, err error) {
+	found, err := kept.Find(ctx, c.recordable(), metav1.NamespaceAll, func(namespace string, ref v1alpha1.WorkloadReference) bool {
+		return slices.ContainsFunc(recorded, func(w recordedWorkload) bool {
+			return w.Change == workload.ChangeReplaces && !w.Holds() && w.GetNamespace() == namespace && workload.Same(w.Reference(), ref)
+		})
+	})
 	for _, pods := range found {
 		all = append(all, Object{
 			Kind: pods.Workload.Kind, Namespace: pods.Namespace, Name: pods.Workload.Name,

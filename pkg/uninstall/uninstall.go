@@ -190,7 +190,7 @@ func (r *run) settle(ctx context.Context) error {
 		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
 	}
-	keeping, err := r.keeping(ctx)
+	keeping, err := r.keeping(ctx, workloads)
 	r.result.Left = append(r.result.Left, keeping...)
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
@@ -250,5 +251,28 @@ func TestPodsThatKeepTheProxy(t *testing.T) {
 	}
 	if !again.Empty() || !said(again.Leave) {
 		t.Errorf("afterwards there is %+v", again)
+	}
+}
+
+// A recorded workload replaces its pods once the proxy is out of its template: nothing is read of each of them.
+func TestPodsOfRecordedWorkloadsAreNotLookedAt(t *testing.T) {
+	c := dead(t)
+	_, err := c.Kube.CoreV1().Pods("shop").Create(t.Context(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "front-5d9-a", Labels: map[string]string{"pod-template-hash": "5d9"}, OwnerReferences: []metav1.OwnerReference{
+			{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "front-5d9", UID: "front-5d9", Controller: ptr.To(true)},
+		}},
+		Spec: injected().Spec.Template.Spec,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster := c.Kube.(*kubefake.Clientset)
+	if _, err := Survey(t.Context(), c, Options{Timeout: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range cluster.Actions() {
+		if action.GetVerb() == "get" && action.GetResource().Resource == "replicasets" {
+			t.Errorf("it reads %s", action.(clienttesting.GetAction).GetName())
+		}
 	}
 }

@@ -81,8 +81,6 @@ func (o *options) connect(looked *checks.Cluster) (err error) {
 	if looked.Config, err = o.cluster.REST(); err != nil {
 		return err
 	}
-	// The rights of service accounts are asked for one by one; the server bounds that by its own fairness.
-	looked.Config.QPS = -1
 	if looked.Kube, err = kubernetes.NewForConfig(looked.Config); err != nil {
 		return fmt.Errorf("making the Kubernetes client: %w", err)
 	}

@@ -32,6 +32,7 @@ func New(streams genericiooptions.IOStreams) *Cluster {
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.WithWrapConfigFn(func(config *rest.Config) *rest.Config {
 		config.WarningHandler = warnings
+		config.QPS = -1 // commands ask for one thing after the other, and the server has fairness of its own
 		return config
 	})
 	return &Cluster{flags}

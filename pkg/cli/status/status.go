@@ -19,7 +19,6 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/exit"
 	"github.com/restage-dev/restage/pkg/cli/output"
-	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/kept"
 	state "github.com/restage-dev/restage/pkg/status"
 )
@@ -55,7 +54,7 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 run and the last five that ended. Without --watch it also names pods that keep the recording proxy although no capture records them, and the command that
 replaces them.
 
-The exit code is 1 when Restage is not installed or its API does not answer.`,
+The exit code is 1 when Restage is not installed or not all could be looked at, as when its API does not answer.`,
 		Example:           example,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -123,10 +122,12 @@ func (o *options) render(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	switch {
+	case len(gathered.Components) == 0 && gathered.Trouble != "":
+		return text.Bytes(), exit.With(exit.Failed, fmt.Errorf("no Restage is on this cluster; what it may have left is not known: %s", gathered.Trouble))
 	case len(gathered.Components) == 0:
 		return text.Bytes(), exit.With(exit.Failed, errors.New("no Restage is on this cluster; kubectl restage check --pre looks whether it can be"))
 	case gathered.Trouble != "":
-		return text.Bytes(), exit.With(exit.Failed, fmt.Errorf("the API does not answer; kubectl restage check finds out why: %s", gathered.Trouble))
+		return text.Bytes(), exit.With(exit.Failed, fmt.Errorf("not all could be looked at; kubectl restage check finds out why: %s", gathered.Trouble))
 	}
 	return text.Bytes(), nil
 }
@@ -144,19 +145,19 @@ func (o *options) gather(ctx context.Context) (state.Status, error) {
 		return state.Status{}, err
 	}
 	namespace := *o.cluster.Flags.Namespace
-	keeping, err := o.keeping(ctx, namespace)
+	look, err := o.look(namespace)
 	if err != nil {
 		return state.Status{}, err
 	}
 	found, err := o.cluster.Installation(ctx, "")
-	if err != nil || !found.Installed() {
-		return state.Status{Captures: []state.Capture{}, Replays: []state.Replay{}, Components: []installation.Component{}, Kept: keeping}, err
+	if err != nil {
+		return state.Status{}, err
 	}
-	return state.Gather(ctx, found, client, namespace, keeping), nil
+	return state.Gather(ctx, found, client, namespace, look), nil
 }
 
-// keeping are the pods that keep the proxy, as far as the user may look for them. A look at all pods is too much to have again and again.
-func (o *options) keeping(ctx context.Context, namespace string) ([]kept.Pods, error) {
+// look returns what finds the pods that keep the proxy, as far as the user may look for them. A look at all pods is too much to have again and again.
+func (o *options) look(namespace string) (state.Look, error) {
 	if o.watch {
 		return nil, nil
 	}
@@ -164,9 +165,11 @@ func (o *options) keeping(ctx context.Context, namespace string) ([]kept.Pods, e
 	if err != nil {
 		return nil, err
 	}
-	found, err := kept.Find(ctx, workloads, namespace)
-	if apierrors.IsForbidden(err) {
-		return nil, nil
-	}
-	return found, err
+	return func(ctx context.Context, except kept.Except) ([]kept.Pods, error) {
+		found, err := kept.Find(ctx, workloads, namespace, except)
+		if apierrors.IsForbidden(err) {
+			return nil, nil
+		}
+		return found, err
+	}, nil
 }

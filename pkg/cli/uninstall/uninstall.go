@@ -19,7 +19,6 @@ import (
 	"golang.org/x/term"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/rest"
 
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/exit"
@@ -140,8 +139,6 @@ func (o *options) clients() (*uninstall.Clients, error) {
 	if c.Own, err = o.cluster.Restage(); err != nil {
 		return nil, err
 	}
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // one request after the other
 	c.Metadata, err = metadata.NewForConfig(config)
 	return c, err
 }
