@@ -17,7 +17,7 @@ import (
 
 // addPods adds the workloads whose pods keep the proxy whatever is removed. A rescue is made when nothing else works, and they do no harm: it goes on.
 func (p *Plan) addPods(ctx context.Context, c *Clients, o Options) error {
-	keeping, err := c.keeping(ctx, p.workloads)
+	keeping, err := c.keeping(ctx, o, p.workloads)
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,16 @@ func (p *Plan) addPods(ctx context.Context, c *Clients, o Options) error {
 }
 
 // keeping are the workloads whose pods keep the proxy until somebody replaces them, and how. Not looked at are those that are recorded and replace their
-// pods once the proxy is out of their templates.
-func (c *Clients) keeping(ctx context.Context, recorded []recordedWorkload) (all []Object, err error) {
+// pods once the proxy is out of their templates. A rescue goes on without knowing them, and says so.
+func (c *Clients) keeping(ctx context.Context, o Options, recorded []recordedWorkload) (all []Object, err error) {
 	found, err := kept.Find(ctx, c.recordable(), metav1.NamespaceAll, func(namespace string, ref v1alpha1.WorkloadReference) bool {
 		return slices.ContainsFunc(recorded, func(w recordedWorkload) bool {
 			return w.Change == workload.ChangeReplaces && !w.Holds() && w.GetNamespace() == namespace && workload.Same(w.Reference(), ref)
 		})
 	})
+	if err != nil && o.Rescue && ctx.Err() == nil {
+		return []Object{{Kind: "Pod", Name: "*", Reason: fmt.Sprintf("whether any keeps the recording proxy is not known: %v", err)}}, nil
+	}
 	for _, pods := range found {
 		all = append(all, Object{
 			Kind: pods.Workload.Kind, Namespace: pods.Namespace, Name: pods.Workload.Name,

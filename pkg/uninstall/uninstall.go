@@ -190,7 +190,7 @@ func (r *run) settle(ctx context.Context) error {
 		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
 	}
-	keeping, err := r.keeping(ctx, workloads)
+	keeping, err := r.keeping(ctx, r.Options, workloads)
 	r.result.Left = append(r.result.Left, keeping...)
 	return err
 }

@@ -276,3 +276,31 @@ func TestPodsOfRecordedWorkloadsAreNotLookedAt(t *testing.T) {
 		}
 	}
 }
+
+// A rescue is made without knowing which pods keep the proxy, and says that it does not.
+func TestRescueWithoutPods(t *testing.T) {
+	c := dead(t)
+	c.Kube.(*kubefake.Clientset).PrependReactor("list", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("no pods today")
+	})
+	if _, err := Survey(t.Context(), c, Options{Timeout: time.Minute}); err == nil {
+		t.Error("without a rescue it goes on")
+	}
+	rescue := Options{Rescue: true, Timeout: time.Minute}
+	plan, err := Survey(t.Context(), c, rescue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Remove(t.Context(), c, rescue, plan, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range [][]Object{plan.Leave, result.Left} {
+		if len(left) != 1 || left[0].Kind != "Pod" || !strings.Contains(left[0].Reason, "no pods today") {
+			t.Errorf("left are %v", left)
+		}
+	}
+	if !slices.Contains(names(result.Removed), "Deployment shop/front") {
+		t.Errorf("removed are %v", names(result.Removed))
+	}
+}
