@@ -141,16 +141,18 @@ func TestPolyglot(t *testing.T) {
 	t.Run("records", s.polyglotRecords)
 
 	s.closeBack(t)
-	spoken := s.watchClone(t, "polyglot")
-	kube.MustApply(t, fmt.Sprintf(`
+	status := s.inTime(t, "polyglot", func(name string) {
+		spoken := s.watchClone(t, name)
+		kube.MustApply(t, fmt.Sprintf(`
 apiVersion: replay.restage.dev/v1alpha1
 kind: TrafficReplay
-metadata: {name: polyglot, namespace: %s}
+metadata: {name: %s, namespace: %s}
 spec: {snapshotName: monday}
-`, s.namespace))
-	stop := spoken()
-	status := s.finished(t, "polyglot")
-	stop()
+`, name, s.namespace))
+		stop := spoken()
+		s.finished(t, name)
+		stop()
+	})
 	// That each client got the same means that it spoke the same protocol, too: it says so.
 	status.passed(t)
 	if got := status.Summary.Requests; got != int64(len(polyglotAnswers)+1) {

@@ -45,8 +45,7 @@ func TestSubresources(t *testing.T) {
 	})
 
 	t.Run("replay of an upload", func(t *testing.T) {
-		s.replay(t, "replay-same.yaml", "same-image", "uploaded", "copy")
-		s.finished(t, "uploaded").passed(t)
+		s.inTime(t, "uploaded", func(name string) { s.replay(t, "replay-same.yaml", "same-image", name, "copy") }).passed(t)
 	})
 
 	mocks := func(name, timeout string) {
