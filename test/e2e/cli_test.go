@@ -61,19 +61,18 @@ func wantParts(t *testing.T, args []string, out string, parts []string) {
 // is late is run again, see inTime. The name of the last is returned.
 func (s *shop) runReplay(t *testing.T, code int, name, verdict string, flags []string, parts ...string) string {
 	t.Helper()
-	for attempt := 1; ; attempt++ {
-		args := append([]string{"replay", "run", name, "--snapshot", "monday", "--profile", "podinfo", "--speed", "0.5"}, flags...)
-		got, out, errOut := s.restage(t, "", args...)
-		if strings.Contains(out, "InvalidLate") && attempt < attempts {
-			name += "-again"
-			continue
-		}
-		if got != code {
-			t.Fatalf("%v: exit code %d, want %d: %s", args, got, code, errOut)
-		}
-		wantParts(t, args, out, append(parts, name+" "+verdict+": "))
-		return name
+	var args []string
+	var got int
+	var out, errOut string
+	last := s.inTime(t, name, func(name string) {
+		args = append([]string{"replay", "run", name, "--snapshot", "monday", "--profile", "podinfo", "--speed", "0.5"}, flags...)
+		got, out, errOut = s.restage(t, "", args...)
+	}).name
+	if got != code {
+		t.Fatalf("%v: exit code %d, want %d: %s", args, got, code, errOut)
 	}
+	wantParts(t, args, out, append(parts, last+" "+verdict+": "))
+	return last
 }
 
 // TestCLIDailyWork is the daily work: record, cut a snapshot, replay it as it was, changed, and broken.
