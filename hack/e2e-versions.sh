@@ -38,6 +38,8 @@ api_tests() {
 
 end_clusters() {
   trap '' TERM # make sends it once more to what has it already
+  for pid in "${pids[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
+  wait || true # nothing is to start a part of a cluster that is being ended
   for version in "${versions[@]}"; do on "$version" hack/localcluster/down.sh >/dev/null || true; done
   rm -rf "$logs"
 }
@@ -47,15 +49,18 @@ all_of_it() {
   api_tests "$@"
 }
 
-trap end_clusters EXIT
 began=$SECONDS
 pids=() failed=()
+trap end_clusters EXIT
+set -m # each in a group of its own, so that all of it can be ended
 for version in "${versions[@]}"; do
-  on "$version" all_of_it "$@" >"$logs/$version" 2>&1 &
+  on "$version" all_of_it "$@" >"$logs/$version" 2>&1 </dev/null &
   pids+=($!)
 done
+set +m
 for i in "${!versions[@]}"; do
   wait "${pids[$i]}" || failed+=("${versions[$i]}")
+  unset "pids[$i]"
   printf '\n-- Kubernetes %s, after %d s\n' "${versions[$i]}" $((SECONDS - began))
   cat "$logs/${versions[$i]}"
 done
