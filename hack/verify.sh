@@ -6,10 +6,20 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 made=$(mktemp -d)
-trap 'wait; rm -rf "$made"' EXIT
+codegen=
+finish() {
+  trap '' TERM # make sends it once more to what has it already
+  if [ -n "$codegen" ]; then
+    kill -- "-$codegen" 2>/dev/null || true
+    wait "$codegen" || true
+  fi
+  rm -rf "$made"
+}
+trap finish EXIT
 
-# The generators check the tags of the types as well. They mostly use one core, beside all the rest.
-hack/verify-codegen.sh >"$made/codegen.log" 2>&1 &
+# The generators check the tags of the types as well. They mostly use one core, beside all the rest, and are in a group of their own, so that
+# all of it can be ended.
+setsid hack/verify-codegen.sh >"$made/codegen.log" 2>&1 &
 codegen=$!
 
 unformatted=$(git ls-files '*.go' | grep -v '^pkg/generated/' | xargs gofmt -l)
@@ -34,5 +44,6 @@ bad=$(go list -f '{{.ImportPath}}: {{join .Imports " "}}' ./pkg/apis/... | grep 
 go run ./hack/chart "$made/chart"
 diff -r "$made/chart" artifacts/chart || { echo "artifacts/chart is out of date: make generate" >&2; exit 1; }
 
-wait "$codegen" || { cat "$made/codegen.log" >&2; exit 1; }
+wait "$codegen" || { codegen=; cat "$made/codegen.log" >&2; exit 1; }
+codegen=
 cat "$made/codegen.log"
