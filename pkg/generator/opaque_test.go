@@ -192,6 +192,25 @@ func TestTurnsOfAWorkload(t *testing.T) {
 	}
 }
 
+// TestLastWordOfAClient has time for all that was said, from the first byte of either side to the last of either.
+func TestLastWordOfAClient(t *testing.T) {
+	record := &trafficpb.Record{
+		Protocol: protocolOpaque,
+		Request: &trafficpb.Message{
+			Body: []byte("tea"), BodyLength: 3, FirstByte: 5e9, LastByte: 9e9,
+			Pieces: []*trafficpb.Piece{{End: 2, At: 5e9, Kind: 1}, {End: 3, At: 9e9, Kind: 2}},
+		},
+		Response: &trafficpb.Message{Body: []byte("hi"), BodyLength: 2, FirstByte: 1e9, LastByte: 2e9, Pieces: []*trafficpb.Piece{{End: 2, At: 2e9}}},
+	}
+	if q := newRequest(record, testKey, "", 2); q.span != 4*time.Second {
+		t.Errorf("a span of %v", q.span)
+	}
+	record.Protocol, record.Request = protocolWebSocket, nil // and one in which the client said nothing
+	if q := newRequest(record, testKey, "", 1); q.span != time.Second {
+		t.Errorf("a span of %v", q.span)
+	}
+}
+
 // TestSilentWorkload ends when the time is up, and says what is missing.
 func TestSilentWorkload(t *testing.T) {
 	echo := func(line string) string { return line + "\n" }

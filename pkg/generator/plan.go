@@ -162,7 +162,8 @@ func newRequest(record *trafficpb.Record, key, to string, speed float64) *reques
 		q.operation = protocolOpaque // there is no other name for it
 	}
 	if len(record.GetResponse().GetPieces())+len(record.GetRequest().GetPieces()) > 0 {
-		q.span = time.Duration(float64(max(traffic.End(record)-traffic.Start(record), 0)) / speed)
+		end := max(traffic.End(record), record.GetRequest().GetLastByte()) // of an unknown protocol the client may have the last word
+		q.span = time.Duration(float64(max(end-cmp.Or(start(q), traffic.Start(record)), 0)) / speed)
 	}
 	return q
 }
