@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,4 +58,15 @@ func TestFooterHasWhatItSays(t *testing.T) {
 		require.ErrorContains(t, err, "reading the footer: ", name)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20), name)
 	}
+}
+
+// Another codec than that of the writer may take any memory.
+func TestCompressionIsTheWriters(t *testing.T) {
+	var file bytes.Buffer
+	writer := parquet.NewGenericWriter[row](&file, parquet.Compression(&parquet.Lz4Raw))
+	_, err := writer.Write([]row{newRow(order(rand.New(rand.NewPCG(1, 2)), 0))})
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	_, err = newReader("lz4", bytes.NewReader(file.Bytes()), int64(file.Len()))
+	require.EqualError(t, err, "column start_time is compressed with LZ4_RAW, allowed is ZSTD")
 }

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/parquet-go/parquet-go/format"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -53,6 +55,19 @@ func readFooter(in io.ReaderAt, size int64) (*footer, error) {
 		return nil, fmt.Errorf("reading the footer: %w", err)
 	}
 	return f, nil
+}
+
+// checkCompression wants all columns as the writer compresses them: other codecs take as much memory as a damaged page says that it needs.
+func checkCompression(metadata *format.FileMetaData) error {
+	for i := range metadata.RowGroups {
+		for j := range metadata.RowGroups[i].Columns {
+			column := &metadata.RowGroups[i].Columns[j].MetaData
+			if column.Codec != format.Zstd {
+				return fmt.Errorf("column %s is compressed with %v, allowed is %v", strings.Join(column.PathInSchema, "."), column.Codec, format.Zstd)
+			}
+		}
+	}
+	return nil
 }
 
 // deepestThrift is how deep values may be nested. A footer needs less than ten.

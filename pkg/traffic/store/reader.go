@@ -65,6 +65,9 @@ func openReader(name string, in io.ReaderAt, size int64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCompression(file.Metadata()); err != nil {
+		return nil, err
+	}
 	text, _ := file.Lookup(schemaVersionKey)
 	version, err := strconv.Atoi(text)
 	if err != nil || !readable(version) {
