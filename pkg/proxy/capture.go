@@ -131,11 +131,12 @@ func newRedactor(path string, log *slog.Logger) *redact.Redactor {
 	return redactor
 }
 
-// readTypes goes on without the types of messages when they cannot be read: what is not searched then says so.
+// readTypes goes on with a set that knows no types when they cannot be read: what is not searched then says so.
 func readTypes(path, name string, log *slog.Logger) *descriptor.Set {
 	types, err := descriptor.ReadFile(path)
 	if err != nil {
 		log.Error("The descriptor set cannot be read: fields of gRPC messages have no names", "configMap", name, "err", err)
+		return &descriptor.Set{}
 	}
 	return types
 }

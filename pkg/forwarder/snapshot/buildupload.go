@@ -37,17 +37,15 @@ func (s *Snapshots) BuildUpload(ctx context.Context, request *trafficpb.BuildUpl
 	if err := redact.CheckKey(request.GetRedactionKey()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redactionKey: %v", err)
 	}
-	types, err := typesOf(request.GetDescriptorSet())
+	types, err := descriptor.ParseOptional(request.GetDescriptorSet())
 	if err != nil {
-		return nil, err
+		return nil, status.Errorf(codes.InvalidArgument, "descriptorSet: %v", err)
 	}
 	redactor, err := redactorOf(request)
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "redaction: %v", err)
 	}
-	if types != nil {
-		redactor.WithTypes(types)
-	}
+	redactor.WithTypes(types)
 	j := s.join(ref, timed(sourceUpload, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.buildUpload(ctx, request, redactor) }))
 	return j.wait(ctx, "taking in the upload of", ref)
 }
@@ -65,18 +63,6 @@ func redactorOf(request *trafficpb.BuildUploadRequest) (*redact.Redactor, error)
 		return nil, err
 	}
 	return redactor.KeepingTokens(), nil
-}
-
-// typesOf reads the types of gRPC messages, nil when none are given.
-func typesOf(descriptorSet []byte) (*descriptor.Set, error) {
-	if len(descriptorSet) == 0 {
-		return nil, nil
-	}
-	types, err := descriptor.Parse(descriptorSet)
-	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "descriptorSet: %v", err)
-	}
-	return types, nil
 }
 
 func (s *Snapshots) buildUpload(ctx context.Context, request *trafficpb.BuildUploadRequest, redactor *redact.Redactor) (*trafficpb.Manifest, error) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/forwarder/auth"
 	"github.com/restage-dev/restage/pkg/forwarder/failure"
+	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/traffic/store"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -98,8 +99,8 @@ func (s *Snapshots) Build(ctx context.Context, request *trafficpb.BuildRequest) 
 	if request.GetFrom() < 0 || request.GetTo() <= request.GetFrom() {
 		return nil, status.Errorf(codes.InvalidArgument, "to: %d is not after from, which is %d and must not be negative", request.GetTo(), request.GetFrom())
 	}
-	if _, err := typesOf(request.GetDescriptorSet()); err != nil {
-		return nil, err
+	if _, err := descriptor.ParseOptional(request.GetDescriptorSet()); err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "descriptorSet: %v", err)
 	}
 	j := s.join(ref, timed(sourceCut, func(ctx context.Context) (*trafficpb.Manifest, error) { return s.build(ctx, request) }))
 	return j.wait(ctx, "cutting", ref)

@@ -26,7 +26,7 @@ const (
 	maxFiles = 4096
 )
 
-// Set is what a descriptor set says. A nil set knows nothing.
+// Set is what a descriptor set says. A nil set is that of who has named none; the zero Set is one that cannot be read. Both know nothing.
 type Set struct{ files *protoregistry.Files }
 
 // Parse reads a serialized google.protobuf.FileDescriptorSet, as protoc writes it with --descriptor_set_out and --include_imports.
@@ -49,6 +49,14 @@ func Parse(data []byte) (*Set, error) {
 		return nil, fmt.Errorf("a set of files that do not fit together (protoc needs --include_imports): %w", err)
 	}
 	return &Set{registry}, nil
+}
+
+// ParseOptional is Parse of a set that need not be given: without any bytes it is nil.
+func ParseOptional(data []byte) (*Set, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	return Parse(data)
 }
 
 // ReadFile reads the descriptor set in a file.

@@ -33,9 +33,10 @@ func TestTypesOfCalls(t *testing.T) {
 			t.Errorf("%q has the type %v", path, of.FullName())
 		}
 	}
-	var none *Set
-	if none.Request(descriptortest.Path) != nil || none.Response(descriptortest.Path) != nil {
-		t.Error("nothing is known without a set")
+	for name, set := range map[string]*Set{"without a set": nil, "of one that cannot be read": {}} {
+		if set.Request(descriptortest.Path) != nil || set.Response(descriptortest.Path) != nil {
+			t.Errorf("something is known %s", name)
+		}
 	}
 }
 
@@ -59,6 +60,18 @@ func TestParseRefuses(t *testing.T) {
 		if _, err := Parse(c.data); err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\u00a0", " "), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+func TestParseOptional(t *testing.T) {
+	if set, err := ParseOptional(nil); set != nil || err != nil {
+		t.Errorf("nothing is %v, error %v", set, err)
+	}
+	if set, err := ParseOptional(descriptortest.Set(t)); err != nil || set.Request(descriptortest.Path) == nil {
+		t.Errorf("error %v", err)
+	}
+	if _, err := ParseOptional([]byte{0x0a, 0}); err == nil {
+		t.Error("what cannot be read is no error")
 	}
 }
 

@@ -45,10 +45,7 @@ func Redactor(ctx context.Context, forwarder *grpc.ClientConn, snapshot wiring.O
 	if err != nil {
 		return nil, nil, err
 	}
-	if types != nil {
-		redactor.WithTypes(types)
-	}
-	return redactor.Matching(), types, nil
+	return redactor.WithTypes(types).Matching(), types, nil
 }
 
 // Types returns the types of the gRPC messages of a snapshot, nil when nothing is known of them.
@@ -61,11 +58,7 @@ func Types(ctx context.Context, forwarder grpc.ClientConnInterface, snapshot *tr
 }
 
 func typesOf(manifest *trafficpb.Manifest) (*descriptor.Set, error) {
-	data := manifest.GetDescriptorSet()
-	if len(data) == 0 {
-		return nil, nil
-	}
-	types, err := descriptor.Parse(data)
+	types, err := descriptor.ParseOptional(manifest.GetDescriptorSet())
 	if err != nil {
 		return nil, fmt.Errorf("reading the descriptor set of the snapshot: %w", err)
 	}

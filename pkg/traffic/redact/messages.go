@@ -106,7 +106,7 @@ func movePieces(m *trafficpb.Message, was []byte) {
 // not have its type.
 func (p *pass) messageOfCall(message []byte, at *compare.Place) (searched bool) {
 	searched = p.messageFields(message, p.of, at)
-	return searched && (p.of != nil || !p.named || !p.rules.named)
+	return searched && (p.of != nil || p.types == nil || !p.rules.named)
 }
 
 // messageFields redacts the fields of a message, of a type that may be nil, where they are: lengths are written before values, so those must

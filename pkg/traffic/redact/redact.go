@@ -44,8 +44,7 @@ type Redactor struct {
 	finder    *finder
 	fields    bool // the names of fields count
 	rules     rules
-	types     *descriptor.Set // of the messages of gRPC calls
-	named     bool            // fields of messages may be named in rules
+	types     *descriptor.Set // of the messages of gRPC calls, nil when none was named
 	decoding  chan struct{}   // has one entry for each body that is being decoded
 }
 
@@ -76,9 +75,9 @@ func (r *Redactor) Matching() *Redactor {
 }
 
 // WithTypes has the redactor look at the messages of gRPC calls by the types that a descriptor set says they have, so that names of fields count.
-// A call that is not in the set is not searched when there are rules for fields by name; nor is any when the set is nil.
+// A call that is not in the set is not searched when there are rules for fields by name. A nil set is as none.
 func (r *Redactor) WithTypes(set *descriptor.Set) *Redactor {
-	r.types, r.named = set, true
+	r.types = set
 	return r
 }
 
