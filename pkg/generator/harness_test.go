@@ -55,13 +55,15 @@ type forwarder struct {
 	records  []*trafficpb.Record
 	manifest trafficpb.Manifest
 
-	mu          sync.Mutex
-	readErrors  []error // of the next reads
-	putErrors   []error // of the next reports
-	reports     [][]byte
-	lastReplay  *trafficpb.ObjectRef
-	progress    []*trafficpb.Progress
-	address, ca string
+	mu             sync.Mutex
+	manifestErrors []error // of the next manifests
+	readErrors     []error // of the next reads
+	reads          int
+	putErrors      []error // of the next reports
+	reports        [][]byte
+	lastReplay     *trafficpb.ObjectRef
+	progress       []*trafficpb.Progress
+	address, ca    string
 }
 
 func startForwarder(t testing.TB, records []*trafficpb.Record) *forwarder {
@@ -82,7 +84,7 @@ func startForwarder(t testing.TB, records []*trafficpb.Record) *forwarder {
 }
 
 func (f *forwarder) GetManifest(context.Context, *trafficpb.ObjectRef) (*trafficpb.Manifest, error) {
-	return &f.manifest, nil
+	return &f.manifest, f.next(&f.manifestErrors)
 }
 
 func newCertificate(t testing.TB) (tls.Certificate, string) {
@@ -128,6 +130,9 @@ func (f *forwarder) Read(q *trafficpb.ReadRequest, stream trafficpb.Snapshots_Re
 	if err := authorize(stream.Context()); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	f.reads++
+	f.mu.Unlock()
 	if err := f.next(&f.readErrors); err != nil {
 		return err
 	}

@@ -61,14 +61,15 @@ func (r *replay) load(ctx context.Context) (*plan, error) {
 	defer cancel()
 	var p *plan
 	err := retry(ctx, func() (bool, error) {
-		records, err := r.readRecords(ctx)
-		if err != nil {
-			r.Log.Warn("reading the snapshot failed", "snapshot", r.settings.Snapshot.Name, "err", err)
-			return isFinal(err), err
-		}
+		// The manifest comes first: it is small, and may fail where records would have been read for nothing.
 		redactor, types, err := dial.Redactor(ctx, r.conn, r.settings.Snapshot, r.RedactionKey, r.Log)
 		if err != nil {
 			r.Log.Warn("reading how the snapshot is redacted failed", "snapshot", r.settings.Snapshot.Name, "err", err)
+			return isFinal(err), err
+		}
+		records, err := r.readRecords(ctx)
+		if err != nil {
+			r.Log.Warn("reading the snapshot failed", "snapshot", r.settings.Snapshot.Name, "err", err)
 			return isFinal(err), err
 		}
 		if p, err = newPlan(r.settings, records, types); err == nil {

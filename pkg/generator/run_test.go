@@ -90,6 +90,11 @@ func TestSnapshotErrors(t *testing.T) {
 	if got := runReplay(t, f, newSettings(address(server))); !got.Passed {
 		t.Errorf("%s: %s", got.Reason, got.Message)
 	}
+	f = startForwarder(t, f.records)
+	f.manifestErrors = []error{status.Error(codes.Unavailable, "starting")}
+	if got := runReplay(t, f, newSettings(address(server))); !got.Passed || f.reads != 1 {
+		t.Errorf("%s: %s; the records were read %d times", got.Reason, got.Message, f.reads)
+	}
 	f = startForwarder(t, nil)
 	f.readErrors = []error{status.Error(codes.NotFound, "no such snapshot")}
 	got := runReplay(t, f, newSettings(address(server)))
