@@ -115,6 +115,6 @@ func (w *messageWriter) value(f *protobuf.Field) {
 	default:
 		scalar = base64.StdEncoding.EncodeToString(f.Bytes)
 	}
-	text, _ := json.Marshal(scalar) // numbers and texts can always be written
+	text, _ := MarshalJSON(scalar) // numbers and texts can always be written
 	w.add(string(text))
 }

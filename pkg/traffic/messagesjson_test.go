@@ -45,6 +45,7 @@ func TestRecordsShowMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	html := descriptortest.Message(t, "shop.Get", `{"id":"<a href=\"/?a&b\">"}`)
 	many := bytes.Repeat([]byte{0x12, 2, 0x0a, 0}, 1<<13) // users without a name
 	const shownGet = `{"id":"17 \"x\"","user":{"full_name":"Ada"}}`
 	const shownOrder = `{"id":"17","users":[{"full_name":"Ada"}],"deltas":[-1,2],"state":"PAID","price":0.5,"express":true,"blob":"/wA="}`
@@ -56,6 +57,7 @@ func TestRecordsShowMessages(t *testing.T) {
 		"unary":           {descriptortest.Path, frames(0, get), frames(0, order), "[" + shownGet + "]", "[" + shownOrder + "]"},
 		"stream":          {descriptortest.Path, frames(0, get, nil), frames(0, order), "[" + shownGet + ",{}]", "[" + shownOrder + "]"},
 		"compressed":      {descriptortest.Path, frames(1, packed), nil, "[" + shownGet + "]", ""},
+		"HTML":            {descriptortest.Path, frames(0, html), nil, `[{"id":"<a href=\"/?a&b\">"}]`, ""},
 		"unknown method":  {"/shop.Orders/Lose", frames(0, get), frames(0, order), "", ""},
 		"cut":             {descriptortest.Path, frames(0, get)[:9], frames(0, order), "", "[" + shownOrder + "]"},
 		"no message":      {descriptortest.Path, frames(0, []byte{0xff}), frames(0, order), "", "[" + shownOrder + "]"},

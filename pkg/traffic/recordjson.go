@@ -105,10 +105,16 @@ func MarshalRecordJSON(r *trafficpb.Record, types *descriptor.Set) ([]byte, erro
 	for _, defect := range r.GetDefects() {
 		form.Defects = append(form.Defects, DefectName(defect))
 	}
+	return MarshalJSON(form)
+}
+
+// MarshalJSON returns a value as JSON on one line, without the line's end. Unlike json.Marshal it does not escape HTML: bodies often are HTML, and
+// are to be read.
+func MarshalJSON(v any) ([]byte, error) {
 	var line bytes.Buffer
 	encoder := json.NewEncoder(&line)
-	encoder.SetEscapeHTML(false) // bodies are often HTML, and are to be read
-	if err := encoder.Encode(form); err != nil {
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), nil

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+
+	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 // structural are the bytes that are no part of what is outside of strings.
@@ -112,10 +114,6 @@ func unquote(content []byte) ([]byte, bool) {
 }
 
 func quote(text []byte) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(string(text)) // a string cannot fail, nor can a buffer
-	quoted := bytes.TrimRight(out.Bytes(), "\n")
+	quoted, _ := traffic.MarshalJSON(string(text)) // a string cannot fail
 	return quoted[1 : len(quoted)-1]
 }
