@@ -21,14 +21,14 @@ const (
 	mostBeyond    = 512 // bytes
 )
 
-// namedMessages returns the messages in the body of a call, which are of a type, with the names of their fields; nil when the type is not known, or
-// the body is not whole.
-func namedMessages(of protoreflect.MessageDescriptor, m *trafficpb.Message) []json.RawMessage {
+// namedMessages returns the messages in the body of a call with these headers, which are of a type, with the names of their fields; nil when the type
+// is not known, or the body is not whole.
+func namedMessages(of protoreflect.MessageDescriptor, m *trafficpb.Message, headers [][2]string) []json.RawMessage {
 	if of == nil || m.GetBodyLength() != int64(len(m.GetBody())) {
 		return nil
 	}
 	w := messageWriter{left: mostTimesBody*len(m.GetBody()) + mostBeyond}
-	all, ok := grpc.All(m.GetBody(), messageEncoding(m), w.left)
+	all, ok := grpc.All(m.GetBody(), messageEncoding(headers), w.left)
 	if !ok {
 		return nil
 	}
@@ -48,8 +48,7 @@ func namedMessages(of protoreflect.MessageDescriptor, m *trafficpb.Message) []js
 	return list
 }
 
-func messageEncoding(m *trafficpb.Message) string {
-	_, headers := parseHead(m.GetHead())
+func messageEncoding(headers [][2]string) string {
 	for _, header := range headers {
 		if strings.EqualFold(header[0], "grpc-encoding") {
 			return header[1]

@@ -101,7 +101,7 @@ func FuzzMessagesInRecords(f *testing.F) {
 	f.Add(frames(0, descriptortest.Message(f, "shop.Order", `{"id":"17","users":[{"fullName":"Ada"}],"deltas":[-1,2],"price":"NaN","labels":{"a":"b"}}`)))
 	of := shopTypes(f).Response(descriptortest.Path)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		all := namedMessages(of, &trafficpb.Message{Body: body, BodyLength: int64(len(body))})
+		all := namedMessages(of, &trafficpb.Message{Body: body, BodyLength: int64(len(body))}, nil)
 		length := 0
 		for _, message := range all {
 			length += len(message)

@@ -97,10 +97,10 @@ func MarshalRecordJSON(r *trafficpb.Record, types *descriptor.Set) ([]byte, erro
 	}
 	if r.GetProtocol() == protocolGRPC && r.GetResponse() != nil {
 		form.GRPCStatus = &r.GrpcStatus
-		form.Response.Messages = namedMessages(types.Response(r.GetOperation()), r.GetResponse())
+		form.Response.Messages = namedMessages(types.Response(r.GetOperation()), r.GetResponse(), form.Response.Headers)
 	}
 	if r.GetProtocol() == protocolGRPC && r.GetRequest() != nil {
-		form.Request.Messages = namedMessages(types.Request(r.GetOperation()), r.GetRequest())
+		form.Request.Messages = namedMessages(types.Request(r.GetOperation()), r.GetRequest(), form.Request.Headers)
 	}
 	for _, defect := range r.GetDefects() {
 		form.Defects = append(form.Defects, DefectName(defect))
