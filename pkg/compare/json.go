@@ -4,6 +4,7 @@
 package compare
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,12 +23,12 @@ func (w *walk) values(recorded, replayed any) {
 	switch x := recorded.(type) {
 	case map[string]any:
 		if y, ok := replayed.(map[string]any); ok {
-			w.objects(x, y)
+			members(w, x, y, func(name string, _ any) step { return step{kind: member, name: name} }, func(value any) any { return value })
 			return
 		}
 	case fields:
 		if y, ok := replayed.(fields); ok {
-			w.fields(x, y)
+			members(w, x, y, func(_ int32, f fieldValue) step { return fieldStep(f.Field) }, func(f fieldValue) any { return f.value })
 			return
 		}
 	case call:
@@ -67,38 +68,21 @@ func (w *walk) scalars(recorded, replayed any) (kind Kind, differ bool) {
 	return KindType, true
 }
 
-// objects goes through the members in the order of their names, so that the same bodies give the same report.
-func (w *walk) objects(recorded, replayed map[string]any) {
-	for _, name := range slices.Sorted(maps.Keys(recorded)) {
-		w.at = append(w.at, step{kind: member, name: name})
-		if value, ok := replayed[name]; ok {
-			w.values(recorded[name], value)
+// members compares objects, or messages, in the order of the names of members, or of the numbers of fields, so that the same bodies give the same
+// report. at is where a member is, and of is its value.
+func members[K cmp.Ordered, V any](w *walk, recorded, replayed map[K]V, at func(K, V) step, of func(V) any) {
+	for _, key := range slices.Sorted(maps.Keys(recorded)) {
+		w.at = append(w.at, at(key, recorded[key]))
+		if other, ok := replayed[key]; ok {
+			w.values(of(recorded[key]), of(other))
 		} else {
-			w.found(w.at, KindMissing, recorded[name], nil)
+			w.found(w.at, KindMissing, of(recorded[key]), nil)
 		}
 		w.at = w.at[:len(w.at)-1]
 	}
-	for _, name := range slices.Sorted(maps.Keys(replayed)) {
-		if _, ok := recorded[name]; !ok {
-			w.found(append(w.at, step{kind: member, name: name}), KindExtra, nil, replayed[name])
-		}
-	}
-}
-
-// fields goes through the fields in the order of their numbers.
-func (w *walk) fields(recorded, replayed fields) {
-	for _, number := range slices.Sorted(maps.Keys(recorded)) {
-		w.at = append(w.at, fieldStep(recorded[number].Field))
-		if field, ok := replayed[number]; ok {
-			w.values(recorded[number].value, field.value)
-		} else {
-			w.found(w.at, KindMissing, recorded[number].value, nil)
-		}
-		w.at = w.at[:len(w.at)-1]
-	}
-	for _, number := range slices.Sorted(maps.Keys(replayed)) {
-		if _, ok := recorded[number]; !ok {
-			w.found(append(w.at, fieldStep(replayed[number].Field)), KindExtra, nil, replayed[number].value)
+	for _, key := range slices.Sorted(maps.Keys(replayed)) {
+		if _, ok := recorded[key]; !ok {
+			w.found(append(w.at, at(key, replayed[key])), KindExtra, nil, of(replayed[key]))
 		}
 	}
 }
