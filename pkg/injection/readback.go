@@ -51,6 +51,16 @@ func ReadCapture(spec corev1.PodSpec, opts CaptureOptions) (patch Patch, err err
 	return patch, nil
 }
 
+// Settings reads what the recording proxy of a pod was told.
+func Settings(spec corev1.PodSpec) (wiring.CaptureSettings, error) {
+	for _, c := range spec.InitContainers {
+		if c.Name == wiring.ProxyContainerName {
+			return readSettings(c.Args)
+		}
+	}
+	return wiring.CaptureSettings{}, fmt.Errorf("no init container is %s", wiring.ProxyContainerName)
+}
+
 func readSettings(args []string) (wiring.CaptureSettings, error) {
 	var documents []string
 	for _, arg := range args {

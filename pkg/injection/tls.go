@@ -4,8 +4,6 @@
 package injection
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
 
@@ -77,15 +75,6 @@ func (p *Patch) addTLS(t TLS, template corev1.PodTemplateSpec) {
 
 // ReadsTLS tells whether the recording proxy in a pod reads the connections that the workload makes.
 func ReadsTLS(spec corev1.PodSpec) bool {
-	for _, c := range spec.InitContainers {
-		for _, arg := range c.Args {
-			document, ok := strings.CutPrefix(arg, settingsFlag)
-			if !ok || c.Name != wiring.ProxyContainerName {
-				continue
-			}
-			settings, err := wiring.ParseCaptureSettings(document)
-			return err == nil && settings.TLS.Outbound
-		}
-	}
-	return false
+	settings, err := Settings(spec)
+	return err == nil && settings.TLS.Outbound
 }

@@ -60,18 +60,14 @@ func (r *Reconciler) behind(capture *v1alpha1.TrafficCapture, w *workload.Worklo
 	if !wiring.AtCreation(r.Options.Injection) || hasSidecar(w.Template.Spec) {
 		return ""
 	}
+	wanted := capturespec.Settings(w.GetName(), r.asked(capture, w.Template.Spec), injection.DeclaredPorts(w.Template.Spec))
 	var without, former int
 	for _, pod := range pods {
-		of := w.Template.Spec // of which the policy was made
-		if r.Options.Injection == wiring.InjectionWebhook {
-			of = pod.Spec // which the webhook saw, with what other webhooks had added
-		}
-		wanted := "--settings=" + capturespec.Settings(w.GetName(), r.asked(capture, of), injection.DeclaredPorts(of)).Argument()
-		switch proxy := proxyOf(&pod); {
+		switch {
 		case pod.DeletionTimestamp != nil, pod.Status.Phase == corev1.PodSucceeded, pod.Status.Phase == corev1.PodFailed:
-		case proxy == nil:
+		case !injection.HasProxy(pod.Spec):
 			without++
-		case !slices.Contains(proxy.Args, wanted):
+		case !r.asWanted(capture, wanted, pod.Spec):
 			former++
 		}
 	}
@@ -86,6 +82,30 @@ func (r *Reconciler) behind(capture *v1alpha1.TrafficCapture, w *workload.Worklo
 		return ""
 	}
 	return strings.Join(said, ", ") + "; " + replacement(w)
+}
+
+// asWanted tells whether the proxy of a pod was told what is wanted by the template. The webhook saw the pod, at a moment when other webhooks may or may not
+// have added containers, which a new pod would not change: so their ports may be among the proxy's, and what they take from Secrets may keep it from TLS.
+func (r *Reconciler) asWanted(capture *v1alpha1.TrafficCapture, wanted wiring.CaptureSettings, pod corev1.PodSpec) bool {
+	told, err := injection.Settings(pod)
+	if err != nil {
+		return false
+	}
+	if r.Options.Injection == wiring.InjectionWebhook {
+		last := capturespec.Settings(wanted.Workload, r.asked(capture, pod), injection.DeclaredPorts(pod))
+		if among(wanted.Ports, told.Ports) && among(told.Ports, last.Ports) {
+			told.Ports = wanted.Ports
+		}
+		if told.TLS == last.TLS {
+			told.TLS = wanted.TLS
+		}
+	}
+	return told.Argument() == wanted.Argument()
+}
+
+// among tells whether each port of some is one of all.
+func among(some, all []uint16) bool {
+	return !slices.ContainsFunc(some, func(port uint16) bool { return !slices.Contains(all, port) })
 }
 
 // asked is what a pod is made to do of what the capture asks for.
@@ -106,15 +126,6 @@ func replacement(w *workload.Workload) string {
 	return "delete them to record those that come after"
 }
 
-func proxyOf(pod *corev1.Pod) *corev1.Container {
-	for i := range pod.Spec.InitContainers {
-		if c := &pod.Spec.InitContainers[i]; c.Name == wiring.ProxyContainerName {
-			return c
-		}
-	}
-	return nil
-}
-
 // farewell tells the workload's owner which pods still have the proxy of a capture that ends, where nothing takes it out of them.
 func (r *Reconciler) farewell(ctx context.Context, capture *v1alpha1.TrafficCapture) error {
 	if !wiring.AtCreation(r.Options.Injection) {
@@ -133,7 +144,7 @@ func (r *Reconciler) farewell(ctx context.Context, capture *v1alpha1.TrafficCapt
 	}
 	with := 0
 	for _, pod := range pods {
-		if proxyOf(&pod) != nil && pod.DeletionTimestamp == nil {
+		if injection.HasProxy(pod.Spec) && pod.DeletionTimestamp == nil {
 			with++
 		}
 	}

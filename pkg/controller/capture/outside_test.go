@@ -116,24 +116,59 @@ func (w *world) rests(name string) {
 	}
 }
 
-// A mesh's webhook may have added its sidecar to a pod before we were asked. What it listens on is not the workload's.
-func TestPodsOfMeshesAreUpToDate(t *testing.T) {
-	w := newWorld(t, nil)
-	w.cluster.Injection = wiring.InjectionWebhook
-	w.label(v1alpha1.InjectEnabled)
-	w.create("any")
-	w.addPod("front-1", true)
-	w.inject("front-1", wiring.NewCaptureSettings("front", []uint16{9898}).Argument())
-	pod, err := w.cluster.Kube.CoreV1().Pods(shop).Get(t.Context(), "front-1", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
+// Other webhooks may add containers to a pod before we are asked, or after. What those listen on, and take from Secrets, is not the workload's: a new pod
+// would be no other.
+func TestPodsWithContainersOfOthersAreUpToDate(t *testing.T) {
+	settings := func(tls bool, ports ...uint16) wiring.CaptureSettings {
+		s := wiring.NewCaptureSettings("front", ports)
+		s.TLS.Outbound = tls
+		return s
 	}
-	pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "istio-proxy", Ports: []corev1.ContainerPort{{ContainerPort: 15090}}})
-	if _, err := w.cluster.Kube.CoreV1().Pods(shop).Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
+	sampled := settings(true, 9898)
+	sampled.SamplePercent = 50
+	agent := corev1.Container{Name: "agent", Ports: []corev1.ContainerPort{{ContainerPort: 8200}}, EnvFrom: []corev1.EnvFromSource{{}}}
+	mesh := corev1.Container{Name: "istio-proxy", Ports: []corev1.ContainerPort{{ContainerPort: 15090}}}
+	for name, test := range map[string]struct {
+		told  wiring.CaptureSettings
+		other corev1.Container
+		ok    bool
+	}{
+		"added after":               {settings(true, 9898), agent, true},
+		"added before":              {settings(false, 8200, 9898), agent, true},
+		"a mesh":                    {settings(true, 9898), mesh, true},
+		"without a reason for it":   {settings(false, 9898), mesh, false},
+		"without a port of its own": {settings(true, 8200), agent, false},
+		"with a port of nobody":     {settings(true, 9898, 9999), agent, false},
+		"otherwise different":       {sampled, agent, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			w.cluster.Injection = wiring.InjectionWebhook
+			w.label(v1alpha1.InjectEnabled)
+			w.create("any")
+			capture := w.get("any")
+			capture.Spec.TLS = &v1alpha1.CaptureTLS{Outbound: v1alpha1.TLSIntercept}
+			if _, err := w.cluster.Replay.ReplayV1alpha1().TrafficCaptures(shop).Update(t.Context(), capture, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.addPod("front-1", true)
+			w.inject("front-1", test.told.Argument())
+			pod, err := w.cluster.Kube.CoreV1().Pods(shop).Get(t.Context(), "front-1", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pod.Spec.Containers = append(pod.Spec.Containers, test.other)
+			if _, err := w.cluster.Kube.CoreV1().Pods(shop).Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.reconcile("any")
+			if test.ok {
+				w.expect("any", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
+			} else {
+				w.expect("any", metav1.ConditionFalse, reasonRestart, "1 run it with former settings")
+			}
+		})
 	}
-	w.reconcile("any")
-	w.expect("any", metav1.ConditionTrue, reasonRecording, "1 of 1 pods")
 }
 
 // A capture goes, and its namespace with it, also when it cannot be found out which pods keep the proxy.
