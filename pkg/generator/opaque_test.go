@@ -106,24 +106,15 @@ func TestRedisIsReplayed(t *testing.T) {
 func serveLines(t *testing.T, listener net.Listener, greeting string, answer func(line string) string) string {
 	t.Helper()
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
+	go peer.Serve(listener, func(conn net.Conn) {
+		fmt.Fprint(conn, greeting)
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			said := answer(lines.Text())
+			if fmt.Fprint(conn, said); said == "" {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				fmt.Fprint(conn, greeting)
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					said := answer(lines.Text())
-					if fmt.Fprint(conn, said); said == "" {
-						return
-					}
-				}
-			}()
 		}
-	}()
+	})
 	return listener.Addr().String()
 }
 

@@ -49,7 +49,7 @@ func TestCaptureBesideMesh(t *testing.T) {
 	eachMesh(t, func(t *testing.T, binary string, pod, outside *namespace, m mesh, write func(func())) {
 		ingest := serveIngest(t, outside.listen("10.99.0.1:0"))
 		reachable(t, ingest.dir)
-		go serveSealed(outside.listen("10.99.0.1:80"))
+		go peer.Serve(outside.listen("10.99.0.1:80"), serveSealed)
 		go http.Serve(pod.listen("[::]:9898"), httpbin.New())
 		m.run(pod)
 		write(func() { pod.initialize(binary, "--mode=Capture", "--ports=9898") })

@@ -190,23 +190,14 @@ func pipe(client net.Conn, from io.Reader, server net.Conn) {
 }
 
 // serveSealed answers those alone who speak through the mesh.
-func serveSealed(listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			text := bufio.NewReader(conn)
-			if first, _ := text.ReadString('\n'); first != sealed {
-				return
-			}
-			for line, err := text.ReadString('\n'); err == nil && strings.TrimSpace(line) != ""; line, err = text.ReadString('\n') {
-			}
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nsealed")
-		}()
+func serveSealed(conn net.Conn) {
+	text := bufio.NewReader(conn)
+	if first, _ := text.ReadString('\n'); first != sealed {
+		return
 	}
+	for line, err := text.ReadString('\n'); err == nil && strings.TrimSpace(line) != ""; line, err = text.ReadString('\n') {
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nsealed")
 }
 
 // callSealed calls the pod as another pod of the mesh does, and returns the answer.

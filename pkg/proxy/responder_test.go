@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 const (
@@ -31,7 +32,7 @@ var isolatedEnv = []string{"POD_NAME=front-1", "POD_IP=10.99.0.2"}
 // "restage-proxy init" that say so, and all arguments of the proxy that runs.
 func serveResponder(t *testing.T, outside *namespace, names string) (init, run []string) {
 	t.Helper()
-	go serveTunnel(t, outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)))
+	go peer.Serve(outside.listen(fmt.Sprintf("10.99.0.1:%d", tunnelPort)), func(conn net.Conn) { serveTunnel(t, conn) })
 	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			w.WriteHeader(http.StatusNoContent)
@@ -55,31 +56,22 @@ func serveResponder(t *testing.T, outside *namespace, names string) (init, run [
 }
 
 // serveTunnel answers each request with what the hello says.
-func serveTunnel(t *testing.T, listener net.Listener) {
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			var size [2]byte
-			if _, err := io.ReadFull(conn, size[:]); err != nil {
-				return // the proxy was killed before it said anything
-			}
-			data := make([]byte, binary.BigEndian.Uint16(size[:]))
-			if _, err := io.ReadFull(conn, data); err != nil {
-				return
-			}
-			var hello trafficpb.TunnelHello
-			if err := proto.Unmarshal(data, &hello); err != nil || hello.GetToken() != "secret" {
-				t.Errorf("hello %v, %v", &hello, err)
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-				return
-			}
-			body := fmt.Sprintf("played %s %s:%d", hello.GetHost(), hello.GetAddress(), hello.GetPort())
-			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		}()
+func serveTunnel(t *testing.T, conn net.Conn) {
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return // the proxy was killed before it said anything
 	}
+	data := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(conn, data); err != nil {
+		return
+	}
+	var hello trafficpb.TunnelHello
+	if err := proto.Unmarshal(data, &hello); err != nil || hello.GetToken() != "secret" {
+		t.Errorf("hello %v, %v", &hello, err)
+	}
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		return
+	}
+	body := fmt.Sprintf("played %s %s:%d", hello.GetHost(), hello.GetAddress(), hello.GetPort())
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }

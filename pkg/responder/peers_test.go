@@ -108,7 +108,7 @@ func TestSMTP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer listener.Close()
-	go serveSMTP(listener)
+	go peer.Serve(listener, serveSMTP)
 	const client = `
 import smtplib, sys
 s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), local_hostname="front", timeout=20)
@@ -134,43 +134,34 @@ print(s.ehlo_resp, s.ehlo(), s.sendmail("a@shop.example", ["b@shop.example"], "S
 	}
 }
 
-func serveSMTP(listener net.Listener) {
+func serveSMTP(conn net.Conn) {
+	fmt.Fprint(conn, "220 mail.example ready\r\n")
+	var line, inMail = "", false
+	buffer := make([]byte, 1)
 	for {
-		conn, err := listener.Accept()
-		if err != nil {
+		if _, err := conn.Read(buffer); err != nil {
 			return
 		}
-		go func() {
-			defer conn.Close()
-			fmt.Fprint(conn, "220 mail.example ready\r\n")
-			var line, inMail = "", false
-			buffer := make([]byte, 1)
-			for {
-				if _, err := conn.Read(buffer); err != nil {
-					return
-				}
-				if line += string(buffer); !strings.HasSuffix(line, "\r\n") {
-					continue
-				}
-				switch command := strings.ToUpper(line); {
-				case inMail && line != ".\r\n":
-				case inMail:
-					inMail = false
-					fmt.Fprint(conn, "250 taken\r\n")
-				case strings.HasPrefix(command, "EHLO"):
-					fmt.Fprint(conn, "250-mail.example\r\n250 8BITMIME\r\n")
-				case strings.HasPrefix(command, "DATA"):
-					inMail = true
-					fmt.Fprint(conn, "354 go on\r\n")
-				case strings.HasPrefix(command, "QUIT"):
-					fmt.Fprint(conn, "221 bye\r\n")
-					return
-				default:
-					fmt.Fprint(conn, "250 ok\r\n")
-				}
-				line = ""
-			}
-		}()
+		if line += string(buffer); !strings.HasSuffix(line, "\r\n") {
+			continue
+		}
+		switch command := strings.ToUpper(line); {
+		case inMail && line != ".\r\n":
+		case inMail:
+			inMail = false
+			fmt.Fprint(conn, "250 taken\r\n")
+		case strings.HasPrefix(command, "EHLO"):
+			fmt.Fprint(conn, "250-mail.example\r\n250 8BITMIME\r\n")
+		case strings.HasPrefix(command, "DATA"):
+			inMail = true
+			fmt.Fprint(conn, "354 go on\r\n")
+		case strings.HasPrefix(command, "QUIT"):
+			fmt.Fprint(conn, "221 bye\r\n")
+			return
+		default:
+			fmt.Fprint(conn, "250 ok\r\n")
+		}
+		line = ""
 	}
 }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package peer finds the real servers and clients that tests speak to, and installs them from Debian where that is possible.
+// Package peer finds the real servers and clients that tests speak to, installs them from Debian where that is possible, and serves connections.
 package peer
 
 import (

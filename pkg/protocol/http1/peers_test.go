@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/mccutchen/go-httpbin/v2/httpbin"
+
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // TestAgainstServer sends raw requests to go-httpbin over one connection, reads the answers with this package and
@@ -93,7 +95,7 @@ func TestAgainstClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	go serveEcho(listener)
+	go peer.Serve(listener, echo)
 	url := "http://" + listener.Addr().String()
 	for _, c := range []struct {
 		path, body string
@@ -115,29 +117,20 @@ func TestAgainstClient(t *testing.T) {
 	}
 }
 
-func serveEcho(listener net.Listener) {
+func echo(conn net.Conn) {
+	r := bufio.NewReader(conn)
 	for {
-		conn, err := listener.Accept()
+		m, err := ReadRequest(r, limits)
 		if err != nil {
 			return
 		}
-		go func() {
-			defer conn.Close()
-			r := bufio.NewReader(conn)
-			for {
-				m, err := ReadRequest(r, limits)
-				if err != nil {
-					return
-				}
-				head := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-				if m.Target == "/close" {
-					head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-				}
-				body := fmt.Appendf(nil, "%s %s %d %s", m.Method, m.Target, m.BodyLength, m.Body)
-				if _, err := conn.Write(AppendMessage(nil, []byte(head), body)); err != nil || m.Target == "/close" {
-					return
-				}
-			}
-		}()
+		head := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		if m.Target == "/close" {
+			head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+		}
+		body := fmt.Appendf(nil, "%s %s %d %s", m.Method, m.Target, m.BodyLength, m.Body)
+		if _, err := conn.Write(AppendMessage(nil, []byte(head), body)); err != nil || m.Target == "/close" {
+			return
+		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/proxy/relay"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // responder is what an isolated pod may reach: it greets each tunnel with its hello, and keeps the counters.
@@ -60,7 +61,7 @@ func newResponder(t *testing.T) *responder {
 		mux.ServeHTTP(w, q)
 	}))
 	t.Cleanup(func() { r.control.Close(); tunnel.Close() })
-	go r.serve()
+	go peer.Serve(tunnel, r.serve)
 	return r
 }
 
@@ -73,31 +74,22 @@ func (r *responder) put(w http.ResponseWriter, q *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (r *responder) serve() {
-	for {
-		conn, err := r.tunnel.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer conn.Close()
-			var size [2]byte
-			_, _ = io.ReadFull(conn, size[:])
-			data := make([]byte, binary.BigEndian.Uint16(size[:]))
-			_, _ = io.ReadFull(conn, data)
-			var hello trafficpb.TunnelHello
-			if err := proto.Unmarshal(data, &hello); err != nil {
-				r.t.Error(err)
-			}
-			if r.handle != nil {
-				r.handle(conn)
-				return
-			}
-			answer, _ := json.Marshal(&hello)
-			_, _ = conn.Write(append(answer, '\n'))
-			_, _ = io.Copy(conn, conn)
-		}()
+func (r *responder) serve(conn net.Conn) {
+	var size [2]byte
+	_, _ = io.ReadFull(conn, size[:])
+	data := make([]byte, binary.BigEndian.Uint16(size[:]))
+	_, _ = io.ReadFull(conn, data)
+	var hello trafficpb.TunnelHello
+	if err := proto.Unmarshal(data, &hello); err != nil {
+		r.t.Error(err)
 	}
+	if r.handle != nil {
+		r.handle(conn)
+		return
+	}
+	answer, _ := json.Marshal(&hello)
+	_, _ = conn.Write(append(answer, '\n'))
+	_, _ = io.Copy(conn, conn)
 }
 
 // await waits for counters.

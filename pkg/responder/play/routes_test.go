@@ -14,6 +14,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 func TestRoutesKnowServices(t *testing.T) {
@@ -47,18 +48,7 @@ func echo(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = io.Copy(conn, conn)
-			}()
-		}
-	}()
+	go peer.Serve(listener, func(conn net.Conn) { _, _ = io.Copy(conn, conn) })
 	return listener.Addr().String()
 }
 
