@@ -17,8 +17,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const protocolOpaque = "opaque"
-
 // quiet is how long the workload must be silent before what it said is taken for a whole turn, when that is not the recorded one.
 const quiet = 100 * time.Millisecond
 

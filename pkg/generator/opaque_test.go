@@ -20,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/proxy/capture/capturetest"
 	"github.com/restage-dev/restage/pkg/report"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/peer"
@@ -31,7 +32,7 @@ func inboundOpaque(t *testing.T, server string, client func(address string)) *tr
 	r := capturetest.Start(t, server, trafficpb.Direction_DIRECTION_INBOUND)
 	client(r.Address)
 	records := r.End()
-	if len(records) != 1 || records[0].GetProtocol() != protocolOpaque {
+	if len(records) != 1 || records[0].GetProtocol() != traffic.ProtocolOpaque {
 		t.Fatalf("records %v", records)
 	}
 	records[0].Namespace, records[0].Workload, records[0].Port = "shop", "front", 9898
@@ -186,7 +187,7 @@ func TestTurnsOfAWorkload(t *testing.T) {
 // TestLastWordOfAClient has time for all that was said, from the first byte of either side to the last of either.
 func TestLastWordOfAClient(t *testing.T) {
 	record := &trafficpb.Record{
-		Protocol: protocolOpaque,
+		Protocol: traffic.ProtocolOpaque,
 		Request: &trafficpb.Message{
 			Body: []byte("tea"), BodyLength: 3, FirstByte: 5e9, LastByte: 9e9,
 			Pieces: []*trafficpb.Piece{{End: 2, At: 5e9, Kind: 1}, {End: 3, At: 9e9, Kind: 2}},
@@ -196,7 +197,7 @@ func TestLastWordOfAClient(t *testing.T) {
 	if q := newRequest(record, testKey, "", 2); q.span != 4*time.Second {
 		t.Errorf("a span of %v", q.span)
 	}
-	record.Protocol, record.Request = protocolWebSocket, nil // and one in which the client said nothing
+	record.Protocol, record.Request = traffic.ProtocolWebSocket, nil // and one in which the client said nothing
 	if q := newRequest(record, testKey, "", 1); q.span != time.Second {
 		t.Errorf("a span of %v", q.span)
 	}
@@ -241,14 +242,14 @@ func TestObstaclesOfBytes(t *testing.T) {
 		conn.Close()
 	})
 	old := &trafficpb.Record{
-		Protocol: protocolOpaque, Request: &trafficpb.Message{Body: []byte("a"), BodyLength: 1, FirstByte: 2}, Response: &trafficpb.Message{BodyLength: 1, FirstByte: 1},
+		Protocol: traffic.ProtocolOpaque, Request: &trafficpb.Message{Body: []byte("a"), BodyLength: 1, FirstByte: 2}, Response: &trafficpb.Message{BodyLength: 1, FirstByte: 1},
 	}
 	for want, r := range map[string]*trafficpb.Record{
 		"TLS that was not read": record, "it does not say who spoke when": old,
-		"the workload ended it with reset":   {Protocol: protocolOpaque, Failure: "reset"},
-		"bytes that follow another protocol": {Protocol: protocolOpaque, Ordinal: 1},
-		"incomplete: request_truncated":      {Protocol: protocolOpaque, Defects: []trafficpb.Defect{trafficpb.Defect_DEFECT_REQUEST_TRUNCATED}},
-		"":                                   {Protocol: protocolOpaque, Defects: []trafficpb.Defect{trafficpb.Defect_DEFECT_CUT_OFF}},
+		"the workload ended it with reset":   {Protocol: traffic.ProtocolOpaque, Failure: "reset"},
+		"bytes that follow another protocol": {Protocol: traffic.ProtocolOpaque, Ordinal: 1},
+		"incomplete: request_truncated":      {Protocol: traffic.ProtocolOpaque, Defects: []trafficpb.Defect{trafficpb.Defect_DEFECT_REQUEST_TRUNCATED}},
+		"":                                   {Protocol: traffic.ProtocolOpaque, Defects: []trafficpb.Defect{trafficpb.Defect_DEFECT_CUT_OFF}},
 	} {
 		if got := obstacle(r); got != want {
 			t.Errorf("%q, want %q", got, want)

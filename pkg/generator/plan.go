@@ -128,7 +128,7 @@ func newPlan(settings *wiring.ReplaySettings, records []*trafficpb.Record, types
 	for _, record := range records {
 		key := traffic.SliceKey(record)
 		reason := obstacle(record)
-		if reason == "" && record.GetProtocol() == protocolWebSocket && !streams.opened(record) {
+		if reason == "" && record.GetProtocol() == traffic.ProtocolWebSocket && !streams.opened(record) {
 			reason = "the exchange that opened it cannot be replayed"
 		}
 		switch {
@@ -155,12 +155,12 @@ func newRequest(record *trafficpb.Record, key, to string, speed float64) *reques
 		head = &http1.Message{} // obstacle found that it parses
 	}
 	method, target := head.Method, head.Target
-	if record.GetProtocol() == protocolWebSocket { // which has that of what opened it
+	if record.GetProtocol() == traffic.ProtocolWebSocket { // which has that of what opened it
 		method, target, _ = strings.Cut(record.GetOperation(), " ")
 	}
 	q := &request{record: record, key: key, target: to, method: method, operation: compare.Operation(method, target), speed: speed}
-	if record.GetProtocol() == protocolOpaque {
-		q.operation = protocolOpaque // there is no other name for it
+	if record.GetProtocol() == traffic.ProtocolOpaque {
+		q.operation = traffic.ProtocolOpaque // there is no other name for it
 	}
 	if len(record.GetResponse().GetPieces())+len(record.GetRequest().GetPieces()) > 0 {
 		end := max(traffic.End(record), record.GetRequest().GetLastByte()) // of an unknown protocol the client may have the last word
@@ -192,7 +192,7 @@ func (p *plan) schedule(speed float64) {
 
 // start is when a request began in the recording: the first byte of it, or of a workload that spoke first.
 func start(q *request) int64 {
-	if q.record.GetProtocol() == protocolOpaque && opaque.ServerFirst(q.record) {
+	if q.record.GetProtocol() == traffic.ProtocolOpaque && opaque.ServerFirst(q.record) {
 		return q.record.GetResponse().GetFirstByte()
 	}
 	return q.record.GetRequest().GetFirstByte()

@@ -10,24 +10,18 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/clienthello"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/opaque"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
-)
-
-// Protocols that can be replayed.
-const (
-	protocolHTTP1 = "http/1.1"
-	protocolHTTP2 = "http/2"
-	protocolGRPC  = "grpc"
 )
 
 // isHTTP2 tells whether the requests of a record's connection are streams of HTTP/2.
 func isHTTP2(r *trafficpb.Record) bool {
-	return r.GetProtocol() == protocolHTTP2 || r.GetProtocol() == protocolGRPC
+	return r.GetProtocol() == traffic.ProtocolHTTP2 || r.GetProtocol() == traffic.ProtocolGRPC
 }
 
 // obstacle says why a record cannot be replayed, "" when it can.
 func obstacle(r *trafficpb.Record) string {
-	if !isStream(r) && r.GetProtocol() != protocolHTTP1 && !isHTTP2(r) {
+	if !isStream(r) && r.GetProtocol() != traffic.ProtocolHTTP1 && !isHTTP2(r) {
 		return "protocol " + r.GetProtocol()
 	}
 	if r.GetNotReplayable() {
@@ -59,14 +53,14 @@ func obstacle(r *trafficpb.Record) string {
 
 // isStream tells of a record that is no exchange, but what both sides said on a connection.
 func isStream(r *trafficpb.Record) bool {
-	return r.GetProtocol() == protocolWebSocket || r.GetProtocol() == protocolOpaque
+	return r.GetProtocol() == traffic.ProtocolWebSocket || r.GetProtocol() == traffic.ProtocolOpaque
 }
 
 func obstacleOfStream(r *trafficpb.Record) string {
 	switch {
 	case unanswered(r):
 		return "the workload ended it with " + r.GetFailure()
-	case r.GetProtocol() == protocolWebSocket:
+	case r.GetProtocol() == traffic.ProtocolWebSocket:
 	case r.GetOrdinal() > 0:
 		return "bytes that follow another protocol"
 	case isTLS(r.GetRequest().GetBody()):
@@ -99,9 +93,9 @@ func requestWhole(r *trafficpb.Record) bool {
 // recordedResponse is the response of a record that obstacle found none in.
 func recordedResponse(r *trafficpb.Record) *http1.Message {
 	switch r.GetProtocol() {
-	case protocolWebSocket:
+	case traffic.ProtocolWebSocket:
 		return recordedMessages(r)
-	case protocolOpaque:
+	case traffic.ProtocolOpaque:
 		return recordedTurns(r)
 	}
 	m, err := http1.ParseHead(r.GetResponse().GetHead())

@@ -35,7 +35,7 @@ func dialTarget(ctx context.Context, q *request, deadline time.Time) (net.Conn, 
 		return conn, conn.(*net.TCPConn), nil
 	}
 	var protocols []string
-	if q.record.GetProtocol() != protocolOpaque {
+	if q.record.GetProtocol() != traffic.ProtocolOpaque {
 		protocols = append(protocols, "http/1.1")
 	}
 	secure := tls.Dialer{NetDialer: &dialer, Config: clientTLS(q.record, protocols...)}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/compare"
 	"github.com/restage-dev/restage/pkg/protocol/grpc/grpctest"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -88,7 +89,7 @@ func TestTLSOfHTTP1(t *testing.T) {
 	for i := range 3 {
 		at := int64(i+1) * int64(20*time.Millisecond)
 		records = append(records, &trafficpb.Record{
-			Id: "r", Protocol: protocolHTTP1, Direction: trafficpb.Direction_DIRECTION_INBOUND, Connection: "c", Ordinal: uint64(i),
+			Id: "r", Protocol: traffic.ProtocolHTTP1, Direction: trafficpb.Direction_DIRECTION_INBOUND, Connection: "c", Ordinal: uint64(i),
 			Workload: "front", Host: "front", Port: 9898, Scheme: "https", Status: 200, Operation: "GET /",
 			Request: &trafficpb.Message{Head: []byte("GET / HTTP/1.1\r\nHost: front\r\n\r\n"), FirstByte: at, LastByte: at},
 			Response: &trafficpb.Message{

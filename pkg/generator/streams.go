@@ -6,6 +6,7 @@ package generator
 import (
 	"net/http"
 
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -24,7 +25,7 @@ func webSockets(records []*trafficpb.Record) streams {
 		at := place{r.GetConnection(), r.GetOrdinal()}
 		switch {
 		case obstacle(r) != "":
-		case r.GetProtocol() == protocolWebSocket:
+		case r.GetProtocol() == traffic.ProtocolWebSocket:
 			s.webSockets[at] = true
 		case r.GetStatus() == http.StatusSwitchingProtocols:
 			s.openers[at] = true

@@ -18,8 +18,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const protocolWebSocket = "websocket"
-
 // longestMessage of a WebSocket is compared, in bytes.
 const longestMessage = 1 << 20
 

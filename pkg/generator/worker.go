@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 // worker sends the requests of one recorded connection over one connection of its own.
@@ -67,7 +68,7 @@ func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) r
 	picked := time.Now()
 	w.engine.sent.Add(1)
 	var err error
-	if q.record.GetProtocol() == protocolWebSocket { // on the connection that the request before it opened
+	if q.record.GetProtocol() == traffic.ProtocolWebSocket { // on the connection that the request before it opened
 		r.response, err = w.link.converse(ctx, q, deadline)
 	} else if err = w.link.open(ctx, q, deadline); err == nil {
 		r.sent = time.Since(picked)
@@ -82,7 +83,7 @@ func (w *worker) exchange(ctx context.Context, q *request, deadline time.Time) r
 
 // speak says what was recorded on the open connection and returns the response.
 func (w *worker) speak(ctx context.Context, q *request, deadline time.Time) (*http1.Message, error) {
-	if q.record.GetProtocol() == protocolOpaque {
+	if q.record.GetProtocol() == traffic.ProtocolOpaque {
 		return w.link.talk(ctx, q, deadline)
 	}
 	return w.link.exchange(q)

@@ -16,8 +16,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const protocolGRPC = "grpc"
-
 // recordJSON is the readable form of a record: what kubectl and jq see. Times are RFC 3339 with nanoseconds, in UTC.
 type recordJSON struct {
 	ID        string `json:"id"`
@@ -95,11 +93,11 @@ func MarshalRecordJSON(r *trafficpb.Record, types *descriptor.Set) ([]byte, erro
 		Redacted: r.GetRedacted(), NotReplayable: r.GetNotReplayable(),
 		ProxyInstance: r.GetProxyInstance(), Sequence: r.GetSequence(),
 	}
-	if r.GetProtocol() == protocolGRPC && r.GetResponse() != nil {
+	if r.GetProtocol() == ProtocolGRPC && r.GetResponse() != nil {
 		form.GRPCStatus = &r.GrpcStatus
 		form.Response.Messages = namedMessages(types.Response(r.GetOperation()), r.GetResponse(), form.Response.Headers)
 	}
-	if r.GetProtocol() == protocolGRPC && r.GetRequest() != nil {
+	if r.GetProtocol() == ProtocolGRPC && r.GetRequest() != nil {
 		form.Request.Messages = namedMessages(types.Request(r.GetOperation()), r.GetRequest(), form.Request.Headers)
 	}
 	for _, defect := range r.GetDefects() {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/forwarder/auth"
 	"github.com/restage-dev/restage/pkg/forwarder/forwardertest"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -69,7 +70,7 @@ func Exchange(sequence uint64, direction trafficpb.Direction, host string, port 
 		}
 	}
 	return &trafficpb.Record{
-		Id: ulid.Make().String(), Session: "s", Connection: ulid.Make().String(), Direction: direction, Protocol: "http/1.1",
+		Id: ulid.Make().String(), Session: "s", Connection: ulid.Make().String(), Direction: direction, Protocol: traffic.ProtocolHTTP1,
 		Workload: "front", Sequence: sequence, ProxyInstance: proxyInstance, Host: host, Port: port,
 		PeerAddress: "10.0.0.9:40000", Operation: "POST /echo", Status: 200,
 		Request:  message("POST /echo HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 2\r\n\r\n", at),

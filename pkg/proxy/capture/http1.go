@@ -10,6 +10,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 // maxPipelined requests may wait for their response before parsing stops until there is one.
@@ -170,7 +171,7 @@ func (p *http1Parser) readResponse(x *exchange) {
 // record records an exchange and gives back what its bodies took of the budget.
 func (p *http1Parser) record(x *exchange) {
 	defer p.release(&x.reserved)
-	p.submit(p.exchangeRecord(protocolHTTP1, x))
+	p.submit(p.exchangeRecord(traffic.ProtocolHTTP1, x))
 	if err := x.requestErr; unreadable(err) {
 		p.giveUp(p.connection.requests, lossReason(err))
 	}

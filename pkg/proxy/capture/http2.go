@@ -15,12 +15,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-// Protocols of records.
-const (
-	protocolHTTP2 = "http/2"
-	protocolGRPC  = "grpc"
-)
-
 // http2Parser records each stream of a connection as soon as both halves have ended.
 type http2Parser struct {
 	*connection
@@ -94,7 +88,7 @@ func (p *http2Parser) finish() parser {
 	}
 	var f *failure
 	if !p.found && errors.As(p.receivedErr, &f) { // a client that waits for the server's settings before it asks
-		r := p.newRecord(protocolOpaque, p.ordinal)
+		r := p.newRecord(traffic.ProtocolOpaque, p.ordinal)
 		r.Failure = f.text
 		p.submit(r)
 	}
@@ -105,9 +99,9 @@ func (p *http2Parser) finish() parser {
 func (p *http2Parser) done(x *http2.Exchange) {
 	defer p.release(&x.Held)
 	p.found = true
-	protocol := protocolHTTP2
+	protocol := traffic.ProtocolHTTP2
 	if grpc.Is(x.Request.Message) {
-		protocol = protocolGRPC
+		protocol = traffic.ProtocolGRPC
 	}
 	request, response := &x.Request, &x.Response
 	left := p.leftEvents(response)
@@ -128,7 +122,7 @@ func (p *http2Parser) done(x *http2.Exchange) {
 	}
 	addStream(r.GetRequest(), request)
 	addStream(r.GetResponse(), response)
-	if protocol == protocolGRPC && response.Message != nil && response.Err == nil {
+	if protocol == traffic.ProtocolGRPC && response.Message != nil && response.Err == nil {
 		r.GrpcStatus = uint32(grpc.Status(response.Message))
 	}
 	p.submit(r)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/opaque"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -15,8 +16,6 @@ import (
 // opaqueLimit is what is kept of each direction of a connection of an unknown protocol, in bytes. Many such connections carry
 // what nobody can play, such as TLS; they are not to take the memory of others.
 const opaqueLimit = 256 << 10
-
-const protocolOpaque = "opaque"
 
 // opaqueParser keeps what passes in both directions, with its times.
 type opaqueParser struct {
@@ -57,7 +56,7 @@ func (h *opaqueHalf) read(r *tee.Reader) {
 // finish records what passed, if anything did.
 func (p *opaqueParser) finish() parser {
 	defer p.release(&p.held)
-	r := p.newRecord(protocolOpaque, p.ordinal)
+	r := p.newRecord(traffic.ProtocolOpaque, p.ordinal)
 	ofClient, ofServer := opaque.Turns(&p.sent.Half, &p.received.Half)
 	r.Request, r.Response = p.sent.message(ofClient), p.received.message(ofServer)
 	p.describeEnd(r, p.sent.err, p.received.err)

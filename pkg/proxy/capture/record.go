@@ -19,8 +19,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const protocolHTTP1 = "http/1.1"
-
 // exchangeRecord makes the record of an exchange.
 func (c *connection) exchangeRecord(protocol string, x *exchange) *trafficpb.Record {
 	r := c.newRecord(protocol, x.ordinal)

@@ -13,10 +13,9 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/websocket"
 	"github.com/restage-dev/restage/pkg/proxy/tee"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
-
-const protocolWebSocket = "websocket"
 
 // mostMessages of one direction of a WebSocket are kept.
 const mostMessages = 16384
@@ -106,7 +105,7 @@ func (h *webSocketHalf) plain(m *websocket.Message, l http1.Limits) ([]byte, boo
 // finish records the messages of both directions, if there were any.
 func (p *webSocketParser) finish() parser {
 	defer p.release(&p.held)
-	r := p.newRecord(protocolWebSocket, p.ordinal)
+	r := p.newRecord(traffic.ProtocolWebSocket, p.ordinal)
 	p.opened.describe(r)
 	r.Request, r.Response = p.sent.finish(), p.received.finish()
 	p.describeEnd(r, p.sent.err, p.received.err)

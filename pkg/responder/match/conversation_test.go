@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 // conversation makes a record of turns, each "> text" of the client or "< text" of the server.
 func conversation(id string, port uint32, turns ...string) *trafficpb.Record {
 	r := &trafficpb.Record{
-		Id: id, Protocol: protocolOpaque, Host: "10.0.0.9", Port: port, EndedBy: "client",
+		Id: id, Protocol: traffic.ProtocolOpaque, Host: "10.0.0.9", Port: port, EndedBy: "client",
 		Request: &trafficpb.Message{}, Response: &trafficpb.Message{},
 	}
 	for i, turn := range turns {
@@ -34,7 +35,7 @@ func conversation(id string, port uint32, turns ...string) *trafficpb.Record {
 // before makes a record without turns, as recorders wrote them at first.
 func before(id string, port uint32, sent, received string, first int64) *trafficpb.Record {
 	return &trafficpb.Record{
-		Id: id, Protocol: protocolOpaque, Host: "10.0.0.9", Port: port,
+		Id: id, Protocol: traffic.ProtocolOpaque, Host: "10.0.0.9", Port: port,
 		Request:  &trafficpb.Message{Body: []byte(sent), BodyLength: int64(len(sent)), FirstByte: 100},
 		Response: &trafficpb.Message{Body: []byte(received), BodyLength: int64(len(received)), FirstByte: first},
 	}

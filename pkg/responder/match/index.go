@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/restage-dev/restage/pkg/protocol/descriptor"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -247,7 +248,7 @@ func (b *builder) add(number uint32) {
 	r := b.index.records[number]
 	reason := unplayable(r)
 	switch {
-	case r.GetProtocol() == protocolWebSocket: // played with the exchange that opened it
+	case r.GetProtocol() == traffic.ProtocolWebSocket: // played with the exchange that opened it
 	case isHTTP(r.GetProtocol()):
 		if reason == "" && r.GetStatus() == http.StatusSwitchingProtocols {
 			reason = b.linkFollower(number, r)

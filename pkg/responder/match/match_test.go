@@ -15,6 +15,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/coding"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -49,7 +50,7 @@ func (c call) record(t testing.TB, answer string) *trafficpb.Record {
 		t.Fatal(err)
 	}
 	r := &trafficpb.Record{
-		Id: ulid.Make().String(), Direction: trafficpb.Direction_DIRECTION_OUTBOUND, Protocol: protocolHTTP, Port: 9898,
+		Id: ulid.Make().String(), Direction: trafficpb.Direction_DIRECTION_OUTBOUND, Protocol: traffic.ProtocolHTTP1, Port: 9898,
 		Host: HostName(m.Get("Host")), TraceId: traceID(m), Status: 200,
 		Request: &trafficpb.Message{
 			Head: c.head(), Body: []byte(c.body), BodyLength: int64(len(c.body)), BodySha256: digest(c.body),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/restage-dev/restage/pkg/protocol/grpc"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -44,7 +45,7 @@ func (x *Index) ClaimOpening(q *Request) (Match, bool) {
 
 // addOpening takes a record into the index that is answered before its request is whole.
 func (b *builder) addOpening(number uint32, r *trafficpb.Record, q *Request) {
-	if r.GetProtocol() != protocolGRPC || q.byDigest() {
+	if r.GetProtocol() != traffic.ProtocolGRPC || q.byDigest() {
 		return
 	}
 	messages, length, interleaved := opening(r)

@@ -9,27 +9,19 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/opaque"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
-)
-
-// Protocols of records.
-const (
-	protocolHTTP      = "http/1.1"
-	protocolHTTP2     = "http/2"
-	protocolGRPC      = "grpc"
-	protocolOpaque    = "opaque"
-	protocolWebSocket = "websocket"
 )
 
 // isHTTP tells whether the records of a protocol are exchanges with heads, which are matched alike in all versions of HTTP.
 func isHTTP(protocol string) bool {
-	return protocol == protocolHTTP || protocol == protocolHTTP2 || protocol == protocolGRPC
+	return protocol == traffic.ProtocolHTTP1 || protocol == traffic.ProtocolHTTP2 || protocol == traffic.ProtocolGRPC
 }
 
 // unplayable says why a record cannot answer a call, "" when it can.
 func unplayable(r *trafficpb.Record) string {
 	switch {
-	case !isHTTP(r.GetProtocol()) && r.GetProtocol() != protocolOpaque && r.GetProtocol() != protocolWebSocket:
+	case !isHTTP(r.GetProtocol()) && r.GetProtocol() != traffic.ProtocolOpaque && r.GetProtocol() != traffic.ProtocolWebSocket:
 		return "it is of protocol " + strconv.Quote(r.GetProtocol()) + ", which is not played"
 	case hasDefect(r, trafficpb.Defect_DEFECT_TEE_OVERFLOW):
 		return "bytes of it were not recorded because the recorder could not keep up"
@@ -39,7 +31,7 @@ func unplayable(r *trafficpb.Record) string {
 		return "" // played as the failure
 	case hasDefect(r, trafficpb.Defect_DEFECT_RESPONSE_TRUNCATED):
 		return "its response was longer than the recorder keeps"
-	case r.GetProtocol() == protocolOpaque || r.GetProtocol() == protocolWebSocket:
+	case r.GetProtocol() == traffic.ProtocolOpaque || r.GetProtocol() == traffic.ProtocolWebSocket:
 		return unplayableStream(r)
 	case hasDefect(r, trafficpb.Defect_DEFECT_CUT_OFF):
 		return "its response was cut off"

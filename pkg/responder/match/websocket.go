@@ -24,7 +24,7 @@ type place struct {
 func (b *builder) rememberFollowers() {
 	b.followers = map[place]uint32{}
 	for i, r := range b.index.records {
-		if r.GetOrdinal() > 0 && (r.GetProtocol() == protocolWebSocket || r.GetProtocol() == protocolOpaque) {
+		if r.GetOrdinal() > 0 && (r.GetProtocol() == traffic.ProtocolWebSocket || r.GetProtocol() == traffic.ProtocolOpaque) {
 			b.followers[place{r.GetConnection(), r.GetOrdinal()}] = uint32(i)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/clienthello"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/responder/match"
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -47,9 +48,9 @@ func newTLSPlayer(s *Server) player {
 // alpn is the protocol of a record as ALPN names it, "" for those that have no name.
 func alpn(r *trafficpb.Record) string {
 	switch r.GetProtocol() {
-	case "http/2", "grpc":
+	case traffic.ProtocolHTTP2, traffic.ProtocolGRPC:
 		return "h2"
-	case "http/1.1", "websocket":
+	case traffic.ProtocolHTTP1, traffic.ProtocolWebSocket:
 		return "http/1.1"
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/protocol/websocket"
 	"github.com/restage-dev/restage/pkg/responder/match"
+	"github.com/restage-dev/restage/pkg/traffic"
 )
 
 // Headers of a response that opens a WebSocket.
@@ -33,7 +34,7 @@ func (c *http1Connection) changeProtocol(ctx context.Context, m *http1.Message, 
 	if _, err := c.Write(c.out); err != nil {
 		return
 	}
-	if follower.Record.GetProtocol() != "websocket" {
+	if follower.Record.GetProtocol() != traffic.ProtocolWebSocket {
 		c.playOpaque(ctx, c.server.index.ConverseAs(follower))
 		return
 	}

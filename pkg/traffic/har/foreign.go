@@ -16,6 +16,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
@@ -42,7 +43,7 @@ func (e *entry) foreign(raw []byte, port uint32) (*trafficpb.Record, error) {
 	id := idOf(started, raw)
 	r := &trafficpb.Record{
 		Id: id, Session: cmp.Or(e.Connection, id), Connection: cmp.Or(e.Connection, id),
-		Direction: trafficpb.Direction_DIRECTION_INBOUND, Protocol: "http/1.1", Port: port,
+		Direction: trafficpb.Direction_DIRECTION_INBOUND, Protocol: traffic.ProtocolHTTP1, Port: port,
 		Operation: e.Request.Method + " " + cmp.Or(address.EscapedPath(), "/"),
 	}
 	if r.Status, err = e.status(); err != nil {

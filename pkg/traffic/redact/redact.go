@@ -134,7 +134,7 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 			continue
 		}
 		redact := p.message
-		if record.GetProtocol() == "websocket" {
+		if record.GetProtocol() == traffic.ProtocolWebSocket {
 			redact = p.messages
 		}
 		names := redact(half.message, slices.Contains(record.GetDefects(), half.truncated))

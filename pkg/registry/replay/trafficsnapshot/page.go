@@ -14,8 +14,6 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const protocolGRPC = "grpc"
-
 // page is an answer being written. It is held as a whole, since only its end tells the token that comes before it.
 type page struct {
 	body    bytes.Buffer
@@ -40,7 +38,7 @@ func (p *page) add(record *trafficpb.Record) error {
 		return p.archive.Write(record)
 	}
 	var types *descriptor.Set
-	if record.GetProtocol() == protocolGRPC {
+	if record.GetProtocol() == traffic.ProtocolGRPC {
 		var err error
 		if types, err = p.types(); err != nil {
 			return err
