@@ -10,16 +10,12 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // What the pod answers may leave it. These attempts have the pod call itself in another's name, or by loopback, so that what it sends out
 // after that looks like an answer.
-
-// Options of sockets by which anybody may send from an address that is not the pod's.
-const (
-	ipFreebind   = 15 // IP_FREEBIND
-	ipv6Freebind = 78 // IPV6_FREEBIND
-)
 
 var (
 	stranger4, loopback4 = netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("127.0.0.1")
@@ -132,16 +128,16 @@ func (e end) open(own netip.Addr) (*net.UDPConn, error) {
 	return conn.(*net.UDPConn), nil
 }
 
-// control lets a socket have any address, and one device if it has a name.
+// control lets a socket have any address, which no capability is needed for, and one device if it has a name.
 func control(device string) func(network, address string, socket syscall.RawConn) error {
 	return func(network, _ string, socket syscall.RawConn) (err error) {
-		level, option := syscall.IPPROTO_IPV6, ipv6Freebind
+		level, option := unix.IPPROTO_IPV6, unix.IPV6_FREEBIND
 		if network[len(network)-1] == '4' {
-			level, option = syscall.IPPROTO_IP, ipFreebind
+			level, option = unix.IPPROTO_IP, unix.IP_FREEBIND
 		}
 		controlErr := socket.Control(func(fd uintptr) {
-			if err = syscall.SetsockoptInt(int(fd), level, option, 1); err == nil && device != "" {
-				err = syscall.BindToDevice(int(fd), device)
+			if err = unix.SetsockoptInt(int(fd), level, option, 1); err == nil && device != "" {
+				err = unix.BindToDevice(int(fd), device)
 			}
 		})
 		return errors.Join(controlErr, err)
