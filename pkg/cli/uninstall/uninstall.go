@@ -155,10 +155,13 @@ func (o *options) show(plan *uninstall.Plan) error {
 		list(o.streams.Out, "Left behind:", plan.Leave)
 		list(o.streams.Out, "In the way:", plan.Blockers)
 	}
-	if len(plan.Blockers) == 0 {
-		return nil
+	switch {
+	case len(plan.Blockers) > 0:
+		return exit.With(exit.Failed, errors.New("something would be left behind; mend it, or go on with --force"))
+	case len(plan.Leave) > 0:
+		return exit.With(exit.Failed, errors.New("something would be left behind"))
 	}
-	return exit.With(exit.Failed, errors.New("something would be left behind; mend it, or go on with --force"))
+	return nil
 }
 
 func list(out io.Writer, title string, objects []uninstall.Object) {
