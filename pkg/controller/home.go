@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
-	corelisters "k8s.io/client-go/listers/core/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	aggregatorinformers "k8s.io/kube-aggregator/pkg/client/informers/externalversions"
@@ -92,7 +92,7 @@ func (h *home) has(name string) bool {
 }
 
 // start waits for the first lists; false when ctx is done first. What gives us our rights is not waited for: it may be out of our sight
-// already.
+// already. Nor is what the policy adds to pods, since a namespace that is gone is no reason not to register.
 func (h *home) start(ctx context.Context) bool {
 	h.objects.Core().V1().ConfigMaps().Informer()
 	h.objects.Core().V1().Services().Informer()
@@ -113,7 +113,7 @@ func (h *home) start(ctx context.Context) bool {
 		h.registration.Apiregistration().V1().APIServices().Informer().HasSynced,
 	}
 	for _, place := range h.templates {
-		synced = append(synced, place.Core().V1().PodTemplates().Informer().HasSynced)
+		place.Core().V1().PodTemplates().Informer()
 		place.StartWithContext(ctx)
 	}
 	return cache.WaitForCacheSync(ctx.Done(), synced...)
@@ -164,9 +164,9 @@ const gather = time.Second
 
 // door keeps what has kube-apiserver add proxies to pods, for as long as the API server stays.
 func (h *home) door(c *clients, o Options, stays func() (bool, error)) *loop.Loop {
-	var templates []corelisters.PodTemplateLister
+	var templates []coreinformers.PodTemplateInformer
 	for _, place := range h.templates {
-		templates = append(templates, place.Core().V1().PodTemplates().Lister())
+		templates = append(templates, place.Core().V1().PodTemplates())
 	}
 	door := loop.New("podinjection", (&podinjection.Reconciler{
 		Kube: c.kube, Home: o.Namespace, Namespaces: o.WatchNamespaces, Injection: o.Injection,

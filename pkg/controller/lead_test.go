@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	fakediscovery "k8s.io/client-go/discovery/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -207,6 +208,23 @@ func TestOnTerminating(t *testing.T) {
 			}
 			eventually(t, "it is seen", func(context.Context) (bool, error) { return seen.Err() != nil, nil })
 		})
+	}
+}
+
+// A namespace in which we may not look any more keeps nobody from registering and deploying.
+func TestHomeStartsWithoutANamespace(t *testing.T) {
+	cluster := controllertest.New()
+	cluster.Kube.PrependReactor("list", "podtemplates", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		return action.GetNamespace() == "gone", nil, apierrors.NewForbidden(schema.GroupResource{Resource: "podtemplates"}, "", errors.New("no right"))
+	})
+	o := testOptions(t)
+	o.Injection, o.WatchNamespaces = wiring.InjectionPolicy, []string{"shop", "gone"}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	home := newHome(&clients{kube: cluster.Kube, aggregator: aggregatorfake.NewClientset()}, o)
+	home.onTerminating(cancel)
+	if !home.start(ctx) {
+		t.Error("it does not start")
 	}
 }
 

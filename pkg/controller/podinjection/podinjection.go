@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/kubernetes"
-	corelisters "k8s.io/client-go/listers/core/v1"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
@@ -30,8 +30,9 @@ const (
 	kindWebhooks = "MutatingWebhookConfiguration"
 	kindPolicy   = "MutatingAdmissionPolicy"
 	kindBinding  = "MutatingAdmissionPolicyBinding"
-	// repair is how often it is looked at without an event.
-	repair = 5 * time.Minute
+	// repair is how often it is looked at without an event, and syncing the same until the caches are filled.
+	repair  = 5 * time.Minute
+	syncing = time.Second
 )
 
 // Reconciler keeps what the installation has chosen, and takes away what a former choice has left.
@@ -46,8 +47,8 @@ type Reconciler struct {
 	Image           string
 	ImagePullPolicy corev1.PullPolicy
 	Forwarder       string
-	// Templates are caches of the PodTemplates of captures, in all namespaces that we work with; for the policy.
-	Templates []corelisters.PodTemplateLister
+	// Templates are caches of the PodTemplates of captures, in all namespaces that we work with; for the policy, which stays as it is until they are filled.
+	Templates []coreinformers.PodTemplateInformer
 	// Stays tells whether there is an API server, and will be.
 	Stays func() (bool, error)
 }
@@ -68,6 +69,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	}
 	if chosen != wiring.InjectionPolicy {
 		errs = append(errs, removePolicy(ctx, r.Kube))
+	}
+	if chosen == wiring.InjectionPolicy && !r.synced() {
+		return syncing, errors.Join(errs...)
 	}
 	if wiring.AtCreation(chosen) {
 		errs = append(errs, r.apply(ctx))

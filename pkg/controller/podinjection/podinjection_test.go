@@ -17,7 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/informers"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
@@ -51,7 +52,7 @@ func (w world) reconcile(injection string, stays bool, namespaces ...string) {
 	w.Helper()
 	r := installed()
 	r.Kube, r.Namespaces, r.Injection, r.Stays = w.cluster.Kube, namespaces, injection, func() (bool, error) { return stays, nil }
-	r.Templates = []corelisters.PodTemplateLister{w.cluster.Caches(w.T).Kube.Core().V1().PodTemplates().Lister()}
+	r.Templates = []coreinformers.PodTemplateInformer{w.cluster.Caches(w.T).Kube.Core().V1().PodTemplates()}
 	w.cluster.Injection = injection
 	w.cluster.Acting(w.T, func() {
 		if _, err := r.Reconcile(w.Context(), types.NamespacedName{}); err != nil {
@@ -252,6 +253,24 @@ func selects(t *testing.T, selector *metav1.LabelSelector, values map[string]str
 	return parsed.Matches(labels.Set(values))
 }
 
+// Until it is known what pods get, in all namespaces, what they have got stays. Without an API server to stay it goes.
+func TestPolicyWaitsForTemplates(t *testing.T) {
+	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())}
+	w.reconcile(wiring.InjectionPolicy, true)
+	w.expect(0, 1, 2)
+	r, stays := installed(), true
+	r.Kube, r.Injection, r.Stays = w.cluster.Kube, wiring.InjectionPolicy, func() (bool, error) { return stays, nil }
+	r.Templates = []coreinformers.PodTemplateInformer{informers.NewSharedInformerFactory(w.cluster.Kube, 0).Core().V1().PodTemplates()}
+	for _, policies := range []int{1, 0} {
+		again, err := r.Reconcile(t.Context(), types.NamespacedName{})
+		if err != nil || stays && again != syncing {
+			t.Errorf("again in %v, error %v", again, err)
+		}
+		w.expect(0, policies, 2*policies)
+		stays = false
+	}
+}
+
 // A cluster that does not know the policy is told so, and what to do.
 func TestPolicyOnAnOlderCluster(t *testing.T) {
 	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())
@@ -259,7 +278,7 @@ func TestPolicyOnAnOlderCluster(t *testing.T) {
 	cluster.Kube.PrependReactor("*", "mutatingadmissionpolicybindings", notServed)
 	r := installed()
 	r.Kube, r.Injection, r.Stays = cluster.Kube, wiring.InjectionPolicy, func() (bool, error) { return true, nil }
-	r.Templates = []corelisters.PodTemplateLister{cluster.Caches(t).Kube.Core().V1().PodTemplates().Lister()}
+	r.Templates = []coreinformers.PodTemplateInformer{cluster.Caches(t).Kube.Core().V1().PodTemplates()}
 	_, err := r.Reconcile(t.Context(), types.NamespacedName{})
 	if err == nil || !strings.Contains(err.Error(), "1.36") || !strings.Contains(err.Error(), "--injection=webhook") {
 		t.Errorf("the error is %v", err)

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -105,10 +106,15 @@ func TemplateSelector() string {
 	return labels.Set{v1alpha1.LabelPartOf: v1alpha1.PartOf, v1alpha1.LabelComponent: v1alpha1.ComponentPodInjection}.String()
 }
 
+// synced tells whether all PodTemplates are known.
+func (r *Reconciler) synced() bool {
+	return !slices.ContainsFunc(r.Templates, func(place coreinformers.PodTemplateInformer) bool { return !place.Informer().HasSynced() })
+}
+
 // templates are those of the captures, in a fixed order.
 func (r *Reconciler) templates() (all []*corev1.PodTemplate, err error) {
-	for _, lister := range r.Templates {
-		list, err := lister.List(labels.Everything())
+	for _, place := range r.Templates {
+		list, err := place.Lister().List(labels.Everything())
 		if err != nil {
 			return nil, fmt.Errorf("listing what pods get: %w", err)
 		}
