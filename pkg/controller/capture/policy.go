@@ -5,10 +5,8 @@ package capture
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 
@@ -43,13 +41,5 @@ func (r *Reconciler) removeParameters(ctx context.Context, capture *v1alpha1.Tra
 	if r.Options.Injection != wiring.InjectionPolicy {
 		return nil
 	}
-	templates, name := r.Kube.CoreV1().PodTemplates(capture.Namespace), podinjection.ParametersName(capture.UID)
-	_, err := templates.Get(ctx, name, metav1.GetOptions{})
-	if err == nil {
-		err = templates.Delete(ctx, name, metav1.DeleteOptions{})
-	}
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("deleting PodTemplate %q: %w", name, err)
-	}
-	return nil
+	return owned.Remove(ctx, r.Kube.CoreV1().PodTemplates(capture.Namespace), "PodTemplate", podinjection.ParametersName(capture.UID))
 }

@@ -37,8 +37,7 @@ type Owner struct {
 
 // client is what a typed client of T with the apply configuration A can do.
 type client[T Object, A any] interface {
-	Get(ctx context.Context, name string, opts metav1.GetOptions) (T, error)
-	Apply(ctx context.Context, config *A, opts metav1.ApplyOptions) (T, error)
+	applier[T, A]
 	deleter
 }
 
@@ -54,18 +53,12 @@ func (e *TakenError) Error() string {
 // Apply makes the object as desired and returns what the server holds. When an object of that name exists that owner does not control,
 // the error is that of Contest.
 func Apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owner Owner) (T, error) {
-	return apply(ctx, c, desired, owner, func(T, *A) (bool, error) { return false, nil })
+	return ApplyChanged(ctx, c, nil, desired, owner)
 }
 
 // ApplyChanged is Apply for what is applied again and again: an object in which what is the owner's, as extract finds it by the field manager, is as
-// desired is returned as it is.
+// desired is returned as it is. Without extract it is applied in any case.
 func ApplyChanged[T Object, A any](ctx context.Context, c client[T, A], extract Extract[T, A], desired T, owner Owner) (T, error) {
-	return apply(ctx, c, desired, owner, func(existing T, config *A) (bool, error) {
-		return Unchanged(existing, extract, owner.FieldManager, config)
-	})
-}
-
-func apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owner Owner, unchanged func(existing T, config *A) (bool, error)) (T, error) {
 	var none T
 	kind, err := setKind(desired)
 	if err != nil {
@@ -85,16 +78,10 @@ func apply[T Object, A any](ctx context.Context, c client[T, A], desired T, owne
 	if err != nil {
 		return none, fmt.Errorf("applying %s %q: %w", kind, desired.GetName(), err)
 	}
-	if found {
-		if same, err := unchanged(existing, config); same || err != nil {
-			return existing, err
-		}
+	if found && extract != nil && unchanged(existing, extract, owner.FieldManager, config) {
+		return existing, nil
 	}
-	applied, err := c.Apply(ctx, config, metav1.ApplyOptions{FieldManager: owner.FieldManager, Force: true})
-	if err != nil {
-		return none, fmt.Errorf("applying %s %q: %w", kind, desired.GetName(), err)
-	}
-	return applied, nil
+	return write(ctx, c, kind, desired.GetName(), owner.FieldManager, config)
 }
 
 // Adopt marks an object that is about to be made as the owner's.

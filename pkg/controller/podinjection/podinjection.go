@@ -22,6 +22,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/owned"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -86,8 +87,8 @@ func (r *Reconciler) apply(ctx context.Context) error {
 	}
 	owner := metaapply.OwnerReference().WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(role.Name).WithUID(role.UID)
 	if r.Injection == wiring.InjectionWebhook {
-		return applied(kindWebhooks, apply(ctx, r.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations(),
-			admissionapply.ExtractMutatingWebhookConfiguration, wiring.PodInjection, r.webhooks(owner)))
+		return owned.Keep(ctx, r.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations(),
+			admissionapply.ExtractMutatingWebhookConfiguration, kindWebhooks, wiring.PodInjection, fieldManager, r.webhooks(owner))
 	}
 	return r.applyPolicy(ctx, owner)
 }
@@ -102,24 +103,19 @@ func (r *Reconciler) applyPolicy(ctx context.Context, owner *metaapply.OwnerRefe
 		return removePolicy(ctx, r.Kube)
 	}
 	registrations := r.Kube.AdmissionregistrationV1()
-	err = apply(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy, wiring.PodInjection, r.policy(owner, additions))
+	// kube-apiserver compiles a policy anew each time that it is applied.
+	err = owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
+		kindPolicy, wiring.PodInjection, fieldManager, r.policy(owner, additions))
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 			"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)
 	}
-	errs := []error{applied(kindPolicy, err)}
+	errs := []error{err}
 	for _, suffix := range bindings {
-		errs = append(errs, applied(kindBinding, apply(ctx, registrations.MutatingAdmissionPolicyBindings(),
-			admissionapply.ExtractMutatingAdmissionPolicyBinding, wiring.PodInjection+suffix, r.binding(suffix, owner))))
+		errs = append(errs, owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
+			kindBinding, wiring.PodInjection+suffix, fieldManager, r.binding(suffix, owner)))
 	}
 	return errors.Join(errs...)
-}
-
-func applied(kind string, err error) error {
-	if err != nil {
-		return fmt.Errorf("keeping the %s: %w", kind, err)
-	}
-	return nil
 }
 
 // Remove takes all of it down. It need not exist.
@@ -128,16 +124,16 @@ func Remove(ctx context.Context, kube kubernetes.Interface) error {
 }
 
 func removeWebhooks(ctx context.Context, kube kubernetes.Interface) error {
-	return remove(ctx, kube.AdmissionregistrationV1().MutatingWebhookConfigurations(), kindWebhooks, wiring.PodInjection)
+	return owned.Remove(ctx, kube.AdmissionregistrationV1().MutatingWebhookConfigurations(), kindWebhooks, wiring.PodInjection)
 }
 
 func removePolicy(ctx context.Context, kube kubernetes.Interface) error {
 	registrations := kube.AdmissionregistrationV1()
 	var errs []error
 	for _, suffix := range bindings {
-		errs = append(errs, remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.PodInjection+suffix))
+		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.PodInjection+suffix))
 	}
-	return errors.Join(append(errs, remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))...)
+	return errors.Join(append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))...)
 }
 
 func ownLabels() map[string]string { return map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf} }
