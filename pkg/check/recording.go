@@ -6,7 +6,6 @@ package check
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,7 +15,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apply"
-	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/injection"
 )
 
 // injectedPods looks at the pods of the target namespaces that have our containers.
@@ -45,10 +44,7 @@ func injectedPods(ctx context.Context, c *Cluster) ([]Finding, error) {
 
 // hasOurs tells whether a pod was made by us or has our sidecar.
 func hasOurs(pod *corev1.Pod) bool {
-	if pod.Labels[v1alpha1.LabelComponent] != "" {
-		return true
-	}
-	return slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == wiring.ProxyContainerName })
+	return pod.Labels[v1alpha1.LabelComponent] != "" || injection.HasProxy(pod.Spec)
 }
 
 // captures tells whether what is to be recorded is.

@@ -113,7 +113,7 @@ func DeclaredPorts(spec corev1.PodSpec) []int32 {
 	var ports []int32
 	add := func(containers []corev1.Container) {
 		for _, c := range containers {
-			if isOurContainer(c.Name) || isMeshProxy(c.Name) {
+			if IsOurContainer(c.Name) || isMeshProxy(c.Name) {
 				continue
 			}
 			for _, p := range c.Ports {

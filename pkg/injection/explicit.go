@@ -63,7 +63,7 @@ func explicit(template *corev1.PodTemplateSpec, namespace string) {
 	allowLowPorts(spec)
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range containers {
-			if c := &containers[i]; !isOurContainer(c.Name) {
+			if c := &containers[i]; !IsOurContainer(c.Name) {
 				c.Env = withProxy(c.Env)
 			}
 		}

@@ -53,7 +53,7 @@ func TestExplicitNeedsNoPrivilege(t *testing.T) {
 	}
 	ours := 0
 	for _, c := range template.Spec.InitContainers {
-		if !isOurContainer(c.Name) {
+		if !IsOurContainer(c.Name) {
 			continue
 		}
 		ours++

@@ -28,7 +28,7 @@ func InPlace(live corev1.PodTemplateSpec, opts IsolateOptions) (corev1.PodTempla
 // refuseInPlace returns why a live workload cannot be isolated, nil when it can.
 func refuseInPlace(spec corev1.PodSpec, opts IsolateOptions) error {
 	for i, c := range spec.InitContainers {
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			return field.Forbidden(opts.Path.Child("initContainers").Index(i),
 				"the workload is being recorded; end its TrafficCapture before, or use the strategy Clone")
 		}

@@ -163,7 +163,7 @@ func configEnv(name, configMap, key string) corev1.EnvVar {
 func dropRawPackets(containers []corev1.Container) {
 	for i := range containers {
 		c := &containers[i]
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			continue
 		}
 		if c.SecurityContext == nil {

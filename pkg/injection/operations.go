@@ -83,5 +83,5 @@ func prepend[T any](path string, absent bool, entries []T) (all []Operation) {
 
 // HasProxy tells whether a pod, or a template, has anything of ours among its containers.
 func HasProxy(spec corev1.PodSpec) bool {
-	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return isOurContainer(c.Name) })
+	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return IsOurContainer(c.Name) })
 }

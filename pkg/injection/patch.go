@@ -90,7 +90,7 @@ func Remove(template *corev1.PodTemplateSpec) {
 		}
 	}
 	spec.ImagePullSecrets = own
-	spec.InitContainers = without(spec.InitContainers, func(c corev1.Container) bool { return isOurContainer(c.Name) })
+	spec.InitContainers = without(spec.InitContainers, func(c corev1.Container) bool { return IsOurContainer(c.Name) })
 	spec.InitContainers, spec.Containers = removeParts(spec.InitContainers), removeParts(spec.Containers)
 	spec.Volumes = without(spec.Volumes, func(v corev1.Volume) bool { return isOurVolume(v.Name) })
 }
@@ -99,14 +99,15 @@ func Remove(template *corev1.PodTemplateSpec) {
 func IsReserved(list, name string) bool {
 	switch list {
 	case "initContainers":
-		return isOurContainer(name)
+		return IsOurContainer(name)
 	case "volumes":
 		return isOurVolume(name)
 	}
 	return false
 }
 
-func isOurContainer(name string) bool {
+// IsOurContainer tells whether a container has one of the names that only ours may have.
+func IsOurContainer(name string) bool {
 	return name == wiring.InitContainerName || name == wiring.ProxyContainerName
 }
 

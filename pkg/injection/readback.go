@@ -126,7 +126,7 @@ func readTLS(sources []corev1.VolumeProjection) (t TLS, err error) {
 // readParts reads what containers of the workload get: trust in the proxy, where it reads what they send.
 func readParts(containers []corev1.Container, t TLS) (parts []corev1.Container, err error) {
 	for _, c := range containers {
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			return nil, fmt.Errorf("the container %q stands where those of the workload do", c.Name)
 		}
 		if problems := validation.IsDNS1123Label(c.Name); len(problems) > 0 {

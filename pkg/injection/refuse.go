@@ -67,7 +67,7 @@ type containerCheck func(c corev1.Container, path *field.Path) field.ErrorList
 func refuseContainers(spec corev1.PodSpec, path *field.Path, checks ...containerCheck) field.ErrorList {
 	var errs field.ErrorList
 	for i, c := range spec.InitContainers {
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			continue
 		}
 		for _, check := range checks {
@@ -76,7 +76,7 @@ func refuseContainers(spec corev1.PodSpec, path *field.Path, checks ...container
 	}
 	for i, c := range spec.Containers {
 		p := path.Child("containers").Index(i)
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			errs = append(errs, field.Invalid(p.Child("name"), c.Name, "the name is reserved for the proxy"))
 		}
 		for _, check := range checks {

@@ -51,7 +51,7 @@ func (p *Patch) addTrust(template corev1.PodTemplateSpec) {
 	}
 	parts := func(containers []corev1.Container) (parts []corev1.Container) {
 		for _, c := range containers {
-			if isOurContainer(c.Name) {
+			if IsOurContainer(c.Name) {
 				continue
 			}
 			part, _ := trusting(c)
@@ -93,7 +93,7 @@ func isTrustEnv(v corev1.EnvVar) bool {
 // KeptVariables are the variables for trust that the containers of a template set themselves.
 func KeptVariables(template corev1.PodTemplateSpec) (kept []Kept) {
 	for _, c := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
-		if !isOurContainer(c.Name) {
+		if !IsOurContainer(c.Name) {
 			_, own := trusting(c)
 			kept = append(kept, own...)
 		}
@@ -123,7 +123,7 @@ func (p Patch) Reaches(spec corev1.PodSpec) bool {
 
 func reach(parts, containers []corev1.Container) bool {
 	for _, c := range containers {
-		if isOurContainer(c.Name) {
+		if IsOurContainer(c.Name) {
 			continue
 		}
 		var part corev1.Container

@@ -152,7 +152,7 @@ func override(spec *corev1.PodSpec, overrides []replay.ContainerOverride, path *
 func findContainer(spec *corev1.PodSpec, name string) (found *corev1.Container, names []string) {
 	for _, list := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
 		for i := range list {
-			if injection.IsReserved("initContainers", list[i].Name) {
+			if injection.IsOurContainer(list[i].Name) {
 				continue
 			}
 			names = append(names, list[i].Name)

@@ -30,7 +30,7 @@ func Secrets(template *corev1.PodTemplateSpec, path *field.Path) []SecretUse {
 		}
 	}
 	for i, container := range spec.InitContainers {
-		if !injection.IsReserved("initContainers", container.Name) {
+		if !injection.IsOurContainer(container.Name) {
 			uses.env(container.EnvFrom, container.Env, path.Child("initContainers").Index(i))
 		}
 	}

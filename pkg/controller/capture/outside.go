@@ -119,9 +119,8 @@ func (r *Reconciler) asked(capture *v1alpha1.TrafficCapture, pod corev1.PodSpec)
 
 // replacement says how pods of the workload are replaced.
 func replacement(w *workload.Workload) string {
-	switch w.Kind.Kind {
-	case "Deployment", "StatefulSet", "DaemonSet":
-		return fmt.Sprintf("to record them: kubectl -n %s rollout restart %s/%s", w.GetNamespace(), strings.ToLower(w.Kind.Kind), w.GetName())
+	if restart := w.RestartCommand(); restart != "" {
+		return "to record them: " + restart
 	}
 	return "delete them to record those that come after"
 }
