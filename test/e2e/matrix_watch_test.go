@@ -38,7 +38,7 @@ type watcher struct {
 	mu         sync.Mutex
 	wrong      []string
 	copies     map[string]string    // address of a pod → its environment
-	responders map[string]string    // environment → address of the responder
+	responders map[string][]string  // environment → addresses of its responder, which may be made once more while the environment goes
 	answering  map[types.UID]bool   // responders that are ready
 	answers    map[string]time.Time // environment → when a responder of it was last seen to be ready, or to be so no more
 	early      map[string]time.Time // environment → when its copy was ready without a responder, unless that was seen right after
@@ -52,7 +52,7 @@ type watcher struct {
 func watchPods(t *testing.T, client kubernetes.Interface, namespace string) *watcher {
 	t.Helper()
 	w := &watcher{
-		copies: map[string]string{}, responders: map[string]string{}, answering: map[types.UID]bool{}, answers: map[string]time.Time{},
+		copies: map[string]string{}, responders: map[string][]string{}, answering: map[types.UID]bool{}, answers: map[string]time.Time{},
 		early: map[string]time.Time{}, ready: map[types.UID]bool{}, unready: map[string]bool{}, live: map[types.UID]string{}, users: map[string]types.UID{},
 	}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
@@ -79,7 +79,8 @@ func (w *watcher) see(object any) {
 	switch o := object.(type) {
 	case *corev1.Service:
 		if o.Labels[v1alpha1.LabelComponent] == "responder" {
-			w.responders[o.Labels[v1alpha1.LabelEnvironment]] = o.Spec.ClusterIP
+			environment := o.Labels[v1alpha1.LabelEnvironment]
+			w.responders[environment] = append(w.responders[environment], o.Spec.ClusterIP)
 		}
 	case *corev1.Pod:
 		w.seeAddress(o)

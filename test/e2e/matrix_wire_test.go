@@ -8,6 +8,7 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,8 +72,8 @@ func (w *watcher) shutIn(t *testing.T, packets []packet) {
 	t.Logf("%d packets of %d pods of environments: to the responders %v; a pod outside got out by %v", len(packets), len(links)-1, led, control)
 }
 
-func isResponder(to netip.AddrPort, address string) bool {
-	return to.Addr().String() == address && (to.Port() == wiring.ResponderTunnelPort || to.Port() == wiring.ResponderControlPort)
+func isResponder(to netip.AddrPort, addresses []string) bool {
+	return slices.Contains(addresses, to.Addr().String()) && (to.Port() == wiring.ResponderTunnelPort || to.Port() == wiring.ResponderControlPort)
 }
 
 // Types of ICMPv6 by which a kernel gets to know its link (RFC 4861 and, for its own groups, RFC 3810).
