@@ -16,7 +16,7 @@ func AppendMessage(dst, head, body []byte) []byte {
 	if isBodiless(head) {
 		return append(dst, head...)
 	}
-	if value := fieldValue(head, "transfer-encoding"); bytes.EqualFold(head[value.from:value.to], []byte("chunked")) {
+	if from, to := FieldValue(head, "transfer-encoding"); bytes.EqualFold(head[from:to], []byte("chunked")) {
 		return appendChunked(append(dst, head...), body)
 	}
 	return append(appendSizedHead(dst, head, len(body)), body...)
@@ -33,14 +33,13 @@ func appendChunked(dst, body []byte) []byte {
 }
 
 func appendSizedHead(dst, head []byte, size int) []byte {
-	value := fieldValue(head, "content-length")
-	if value.to > value.from {
-		if got, err := strconv.Atoi(string(head[value.from:value.to])); err == nil && got == size {
+	if from, to := FieldValue(head, "content-length"); to > from {
+		if got, err := strconv.Atoi(string(head[from:to])); err == nil && got == size {
 			return append(dst, head...)
 		}
-		dst = append(dst, head[:value.from]...)
+		dst = append(dst, head[:from]...)
 		dst = strconv.AppendInt(dst, int64(size), 10)
-		return append(dst, head[value.to:]...)
+		return append(dst, head[to:]...)
 	}
 	if size == 0 && !bytes.HasPrefix(head, []byte("HTTP/")) {
 		return append(dst, head...) // a request without framing has no body
@@ -63,22 +62,31 @@ func isBodiless(head []byte) bool {
 	return err == nil && m.bodiless()
 }
 
-type span struct{ from, to int }
-
-// fieldValue finds the value of the first field of that lower-case name; an empty span means that there is none.
-func fieldValue(head []byte, name string) span {
+// FieldValue returns where the value of the first field of that lower-case name lies in a raw head; when there is none, or it is empty, from is to.
+func FieldValue(head []byte, name string) (from, to int) {
 	for at := 0; at < len(head); {
 		end := bytes.IndexByte(head[at:], '\n')
 		if end < 0 {
-			break
+			end = len(head) - at
 		}
 		line := head[at : at+end]
 		if len(line) > len(name) && line[len(name)] == ':' && bytes.EqualFold(line[:len(name)], []byte(name)) {
-			value := bytes.TrimLeft(line[len(name)+1:], " \t")
-			from := at + len(line) - len(value)
-			return span{from, from + len(bytes.TrimRight(value, " \t\r"))}
+			from, to = TrimBlanks(line, len(name)+1)
+			return at + from, at + to
 		}
 		at += end + 1
 	}
-	return span{}
+	return 0, 0
+}
+
+// TrimBlanks returns where what a line has from some byte on begins and ends, without the blanks and the end of the line around it.
+func TrimBlanks(line []byte, from int) (start, end int) {
+	end = len(line)
+	for from < end && (line[from] == ' ' || line[from] == '\t') {
+		from++
+	}
+	for end > from && (line[end-1] == ' ' || line[end-1] == '\t' || line[end-1] == '\r' || line[end-1] == '\n') {
+		end--
+	}
+	return from, end
 }

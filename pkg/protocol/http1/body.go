@@ -34,7 +34,7 @@ type Keeper struct {
 	m        *Message
 	limits   Limits
 	reserved int64
-	hash     hash.Hash
+	hash     hash.Hash // of a body that is not kept whole
 }
 
 // NewKeeper returns the keeper of a message whose body has no framing of HTTP/1.
@@ -42,8 +42,12 @@ func NewKeeper(m *Message, l Limits) *Keeper { return &Keeper{m: m, limits: l} }
 
 // Close completes the message. Nothing is added any more.
 func (k *Keeper) Close() {
-	if k.hash != nil {
-		k.m.BodySHA256 = k.hash.Sum(make([]byte, 0, sha256.Size))
+	switch {
+	case k.hash != nil:
+		k.m.BodySHA256 = k.hash.Sum(nil)
+	case len(k.m.Body) > 0:
+		sum := sha256.Sum256(k.m.Body)
+		k.m.BodySHA256 = sum[:]
 	}
 }
 
@@ -89,24 +93,29 @@ func (k *Keeper) copy(r *bufio.Reader, size int64) error {
 
 // Add adds a part of the body, of which it keeps a copy at most.
 func (k *Keeper) Add(part []byte) {
-	if k.hash == nil {
-		k.hash = sha256.New()
-	}
-	k.hash.Write(part)
 	k.m.BodyLength += int64(len(part))
 	if k.m.Truncated {
+		k.hash.Write(part)
 		return
 	}
 	room := k.limits.Body - int64(len(k.m.Body))
 	if int64(len(part)) > room {
-		k.m.Truncated = true
+		k.truncate(part)
 		part = part[:max(room, 0)]
 	}
-	if !k.grow(len(part)) {
-		k.m.Truncated = true
-		return
+	if k.grow(len(part)) {
+		k.m.Body = append(k.m.Body, part...)
+	} else if !k.m.Truncated {
+		k.truncate(part)
 	}
-	k.m.Body = append(k.m.Body, part...)
+}
+
+// truncate begins to hash what is not kept: all that is, and the part after it.
+func (k *Keeper) truncate(part []byte) {
+	k.m.Truncated = true
+	k.hash = sha256.New()
+	k.hash.Write(k.m.Body)
+	k.hash.Write(part)
 }
 
 // grow makes room for n more bytes, at first for all of a sized body that is small.

@@ -6,14 +6,13 @@ package sse
 
 import (
 	"bytes"
-	"mime"
 	"strings"
 )
 
 // IsStream tells whether a body of that Content-Type is a stream of events.
 func IsStream(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && kind == "text/event-stream"
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
 }
 
 // Splitter finds where the events of a stream end, each after its empty line. The zero value is at the start of a stream.

@@ -20,9 +20,9 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	if len(body) == 0 {
 		return body, true
 	}
-	encoding := string(p.headerOf(head, "content-encoding"))
+	encoding := string(headerOf(head, "content-encoding"))
 	if len(coding.List(encoding)) == 0 {
-		return p.content(p.headerOf(head, "content-type"), p.headerOf(head, "grpc-encoding"), body, truncated)
+		return p.content(headerOf(head, "content-type"), headerOf(head, "grpc-encoding"), body, truncated)
 	}
 	if p.fixed {
 		return body, false // offsets into it are written down
@@ -31,7 +31,7 @@ func (p *pass) body(head, body []byte, truncated bool) (out []byte, searched boo
 	if err != nil {
 		return body, false
 	}
-	redacted, searched := p.content(p.headerOf(head, "content-type"), p.headerOf(head, "grpc-encoding"), plain, truncated)
+	redacted, searched := p.content(headerOf(head, "content-type"), headerOf(head, "grpc-encoding"), plain, truncated)
 	if bytes.Equal(redacted, plain) {
 		return body, searched
 	}

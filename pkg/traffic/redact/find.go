@@ -60,8 +60,14 @@ func newFinder(detectors []string) *finder {
 	return f
 }
 
+// shortestSecret is the length of the shortest text that a detector finds, in bytes: "a@b.cc", or "?pin=1".
+const shortestSecret = 6
+
 // next finds the first secret in the text from some byte on.
 func (f *finder) next(text []byte, from int) (secret, bool) {
+	if len(text)-from < shortestSecret {
+		return secret{}, false
+	}
 	for i := from; i < len(text); i++ {
 		trigger := f.triggers[text[i]]
 		if trigger == 0 {

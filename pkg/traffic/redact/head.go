@@ -6,6 +6,8 @@ package redact
 import (
 	"bytes"
 	"slices"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
 
 // line is one line of a head, from the name of a header on.
@@ -23,7 +25,7 @@ func lines(buffer, head []byte, yield func(line)) {
 			end = at + i + 1
 		}
 		if colon := bytes.IndexByte(head[at:end], ':'); colon > 0 && colon <= longestName {
-			from, to := valueOf(head[at:end], colon)
+			from, to := http1.TrimBlanks(head[at:end], colon+1)
 			yield(line{name: lower(buffer[:0], head[at:at+colon]), value: head[at+from : at+to], from: at + from})
 		}
 		at = end
@@ -38,13 +40,6 @@ func lower(dst, name []byte) []byte {
 		dst = append(dst, c)
 	}
 	return dst
-}
-
-// valueOf returns where the value of a header line lies.
-func valueOf(line []byte, name int) (from, to int) {
-	value := bytes.TrimLeft(line[name+1:], " \t")
-	from = len(line) - len(value)
-	return from, from + len(bytes.TrimRight(value, " \t\r\n"))
 }
 
 // head redacts a raw head, and appends to names where: "path", "query" and "header." and its lower-case name, each once. Without a secret
@@ -87,7 +82,7 @@ func add(names []string, name string) []string {
 	return append(names, name)
 }
 
-// header redacts the value of a header.
+// header redacts the value of a header. What it returns is valid until the next one.
 func (p *pass) header(name, value []byte) ([]byte, bool) {
 	if len(value) == 0 {
 		return value, false
@@ -100,8 +95,8 @@ func (p *pass) header(name, value []byte) ([]byte, bool) {
 		return []byte(p.Token(value)), true
 	}
 	if replace := secretHeaders[string(name)]; replace != nil {
-		out := replace(p, make([]byte, 0, len(value)+64), value)
-		return out, !bytes.Equal(out, value)
+		p.out = replace(p, p.out[:0], value)
+		return p.out, !bytes.Equal(p.out, value)
 	}
 	switch {
 	case isPlainHeader(name):
@@ -173,12 +168,8 @@ func (p *pass) firstLine(e *edit, first []byte, names []string) []string {
 	return names
 }
 
-// headerOf returns the value of the first header of a lower-case name; nil when there is none.
-func (p *pass) headerOf(head []byte, name string) (value []byte) {
-	lines(p.name[:], head, func(l line) {
-		if value == nil && string(l.name) == name {
-			value = l.value
-		}
-	})
-	return value
+// headerOf returns the value of the first header of a lower-case name; empty when there is none.
+func headerOf(head []byte, name string) []byte {
+	from, to := http1.FieldValue(head, name)
+	return head[from:to]
 }

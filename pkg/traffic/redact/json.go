@@ -13,17 +13,18 @@ const nearest = 4
 
 // container is an object or a list that is open.
 type container struct {
-	object bool
-	index  int    // of the element, in a list
-	name   []byte // of the member, in an object, as it is written
-	named  bool   // the name was read, and its value follows
+	object   bool
+	index    int  // of the element, in a list
+	from, to int  // of the name of the member, in an object, in the document
+	named    bool // the name was read, and its value follows
+	secret   bool // the name says that the value is
 }
 
 // json redacts the values of JSON documents that follow one another. What was cut, or only looks like JSON, is redacted as far as it can be
 // told apart, and what stands between as text; what is JSON stays JSON, with values of the same kinds.
 func (p *pass) json(src []byte) ([]byte, bool) {
 	e := edit{src: src}
-	p.open = p.open[:0]
+	p.open, p.doc = p.open[:0], src
 	p.place.Reset()
 	for i := 0; i < len(src); {
 		switch c := src[i]; {
@@ -43,10 +44,11 @@ func (p *pass) json(src []byte) ([]byte, bool) {
 		case c == ':' || isBlank(c):
 			i++
 		default:
-			end := bareEnd(src, i)
-			p.bare(&e, i, end)
-			for range bytes.Count(src[i:end], []byte(",")) {
-				p.next()
+			end, scalar := bareEnd(src, i)
+			if scalar {
+				p.scalar(&e, i, end)
+			} else {
+				p.words(&e, i, end)
 			}
 			i = end
 		}
@@ -54,16 +56,14 @@ func (p *pass) json(src []byte) ([]byte, bool) {
 	return e.result()
 }
 
-// bare takes what stands outside of strings from from to to: a number, a literal, or text in what is no JSON.
-func (p *pass) bare(e *edit, from, to int) {
-	switch text := e.src[from:to]; {
-	case isNumber(text):
-		p.jsonNumber(e, from, to)
-	case string(text) == "true", string(text) == "false", string(text) == "null":
-	default:
-		if out, changed := p.value(text); changed {
-			e.put(append(e.until(from, to), out...))
-		}
+// words takes what stands outside of strings from from to to in what is no JSON.
+func (p *pass) words(e *edit, from, to int) {
+	text := e.src[from:to]
+	if out, changed := p.value(text); changed {
+		e.put(append(e.until(from, to), out...))
+	}
+	for range bytes.Count(text, []byte(",")) {
+		p.next()
 	}
 }
 
@@ -102,7 +102,7 @@ func (p *pass) step() {
 		return
 	}
 	if top := &p.open[n-1]; top.object {
-		p.place.Member(string(top.name))
+		p.place.Member(string(p.doc[top.from:top.to]))
 	} else {
 		p.place.Element(top.index)
 	}
@@ -117,10 +117,11 @@ func (p *pass) jsonString(e *edit, from, to int) {
 	}
 	if n := len(p.open); n > 0 && p.open[n-1].object && !p.open[n-1].named {
 		if isName(e.src[to:]) {
-			p.open[n-1].name, p.open[n-1].named = content, true
+			top := &p.open[n-1]
+			top.from, top.to, top.named, top.secret = from+1, from+1+len(content), true, p.fields && isSecretName(content)
 			return
 		}
-		p.open[n-1].name = nil // it is not JSON
+		p.open[n-1].from, p.open[n-1].to, p.open[n-1].secret = 0, 0, false // it is not JSON
 	}
 	plain, escaped := content, bytes.IndexByte(content, '\\') >= 0
 	if escaped = escaped && !p.fixed; escaped {
@@ -197,21 +198,23 @@ func (p *pass) wholeClass() string {
 			return class
 		}
 	}
-	if p.fields {
-		for i := n - 1; i >= max(0, n-nearest); i-- { // a list of secrets has the name of its member
-			if p.open[i].object {
-				if isSecretName(p.open[i].name) {
-					return ClassSecretField
-				}
-				break
-			}
+	for i := n - 1; i >= max(0, n-nearest); i-- { // a list of secrets has the name of its member
+		if p.open[i].secret {
+			return ClassSecretField
+		}
+		if p.open[i].object {
+			break
 		}
 	}
 	return ""
 }
 
-func (p *pass) jsonNumber(e *edit, from, to int) {
+// scalar takes the number or the literal that stands from from to to.
+func (p *pass) scalar(e *edit, from, to int) {
 	number := e.src[from:to]
+	if letters[number[0]] || string(number) == "-Infinity" {
+		return
+	}
 	if class := p.wholeClass(); class != "" {
 		if !p.keepTokens || !isNumberToken(number) {
 			p.count(class)
@@ -223,7 +226,7 @@ func (p *pass) jsonNumber(e *edit, from, to int) {
 		}
 		return
 	}
-	if p.finder.triggers[number[0]] == onDigit {
+	if len(number) >= shortestCard && p.finder.triggers[number[0]] == onDigit {
 		if s, ok := findCard(number, 0); ok && s.to == len(number) {
 			e.put(p.replace(e.until(from, to), number, ClassCard))
 		}

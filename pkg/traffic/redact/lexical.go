@@ -17,31 +17,39 @@ var structural = *chars("{{}}[[]],,\"\"")
 
 // isNumber tells of a number, or what is written like one.
 func isNumber(text []byte) bool {
+	if !digits[text[0]] && text[0] != '-' {
+		return false
+	}
 	for _, c := range text {
-		if !digits[c] && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
+		if !numberChars[c] {
 			return false
 		}
 	}
-	return digits[text[0]] || text[0] == '-'
+	return true
 }
+
+var numberChars = *chars("09..eeEE++--")
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // isScalar tells of a number or a literal, also of those that some write although JSON does not have them.
 func isScalar(text []byte) bool {
+	if isNumber(text) {
+		return true
+	}
 	switch string(text) {
 	case "true", "false", "null", "NaN", "Infinity", "-Infinity":
 		return true
 	}
-	return isNumber(text)
+	return false
 }
 
-// bareEnd returns where what is outside of strings and begins at i ends. What is no JSON goes on over commas within a word, such as the value of a
-// parameter of a URL.
-func bareEnd(src []byte, i int) int {
-	end := wordsEnd(src, i)
+// bareEnd returns where what is outside of strings and begins at i ends, and whether it is a scalar. What is no JSON goes on over commas within
+// a word, such as the value of a parameter of a URL.
+func bareEnd(src []byte, i int) (end int, scalar bool) {
+	end = wordsEnd(src, i)
 	if isScalar(src[i:end]) {
-		return end
+		return end, true
 	}
 	for {
 		next := end
@@ -49,7 +57,7 @@ func bareEnd(src []byte, i int) int {
 			next++
 		}
 		if next == end || next == len(src) || structural[src[next]] || isBlank(src[next]) {
-			return end
+			return end, false
 		}
 		end = wordsEnd(src, next)
 	}

@@ -46,7 +46,7 @@ func (p *pass) part(e *edit, from, to int) bool {
 	if !isText(content, true) {
 		return false
 	}
-	_, parameters, _ := mime.ParseMediaType(string(p.headerOf(head, "content-disposition")))
+	_, parameters, _ := mime.ParseMediaType(string(headerOf(head, "content-disposition")))
 	var out []byte
 	changed := false
 	if p.fields && len(content) > 0 && isSecretName([]byte(parameters["name"])) {

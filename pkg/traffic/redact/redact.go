@@ -16,11 +16,13 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/restage-dev/restage/pkg/protocol/descriptor"
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -145,7 +147,8 @@ func (r *Redactor) Record(record *trafficpb.Record) {
 			record.Operation = operation(half.message.GetHead())
 		}
 	}
-	record.Redactions = Counts(p.found)
+	slices.SortFunc(p.found, func(a, b *trafficpb.Count) int { return strings.Compare(a.GetName(), b.GetName()) })
+	record.Redactions = p.found
 }
 
 // Response redacts the response to a call whose operation is that of its record, so that it compares with a recorded one, and tells whether
@@ -159,7 +162,7 @@ func (r *Redactor) Response(operation string, m *trafficpb.Message, truncated bo
 }
 
 func (p *pass) release() {
-	p.found, p.made, p.of = nil, nil, nil
+	p.found, p.made, p.of, p.doc = nil, nil, nil, nil
 	p.passes.Put(p)
 }
 
@@ -174,7 +177,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	}
 	m.Head, names = p.head(m.GetHead(), names)
 	m.Trailers, names = p.trailers(m.GetTrailers(), names)
-	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && string(p.mediaType(p.headerOf(m.GetHead(), "content-type"))) == "text/event-stream" {
+	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && string(p.mediaType(headerOf(m.GetHead(), "content-type"))) == "text/event-stream" {
 		changed, _ := p.parts(m, truncated, func(part traffic.Part) ([]byte, bool) { return p.events(part.Bytes), true })
 		if changed {
 			names = add(names, "body")
@@ -214,12 +217,12 @@ func (p *pass) setBody(m *trafficpb.Message, body []byte, truncated bool) {
 
 // withLength writes a length into the Content-Length of a head, if it has one.
 func withLength(head []byte, length int64) []byte {
+	from, to := http1.FieldValue(head, "content-length")
+	if from == to {
+		return head
+	}
 	e := edit{src: head}
-	lines(make([]byte, longestName), head, func(l line) {
-		if string(l.name) == "content-length" {
-			e.put(strconv.AppendInt(e.until(l.from, l.from+len(l.value)), length, 10))
-		}
-	})
+	e.put(strconv.AppendInt(e.until(from, to), length, 10))
 	out, _ := e.result()
 	return out
 }

@@ -11,13 +11,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/restage-dev/restage/pkg/compare"
+	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
 // pass redacts one part of a message, such as its query, and counts what it finds. A pass is used again for the next part.
 type pass struct {
 	*Redactor
-	// found counts by class.
-	found map[string]uint64
+	found []*trafficpb.Count // by class
 	// fixed keeps the length of what is replaced.
 	fixed bool
 	// moved tells that a message of a call has another length than it had, since it is compressed again.
@@ -27,15 +27,20 @@ type pass struct {
 	made map[string]struct{}
 	of   protoreflect.MessageDescriptor // of the messages of the call, nil when it is not known
 	open []container                    // of the JSON document
+	doc  []byte                         // that document
 	name [longestName]byte              // of the header that is looked at
+	out  []byte                         // what its value becomes
 	kind [longestName]byte              // of the body
 }
 
 func (p *pass) count(class string) {
-	if p.found == nil {
-		p.found = map[string]uint64{}
+	for _, c := range p.found {
+		if c.GetName() == class {
+			c.Count++
+			return
+		}
 	}
-	p.found[class]++
+	p.found = append(p.found, &trafficpb.Count{Name: class, Count: 1})
 }
 
 // edit makes a text of another from which parts are replaced. It copies nothing before the first replacement.

@@ -34,6 +34,9 @@ func isMetadataName(name string) bool {
 	case "metadata.google.internal", "metadata.goog", "instance-data.ec2.internal", "metadata.tencentyun.com":
 		return true
 	}
+	if name == "" || !strings.Contains(name, ":") && (name[len(name)-1] < '0' || name[len(name)-1] > '9') {
+		return false // as most names, and to find that by parsing them costs more
+	}
 	address, err := netip.ParseAddr(name)
 	return err == nil && isMetadata(address)
 }
