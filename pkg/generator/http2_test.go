@@ -37,7 +37,7 @@ func recordGRPC(t *testing.T, server string, seed string) []*trafficpb.Record {
 	defer listener.Close()
 	var records []*trafficpb.Record
 	budget := tee.NewBudget(16 << 20)
-	requests, responses := tee.NewReader(tee.NewStream(budget, 4<<20)), tee.NewReader(tee.NewStream(budget, 4<<20))
+	requests, responses := tee.NewReader(tee.NewStream(budget, 4<<20, nil)), tee.NewReader(tee.NewStream(budget, 4<<20, nil))
 	done := make(chan struct{})
 	conversation := http2.NewConversation(requests, responses, http2.Options{
 		HeadLimit: 1 << 16,

@@ -281,24 +281,32 @@ func TestUpgradeBecomesOpaque(t *testing.T) {
 	}
 }
 
+// TestServerSpeaksFirst has a client that answers in what looks like HTTP, but is not, on a connection like this: at once, and after the proxy has
+// looked at what the server said.
 func TestServerSpeaksFirst(t *testing.T) {
-	r := newRig(t, nil)
-	server := serveOnce(t, func(conn *net.TCPConn) {
-		_, _ = io.WriteString(conn, "220 mail ready\r\n")
-		_, _ = io.Copy(io.Discard, conn)
-	})
-	conn := r.dial(t, r.outbound, server)
-	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "220 mail ready\r\n" {
-		t.Fatal(line, err)
-	}
-	eventually(t, "the protocol", func() bool {
-		return strings.Contains(r.scrape(t), "\nrestage_proxy_connections_parsed_total{protocol=\"opaque\"} 1\n")
-	})
-	fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n") // looks like HTTP, but is not, on a connection like this
-	conn.Close()
-	got := r.find(t, "an opaque record", func(r *trafficpb.Record) bool { return r.GetProtocol() == "opaque" })
-	if string(got.GetResponse().GetBody()) != "220 mail ready\r\n" || got.GetRequest().GetBodyLength() != 18 || got.GetHost() != "127.0.0.1" || got.GetOperation() != "" {
-		t.Errorf("record: %v", got)
+	for _, when := range []string{"at once", "later"} {
+		t.Run(when, func(t *testing.T) {
+			r := newRig(t, nil)
+			server := serveOnce(t, func(conn *net.TCPConn) {
+				_, _ = io.WriteString(conn, "220 mail ready\r\n")
+				_, _ = io.Copy(io.Discard, conn)
+			})
+			conn := r.dial(t, r.outbound, server)
+			if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "220 mail ready\r\n" {
+				t.Fatal(line, err)
+			}
+			if when == "later" {
+				eventually(t, "the protocol", func() bool {
+					return strings.Contains(r.scrape(t), "\nrestage_proxy_connections_parsed_total{protocol=\"opaque\"} 1\n")
+				})
+			}
+			fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\n")
+			conn.Close()
+			got := r.find(t, "an opaque record", func(r *trafficpb.Record) bool { return r.GetProtocol() == "opaque" })
+			if string(got.GetResponse().GetBody()) != "220 mail ready\r\n" || got.GetRequest().GetBodyLength() != 18 || got.GetHost() != "127.0.0.1" || got.GetOperation() != "" {
+				t.Errorf("record: %v", got)
+			}
+		})
 	}
 }
 

@@ -26,11 +26,13 @@ func TestCaptureMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	response.Body.Close()
+	const parsed = "\nrestage_proxy_connections_parsed_total{protocol=\"http1\"} 1\n"
+	eventually(t, "the parser", func() bool { return strings.Contains(r.scrape(t), parsed) })
 	text := r.scrape(t)
 	expositiontest.Check(t, []byte(text), "restage_proxy_", []string{"restage_proxy_losses_total", "restage_proxy_left_out_total", "restage_proxy_redacted_total"}, "Proxies")
 	for _, want := range []string{
 		"\nrestage_proxy_connections_relayed_total 1\n",
-		"\nrestage_proxy_connections_parsed_total{protocol=\"http1\"} 1\n",
+		parsed,
 		"\nrestage_proxy_connections_parsed_total{protocol=\"opaque\"} 0\n",
 		"\nrestage_proxy_connections_open 1\n",
 	} {

@@ -64,7 +64,7 @@ func TestResetEndsWhatComesAfter(t *testing.T) {
 	client.ask(1, true, "/gone")
 	_ = client.WriteRSTStream(1, nethttp2.ErrCodeCancel)
 	server.headers(1, false, ":status", "200")
-	responses := tee.NewStream(tee.NewBudget(1<<20), 1<<20)
+	responses := tee.NewStream(tee.NewBudget(1<<20), 1<<20, nil)
 	responses.Write(server.out.Bytes(), 1)
 	h := newHeard(t, stream(append([]byte(nethttp2.ClientPreface), client.out.Bytes()...)), responses, 0)
 	sent := h.conversation.Requests()

@@ -113,7 +113,7 @@ func newHeard(t *testing.T, requests, responses *tee.Stream, budget int64) *hear
 
 // stream returns one that has the bytes, and nothing after them.
 func stream(b []byte) *tee.Stream {
-	s := tee.NewStream(tee.NewBudget(1<<30), 1<<30)
+	s := tee.NewStream(tee.NewBudget(1<<30), 1<<30, nil)
 	s.Write(b, 1)
 	s.End(io.EOF, 2)
 	return s

@@ -51,6 +51,7 @@ type Capture struct {
 	ended   bool           // no connection is parsed any more
 	parsers sync.WaitGroup // of connections
 	parsed  map[string]uint64
+	pace    tee.Pace // of the parsers
 	counters
 }
 
@@ -208,6 +209,7 @@ func (c *Capture) parse(conn *connection) <-chan struct{} {
 // recordRefusal records what the workload wanted of a destination that cannot be reached.
 func (c *Capture) recordRefusal(client *net.TCPConn, conn *connection, dialErr error) {
 	parsed := c.parse(conn)
+	conn.requests.Stream().Hurry()
 	conn.responses.Stream().End(&failure{text: failureText(dialErr)}, time.Now().UnixNano())
 	_ = client.SetReadDeadline(time.Now().Add(askTimeout)) // fails only on a closed connection, and so does reading
 	go func() {

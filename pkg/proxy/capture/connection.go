@@ -26,7 +26,8 @@ type connection struct {
 	id        string
 	direction trafficpb.Direction
 	to        netip.AddrPort // where the client wanted to connect
-	peer      netip.AddrPort
+	address   string         // of that, without the port
+	peer      string         // host:port
 	// serverName is whom a TLS client asked for, scheme how what is parsed was carried, untouched why TLS was not read.
 	serverName, scheme, untouched string
 
@@ -43,9 +44,9 @@ type connection struct {
 
 func newConnection(c *Capture, direction trafficpb.Direction, to, peer netip.AddrPort) *connection {
 	return &connection{
-		capture: c, id: ulid.Make().String(), direction: direction, to: to, peer: peer,
-		requests:  tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
-		responses: tee.NewReader(tee.NewStream(c.Budget, queueLimit)),
+		capture: c, id: ulid.Make().String(), direction: direction, to: to, address: to.Addr().String(), peer: peer.String(),
+		requests:  tee.NewReader(tee.NewStream(c.Budget, queueLimit, &c.pace)),
+		responses: tee.NewReader(tee.NewStream(c.Budget, queueLimit, &c.pace)),
 		recorded:  make(chan struct{}),
 	}
 }

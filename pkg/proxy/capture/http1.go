@@ -6,6 +6,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/restage-dev/restage/pkg/protocol/http1"
@@ -28,7 +29,7 @@ func newHTTP1Parser(c *connection) parser {
 	return &http1Parser{connection: c, exchanges: make(chan *exchange, maxPipelined), responsesGone: make(chan struct{})}
 }
 
-// exchange is a request and its response. The reader of requests fills the first part up to when it closes whole,
+// exchange is a request and its response. The reader of requests fills the first part until whole is done,
 // but for the head of request, which is there when the exchange is handed over.
 type exchange struct {
 	ordinal      uint64
@@ -36,8 +37,8 @@ type exchange struct {
 	requestErr   error
 	requestFirst int64
 	requestLast  int64
-	whole        chan struct{}
-	upgraded     chan bool // gets what the response says, when the request may change the protocol
+	whole        sync.WaitGroup
+	upgraded     chan bool // gets what the response says, when the request may change the protocol, else nil
 
 	response      *http1.Message // nil when there was none
 	responseErr   error
@@ -45,11 +46,14 @@ type exchange struct {
 	responseLast  int64
 	events        *events // of a response that is a stream of them, else nil
 
+	limits   http1.Limits
 	reserved atomic.Int64
 }
 
 func (p *http1Parser) newExchange() *exchange {
-	x := &exchange{ordinal: p.ordinal, whole: make(chan struct{}), upgraded: make(chan bool, 1)}
+	x := &exchange{ordinal: p.ordinal}
+	x.limits = p.limits(&x.reserved)
+	x.whole.Add(1)
 	p.ordinal++
 	return x
 }
@@ -71,11 +75,13 @@ func (p *http1Parser) readRequest() bool {
 	}
 	x := p.newExchange()
 	x.requestFirst = r.NextAt()
-	limits := p.limits(&x.reserved)
 	var err error
-	if x.request, err = http1.ReadRequestHead(r.Reader, limits); err != nil {
+	if x.request, err = http1.ReadRequestHead(r.Reader, x.limits); err != nil {
 		p.giveUp(r, lossReason(err))
 		return false
+	}
+	if x.asksUpgrade() {
+		x.upgraded = make(chan bool, 1)
 	}
 	// The head is handed over at once: a response may come before the body is whole.
 	select {
@@ -83,10 +89,10 @@ func (p *http1Parser) readRequest() bool {
 	case <-p.responsesGone:
 		return false
 	}
-	if p.readRequestBody(x, limits) != nil {
+	if p.readRequestBody(x) != nil {
 		return false
 	}
-	if !x.asksUpgrade() {
+	if x.upgraded == nil {
 		return true
 	}
 	select {
@@ -97,9 +103,9 @@ func (p *http1Parser) readRequest() bool {
 	}
 }
 
-func (p *http1Parser) readRequestBody(x *exchange, limits http1.Limits) error {
-	defer close(x.whole)
-	x.requestErr = x.request.ReadBody(p.connection.requests.Reader, limits)
+func (p *http1Parser) readRequestBody(x *exchange) error {
+	defer x.whole.Done()
+	x.requestErr = x.request.ReadBody(p.connection.requests.Reader, x.limits)
 	x.requestLast = p.connection.requests.LastAt()
 	return x.requestErr
 }
@@ -118,8 +124,10 @@ func (p *http1Parser) responses() {
 			x.responseErr = tee.ErrAborted
 		}
 		upgraded := x.response != nil && x.response.Upgrade
-		x.upgraded <- upgraded
-		<-x.whole
+		if x.upgraded != nil {
+			x.upgraded <- upgraded
+		}
+		x.whole.Wait()
 		if upgraded && x.response.HasToken("Upgrade", "h2c") {
 			p.switched = x // its response comes as HTTP/2
 			return
@@ -156,13 +164,13 @@ func (p *http1Parser) readResponse(x *exchange) {
 		return
 	}
 	x.responseFirst = p.connection.responses.NextAt()
-	limits := p.limits(&x.reserved)
+	limits := x.limits
 	x.response, x.responseErr = http1.ReadResponseHead(p.connection.responses.Reader, x.request.Method, limits)
 	if x.responseErr == nil {
 		x.watchEvents(&limits, p.connection.responses)
 		x.responseErr = x.response.ReadBody(p.connection.responses.Reader, limits)
 	}
-	if x.response != nil && x.response.Upgrade && !x.asksUpgrade() {
+	if x.response != nil && x.response.Upgrade && x.upgraded == nil {
 		x.response, x.responseErr = nil, fmt.Errorf("%w: an upgrade that was not asked for", http1.ErrMalformed)
 	}
 	x.responseLast = p.connection.responses.LastAt()

@@ -27,13 +27,15 @@ type protocol struct {
 	// detect tells whether the first bytes of a client begin it.
 	detect func(first []byte) http1.Verdict
 	parser func(*connection) parser
+	// serverFirst tells that servers may speak before the client has.
+	serverFirst bool
 }
 
 // protocols are asked in their order. The last is that of what is none of the others.
 var protocols = [...]protocol{
-	{"http2", http2.Detect, newHTTP2Parser},
-	{"http1", http1.Detect, newHTTP1Parser},
-	{"opaque", nil, newOpaqueParser},
+	{name: "http2", detect: http2.Detect, parser: newHTTP2Parser, serverFirst: true},
+	{name: "http1", detect: http1.Detect, parser: newHTTP1Parser},
+	{name: "opaque", parser: newOpaqueParser, serverFirst: true},
 }
 
 const unknownProtocol = len(protocols) - 1
@@ -57,12 +59,17 @@ func (d *detector) requests() {
 }
 
 func (d *detector) responses() {
-	// Of the protocols that are known only HTTP/2 has servers that may speak first.
-	if _, err := d.connection.responses.Peek(1); err == nil && d.connection.requests.Stream().Written() == 0 && !d.beginsHTTP2() {
+	if _, err := d.connection.responses.Peek(1); err == nil && d.serverBegan() && !d.beginsHTTP2() {
 		d.decide(unknownProtocol)
 	}
 	<-d.decided
 	d.parser.responses()
+}
+
+// serverBegan tells whether the server has spoken before the client did.
+func (d *detector) serverBegan() bool {
+	client, server := d.connection.requests.Stream().Began(), d.connection.responses.Stream().Began()
+	return server != 0 && (client == 0 || server < client)
 }
 
 // beginsHTTP2 tells whether what the server sent begins with settings of HTTP/2.
@@ -81,6 +88,9 @@ func (d *detector) detect() {
 		_, err := r.Peek(n)
 		first, _ := r.Peek(r.Buffered()) // cannot fail
 		if i, certain := protocolOf(first); certain || err != nil {
+			if !protocols[i].serverFirst && d.serverBegan() {
+				i = unknownProtocol
+			}
 			d.decide(i)
 			return
 		}

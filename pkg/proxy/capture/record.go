@@ -61,7 +61,7 @@ func (x *exchange) describe(r *trafficpb.Record) {
 func (c *connection) newRecord(protocol string, ordinal uint64) *trafficpb.Record {
 	r := &trafficpb.Record{
 		Id: ulid.Make().String(), Session: c.id, Connection: c.id, Ordinal: ordinal, Direction: c.direction, Protocol: protocol,
-		Workload: c.capture.Workload, Host: c.to.Addr().String(), Port: uint32(c.to.Port()), PeerAddress: c.peer.String(),
+		Workload: c.capture.Workload, Host: c.address, Port: uint32(c.to.Port()), PeerAddress: c.peer,
 		Scheme: c.scheme, TlsUntouched: c.untouched,
 	}
 	if c.serverName != "" && c.direction == trafficpb.Direction_DIRECTION_OUTBOUND {
@@ -109,6 +109,9 @@ func requestDefect(err error) trafficpb.Defect {
 func (c *connection) responseDefect(x *exchange) (trafficpb.Defect, string) {
 	err := x.responseErr
 	none, cutOff := trafficpb.Defect_DEFECT_UNSPECIFIED, trafficpb.Defect_DEFECT_CUT_OFF
+	if err == nil {
+		return none, ""
+	}
 	partial := none
 	if x.response != nil {
 		partial = cutOff
@@ -116,8 +119,6 @@ func (c *connection) responseDefect(x *exchange) (trafficpb.Defect, string) {
 	var f *failure
 	var reset *http2.ResetError
 	switch {
-	case err == nil:
-		return none, ""
 	case errors.As(err, &reset) && reset.ByClient:
 		return cutOff, ""
 	case errors.As(err, &reset):

@@ -27,11 +27,13 @@ func traceID(m *http1.Message) string {
 
 // traceparent returns the trace id of "00-<32 hex>-<16 hex>-<2 hex>", "" when it is not well formed or all zero.
 func traceparent(value string) string {
-	parts := strings.Split(value, "-")
-	if len(parts) < 4 || len(parts[0]) != 2 || len(parts[1]) != 32 || len(parts[2]) != 16 {
+	version, rest, _ := strings.Cut(value, "-")
+	id, rest, _ := strings.Cut(rest, "-")
+	parent, _, flagged := strings.Cut(rest, "-")
+	if len(version) != 2 || len(id) != 32 || len(parent) != 16 || !flagged {
 		return ""
 	}
-	id := strings.ToLower(parts[1])
+	id = strings.ToLower(id)
 	if strings.Trim(id, "0123456789abcdef") != "" || strings.Trim(id, "0") == "" {
 		return ""
 	}

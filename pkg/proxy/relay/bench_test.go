@@ -29,7 +29,7 @@ func plain(a, b *net.TCPConn) {
 // withTee relays and reads the copies as a parser would.
 func withTee(a, b *net.TCPConn) {
 	budget := tee.NewBudget(16 << 20)
-	requests, responses := tee.NewStream(budget, 1<<20), tee.NewStream(budget, 1<<20)
+	requests, responses := tee.NewStream(budget, 1<<20, nil), tee.NewStream(budget, 1<<20, nil)
 	for _, s := range []*tee.Stream{requests, responses} {
 		go func() { _, _ = io.Copy(io.Discard, tee.NewReader(s)) }()
 	}

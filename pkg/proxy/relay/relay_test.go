@@ -42,7 +42,7 @@ func relayed(t testing.TB) (client, server *net.TCPConn, requests, responses *te
 	client, in := tcpPair(t)
 	out, server := tcpPair(t)
 	budget := tee.NewBudget(64 << 20)
-	requests, responses = tee.NewStream(budget, 32<<20), tee.NewStream(budget, 32<<20)
+	requests, responses = tee.NewStream(budget, 32<<20, nil), tee.NewStream(budget, 32<<20, nil)
 	done = make(chan struct{})
 	go func() {
 		defer close(done)

@@ -71,21 +71,23 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 // Stream is one direction of a connection: a bounded queue with the relay at one end and a Reader at the other.
 type Stream struct {
 	budget *Budget
-	limit  int // bytes
+	limit  int   // bytes
+	pace   *Pace // nil: the reader is woken at once
 
 	mu          sync.Mutex
 	ready       sync.Cond
 	first, last *chunk
 	queued      int // bytes of chunks in the queue
 	written     int64
+	beganAt     int64
 	end         error // set once nothing more will be queued
 	endedAt     int64
 	closed      bool // the reader has gone
 }
 
-// NewStream returns a stream that queues up to limit bytes as far as the budget has them.
-func NewStream(budget *Budget, limit int) *Stream {
-	s := &Stream{budget: budget, limit: limit}
+// NewStream returns a stream that queues up to limit bytes as far as the budget has them. Its reader is woken at the pace, or without one at once.
+func NewStream(budget *Budget, limit int, pace *Pace) *Stream {
+	s := &Stream{budget: budget, limit: limit, pace: pace}
 	s.ready.L = &s.mu
 	return s
 }
@@ -95,10 +97,13 @@ func (s *Stream) Write(b []byte, at int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.written += int64(len(b))
+	if s.beganAt == 0 {
+		s.beganAt = at
+	}
 	if s.closed || s.end != nil {
 		return
 	}
-	wake := s.first == nil
+	asleep := s.first == nil
 	for len(b) > 0 {
 		n := s.append(b, at)
 		if n == 0 {
@@ -107,8 +112,11 @@ func (s *Stream) Write(b []byte, at int64) {
 		}
 		b = b[n:]
 	}
-	if wake {
+	switch {
+	case s.pace == nil, s.end != nil, s.queued >= paceBytes:
 		s.ready.Signal()
+	case asleep:
+		s.pace.wake(s)
 	}
 }
 
@@ -134,6 +142,14 @@ func (s *Stream) append(b []byte, at int64) int {
 	return c.add(b, at)
 }
 
+// Hurry has the reader woken at once from now on, for somebody waits for it.
+func (s *Stream) Hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pace = nil
+	s.ready.Signal()
+}
+
 // End says that no more bytes will come, and why: io.EOF, ErrReset or ErrAborted. The first end counts.
 func (s *Stream) End(err error, at int64) {
 	s.mu.Lock()
@@ -149,6 +165,13 @@ func (s *Stream) Written() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.written
+}
+
+// Began returns when the first bytes came in Unix nanoseconds, or 0 while none have.
+func (s *Stream) Began() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beganAt
 }
 
 // Ended returns when the stream ended in Unix nanoseconds, or 0 while it has not.

@@ -14,7 +14,7 @@ import (
 
 func TestOrderAndTimes(t *testing.T) {
 	budget := NewBudget(1 << 20)
-	s := NewStream(budget, 1<<20)
+	s := NewStream(budget, 1<<20, nil)
 	r := NewReader(s)
 	var want []byte
 	at := map[int]int64{} // time by offset
@@ -46,7 +46,7 @@ func TestOrderAndTimes(t *testing.T) {
 
 func TestOverflow(t *testing.T) {
 	budget := NewBudget(4 * chunkSize)
-	first, second := NewStream(budget, 3*chunkSize), NewStream(budget, 3*chunkSize)
+	first, second := NewStream(budget, 3*chunkSize, nil), NewStream(budget, 3*chunkSize, nil)
 	first.Write(make([]byte, 4*chunkSize), 1) // more than its limit
 	second.Write(make([]byte, chunkSize), 2)  // the last of the budget
 	second.Write([]byte("x"), 3)
@@ -65,7 +65,7 @@ func TestOverflow(t *testing.T) {
 func TestCloseFreesAndWakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		budget := NewBudget(1 << 20)
-		s := NewStream(budget, 1<<20)
+		s := NewStream(budget, 1<<20, nil)
 		r := NewReader(s)
 		failed := make(chan error)
 		go func() {
@@ -85,7 +85,7 @@ func TestCloseFreesAndWakes(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	s := NewStream(NewBudget(1<<20), 1<<20)
+	s := NewStream(NewBudget(1<<20), 1<<20, nil)
 	r := NewReader(s)
 	piece := make([]byte, 1024)
 	b.SetBytes(int64(len(piece)))
