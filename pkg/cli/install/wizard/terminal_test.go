@@ -116,28 +116,27 @@ func TestList(t *testing.T) {
 
 // The terminal is as before when a question is left, by the user or because the program is to end.
 func TestInterrupt(t *testing.T) {
-	person, wizard := open(t)
-	before, err := term.GetState(int(wizard.in.Fd()))
-	require.NoError(t, err)
-	for name, leave := range map[string]func(cancel func()){
-		"Ctrl-C":  func(func()) { person.Type("\x03") },
-		"Ctrl-D":  func(func()) { person.Type("\x04") },
-		"context": func(cancel func()) { cancel() },
+	for name, leave := range map[string]func(person *user.Terminal, cancel func()){
+		"Ctrl-C":  func(person *user.Terminal, _ func()) { person.Type("\x03") },
+		"Ctrl-D":  func(person *user.Terminal, _ func()) { person.Type("\x04") },
+		"context": func(_ *user.Terminal, cancel func()) { cancel() },
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		go func() {
-			person.Expect(soon, "Sure? [y/N]: ")
-			leave(cancel)
-		}()
-		_, err := wizard.confirm(ctx, "Sure?", false)
-		require.ErrorIs(t, err, errInterrupted, name)
-		after, err := term.GetState(int(wizard.in.Fd()))
-		require.NoError(t, err)
-		require.Equal(t, before, after, name)
-		cancel()
-		if name == "context" { // its reader is left behind
-			person, wizard = open(t)
-		}
+		t.Run(name, func(t *testing.T) {
+			person, wizard := open(t) // what was left of a question is not to answer the next
+			before, err := term.GetState(int(wizard.in.Fd()))
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				person.Expect(soon, "Sure? [y/N]: ")
+				leave(person, cancel)
+			}()
+			_, err = wizard.confirm(ctx, "Sure?", false)
+			require.ErrorIs(t, err, errInterrupted)
+			after, err := term.GetState(int(wizard.in.Fd()))
+			require.NoError(t, err)
+			require.Equal(t, before, after)
+		})
 	}
 }
 
