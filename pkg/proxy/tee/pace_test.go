@@ -19,14 +19,12 @@ func TestPace(t *testing.T) {
 	}{
 		"pieces": {func(s *Stream) {
 			s.Write([]byte("ab"), 1)
-			time.Sleep(paceDelay / 2)
-			s.Write([]byte("c"), 2)
+			time.AfterFunc(paceDelay/2, func() { s.Write([]byte("c"), 2) })
 		}, paceDelay, 3},
 		"much": {func(s *Stream) { s.Write(make([]byte, paceBytes), 1) }, 0, paceBytes},
 		"a piece and then much": {func(s *Stream) {
 			s.Write([]byte("ab"), 1)
-			time.Sleep(paceDelay / 4)
-			s.Write(make([]byte, paceBytes), 2)
+			time.AfterFunc(paceDelay/4, func() { s.Write(make([]byte, paceBytes), 2) })
 		}, paceDelay / 4, 2 + paceBytes},
 		"too much": {func(s *Stream) { s.Write(make([]byte, 2*paceBytes), 1) }, 0, paceBytes + paceBytes/2},
 		"the end": {func(s *Stream) {
@@ -39,8 +37,7 @@ func TestPace(t *testing.T) {
 		}, 0, 2},
 		"hurry after a piece": {func(s *Stream) {
 			s.Write([]byte("ab"), 1)
-			time.Sleep(paceDelay / 4)
-			s.Hurry()
+			time.AfterFunc(paceDelay/4, s.Hurry)
 		}, paceDelay / 4, 2},
 		"nothing": {func(s *Stream) { s.End(io.EOF, 2) }, 0, 0},
 	} {
@@ -55,7 +52,7 @@ func TestPace(t *testing.T) {
 					woken <- time.Since(start)
 				}()
 				synctest.Wait() // the reader sleeps
-				go test.write(s)
+				test.write(s)
 				after := <-woken
 				synctest.Wait()
 				s.End(io.EOF, 3)
@@ -87,8 +84,7 @@ func TestPaceOfSeveral(t *testing.T) {
 		synctest.Wait()
 		for round := range 2 {
 			streams[0].Write([]byte("a"), 1)
-			time.Sleep(paceDelay / 2)
-			streams[1].Write([]byte("b"), 2)
+			time.AfterFunc(paceDelay/2, func() { streams[1].Write([]byte("b"), 2) })
 			for range streams {
 				if after, want := <-woken, time.Duration(round+1)*paceDelay; after != want {
 					t.Errorf("woken after %v, want %v", after, want)
