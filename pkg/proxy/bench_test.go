@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/selection"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // BenchmarkCapture makes requests of 1 KiB on one connection: to the server itself, by a relay, and by a relay that records.
@@ -78,18 +79,7 @@ func benchServer(b *testing.B, serve func(*net.TCPConn)) string {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.AcceptTCP()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
-		}
-	}()
+	go peer.Serve(listener, func(conn net.Conn) { serve(conn.(*net.TCPConn)) })
 	return listener.Addr().String()
 }
 

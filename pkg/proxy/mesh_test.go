@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/restage-dev/restage/pkg/proxy/relay"
+	"github.com/restage-dev/restage/test/peer"
 )
 
 // sealed begins what a mesh sends from proxy to proxy: it stands for the mesh's TLS.
@@ -139,21 +140,11 @@ func (m mesh) dial(pod *namespace, to string, source net.IP) (conn net.Conn, err
 func (m mesh) run(pod *namespace) {
 	pod.t.Helper()
 	accept := func(address string, handle func(net.Conn, netip.AddrPort)) {
-		listener := pod.listen(address)
-		go func() {
-			for {
-				client, err := listener.AcceptTCP()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer client.Close()
-					if to, err := relay.OriginalDestination(client); err == nil {
-						handle(client, to)
-					}
-				}()
+		go peer.Serve(pod.listen(address), func(client net.Conn) {
+			if to, err := relay.OriginalDestination(client.(*net.TCPConn)); err == nil {
+				handle(client, to)
 			}
-		}()
+		})
 	}
 	accept(m.outbound, func(client net.Conn, to netip.AddrPort) {
 		server, err := m.dial(pod, to.String(), nil)
