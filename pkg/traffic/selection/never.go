@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
+
+	"github.com/restage-dev/restage/pkg/protocol/http1"
 )
 
 // isMetadata knows the addresses at which clouds hand credentials and data of an instance to whoever asks from there.
@@ -48,13 +50,6 @@ func isAPIServerName(name string) bool {
 
 // isProbe knows the kubelet's probes by the User-Agent in a raw head.
 func isProbe(head []byte) bool {
-	const name, agent = "user-agent:", "kube-probe/"
-	for len(head) > 0 {
-		var line []byte
-		line, head, _ = bytes.Cut(head, []byte("\n"))
-		if len(line) > len(name) && bytes.EqualFold(line[:len(name)], []byte(name)) {
-			return bytes.HasPrefix(bytes.TrimLeft(line[len(name):], " \t"), []byte(agent))
-		}
-	}
-	return false
+	from, to := http1.FieldValue(head, "user-agent")
+	return bytes.HasPrefix(head[from:to], []byte("kube-probe/"))
 }
