@@ -21,7 +21,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/traffic"
-	"github.com/restage-dev/restage/pkg/traffic/redact"
 	"github.com/restage-dev/restage/pkg/traffic/store"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -180,10 +179,18 @@ func (s *summary) done() *trafficpb.Manifest {
 		return cmp.Or(cmp.Compare(a.GetDirection(), b.GetDirection()), strings.Compare(a.GetKey(), b.GetKey()),
 			strings.Compare(a.GetProtocol(), b.GetProtocol()))
 	})
-	s.manifest.Redacted = redact.Counts(s.redacted)
+	s.manifest.Redacted = counts(s.redacted)
 	s.manifest.Pods = slices.Sorted(maps.Keys(s.pods))
 	s.manifest.ContentHash = "sha256:" + hex.EncodeToString(s.content.Sum(nil))
 	return s.manifest
+}
+
+// counts lists them by name, in the order of the names.
+func counts(of map[string]uint64) (list []*trafficpb.Count) {
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		list = append(list, &trafficpb.Count{Name: name, Count: of[name]})
+	}
+	return list
 }
 
 // measured hashes and counts what passes.

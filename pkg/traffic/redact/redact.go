@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/protocol/descriptor"
 	"github.com/restage-dev/restage/pkg/protocol/http1"
+	"github.com/restage-dev/restage/pkg/protocol/sse"
 	"github.com/restage-dev/restage/pkg/traffic"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -177,7 +177,7 @@ func (p *pass) message(m *trafficpb.Message, truncated bool) (names []string) {
 	}
 	m.Head, names = p.head(m.GetHead(), names)
 	m.Trailers, names = p.trailers(m.GetTrailers(), names)
-	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && string(p.mediaType(headerOf(m.GetHead(), "content-type"))) == "text/event-stream" {
+	if len(m.GetPieces()) > 0 && isText(m.GetBody(), truncated) && sse.IsStream(string(headerOf(m.GetHead(), "content-type"))) {
 		changed, _ := p.parts(m, truncated, func(part traffic.Part) ([]byte, bool) { return p.events(part.Bytes), true })
 		if changed {
 			names = add(names, "body")
@@ -237,12 +237,4 @@ func operation(head []byte) string {
 		return string(method) + " /"
 	}
 	return string(method) + " " + string(target[path:query])
-}
-
-// Counts lists counts by name, in the order of the names.
-func Counts(found map[string]uint64) (list []*trafficpb.Count) {
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		list = append(list, &trafficpb.Count{Name: name, Count: found[name]})
-	}
-	return list
 }
