@@ -3,7 +3,11 @@
 
 package redact
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
 
 const (
 	// longestField is the most bytes of a name of a secret field, without what is dropped from it.
@@ -14,36 +18,32 @@ const (
 
 // secretNames are names of fields that hold secrets, and secretEnds what such names end with: in lower case, without what is dropped.
 var (
-	secretNames = [...]string{
-		"pwd", "pass", "passphrase", "pin", "cvv", "cvv2", "cvc", "securitycode", "otp",
-		"token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken", "csrftoken", "xsrftoken",
-		"bearertoken", "apitoken", "jwt", "authorization", "credentials", "clientassertion", "assertion", "samlresponse", "codeverifier",
-		"accesskey", "secretaccesskey", "awssecretaccesskey", "connectionstring",
-		"xamzsignature", "xamzsecuritytoken", "xgoogsignature", "sig",
-	}
+	secretNames = func() map[string]bool {
+		names := map[string]bool{}
+		for _, name := range []string{
+			"pwd", "pass", "passphrase", "pin", "cvv", "cvv2", "cvc", "securitycode", "otp",
+			"token", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken", "csrftoken", "xsrftoken",
+			"bearertoken", "apitoken", "jwt", "authorization", "credentials", "clientassertion", "assertion", "samlresponse", "codeverifier",
+			"accesskey", "secretaccesskey", "awssecretaccesskey", "connectionstring",
+			"xamzsignature", "xamzsecuritytoken", "xgoogsignature", "sig",
+		} {
+			names[name] = true
+		}
+		return names
+	}()
 	secretEnds = [...]string{"password", "passwd", "secret", "apikey", "secretkey", "privatekey"}
 )
 
 // lastTwo tells of the last two bytes of a name, of which five bits count, whether it may be that of a secret. Most names are told by it.
 var lastTwo = func() (may [1 << 10]bool) {
-	for _, names := range [...][]string{secretNames[:], secretEnds[:]} {
-		for _, name := range names {
-			may[fold(name[len(name)-2], name[len(name)-1])] = true
-		}
+	for _, name := range slices.AppendSeq(secretEnds[:], maps.Keys(secretNames)) {
+		may[fold(name[len(name)-2], name[len(name)-1])] = true
 	}
 	return may
 }()
 
 // fold makes a number of two bytes. It is the same in upper and lower case.
 func fold(a, b byte) int { return int(a&31)<<5 | int(b&31) }
-
-var isSecret = func() map[string]bool {
-	is := map[string]bool{}
-	for _, name := range secretNames {
-		is[name] = true
-	}
-	return is
-}()
 
 // isDropped are the bytes of a name that do not count.
 var isDropped = *chars("--__..")
@@ -71,7 +71,7 @@ func isSecretName(name []byte) bool {
 		plain[n] = c
 		n++
 	}
-	if isSecret[string(plain[:n])] {
+	if secretNames[string(plain[:n])] {
 		return true
 	}
 	for _, end := range secretEnds {
