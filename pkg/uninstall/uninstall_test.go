@@ -167,9 +167,9 @@ func TestNamespaceOfOthersIsKept(t *testing.T) {
 	}
 }
 
-func TestKeepData(t *testing.T) {
-	c := dead(t)
-	o := Options{Rescue: true, KeepData: true, Timeout: time.Minute}
+// removed looks at what there is, and removes it.
+func removed(t *testing.T, c *Clients, o Options) (*Plan, *Result) {
+	t.Helper()
 	plan, err := Survey(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
@@ -178,6 +178,12 @@ func TestKeepData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return plan, result
+}
+
+func TestKeepData(t *testing.T) {
+	c := dead(t)
+	_, result := removed(t, c, Options{Rescue: true, KeepData: true, Timeout: time.Minute})
 	want := []string{"Namespace " + home, "PersistentVolumeClaim restage-system/restage-apiserver"}
 	if !slices.Equal(names(result.Kept), want) || len(result.Left) > 0 {
 		t.Errorf("kept are %v, left are %v", result.Kept, result.Left)
@@ -287,14 +293,7 @@ func TestRescueWithoutPods(t *testing.T) {
 		t.Error("without a rescue it goes on")
 	}
 	rescue := Options{Rescue: true, Timeout: time.Minute}
-	plan, err := Survey(t.Context(), c, rescue)
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := Remove(t.Context(), c, rescue, plan, func(string) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	plan, result := removed(t, c, rescue)
 	for _, left := range [][]Object{plan.Leave, result.Left} {
 		if len(left) != 1 || left[0].Kind != "Pod" || !strings.Contains(left[0].Reason, "no pods today") {
 			t.Errorf("left are %v", left)
