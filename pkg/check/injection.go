@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,16 +22,55 @@ func injectionPossible(ctx context.Context, c *Cluster) ([]Finding, error) {
 		return policyInjection(ctx, c)
 	case wiring.InjectionWebhook:
 		return webhookInjection(ctx, c)
+	case wiring.InjectionWorkload:
+		return workloadInjection(ctx, c)
 	}
 	return ok("recording proxies get into pods by injection %s, which asks nothing of the cluster", c.Injection), nil
 }
 
-func policyInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
+// workloadInjection looks for the policy that keeps proxies whole in templates. Without it all works until an owner's change is refused.
+func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
+	const refused = "while a workload is recorded, a client-side apply is refused that takes the last of its volumes away"
+	served, err := hasPolicies(c)
+	if err != nil {
+		return nil, err
+	}
+	if !served {
+		return []Finding{warning("apply server-side, or leave \"volumes: []\" in manifests, or upgrade the cluster to Kubernetes 1.36 or newer",
+			"recording proxies get into the templates of workloads, and this cluster has no MutatingAdmissionPolicy to keep them whole there: %s", refused)}, nil
+	}
+	if !c.Installed() {
+		return ok("recording proxies get into the templates of workloads, where a MutatingAdmissionPolicy keeps them whole"), nil
+	}
+	_, err = c.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, wiring.TemplateVolumes, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		fix := fmt.Sprintf("kubectl -n %s logs deployment/%s", c.home(), wiring.ControllerDeployment)
+		if namespaces := c.Found.Namespaces(); len(namespaces) > 0 {
+			fix = "kubectl restage install --namespaces " + strings.Join(namespaces, ",") + " --kube-version 1.36 | kubectl apply -f -, with the version of the cluster"
+		}
+		return []Finding{warning(fix, "there is no MutatingAdmissionPolicy %s: %s", wiring.TemplateVolumes, refused)}, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading MutatingAdmissionPolicy %q: %w", wiring.TemplateVolumes, err)
+	}
+	return ok("recording proxies get into the templates of workloads, where MutatingAdmissionPolicy %s keeps them whole", wiring.TemplateVolumes), nil
+}
+
+// hasPolicies tells whether the cluster has MutatingAdmissionPolicy.
+func hasPolicies(c *Cluster) (bool, error) {
 	served, err := c.Kube.Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
 	if err != nil {
-		return nil, fmt.Errorf("asking for the admission policies of the cluster: %w", err)
+		return false, fmt.Errorf("asking for the admission policies of the cluster: %w", err)
 	}
-	if !slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }) {
+	return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }), nil
+}
+
+func policyInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
+	served, err := hasPolicies(c)
+	if err != nil {
+		return nil, err
+	}
+	if !served {
 		return []Finding{failure("kubectl restage install --injection="+wiring.InjectionWebhook+" | kubectl apply -f -, or upgrade the cluster to Kubernetes 1.36 or newer",
 			"injection %s needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which this cluster does not have: no pod gets the recording proxy", c.Injection)}, nil
 	}

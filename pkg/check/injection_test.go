@@ -28,7 +28,11 @@ func TestInjection(t *testing.T) {
 		want      Verdict
 		says      string
 	}{
-		"workload":                      {wiring.InjectionWorkload, false, true, nil, OK, "workload"},
+		"manual":                        {wiring.InjectionManual, false, true, nil, OK, "manual"},
+		"workload on an old cluster":    {wiring.InjectionWorkload, false, false, nil, Warning, "no MutatingAdmissionPolicy"},
+		"workload before installing":    {wiring.InjectionWorkload, true, false, nil, OK, "templates of workloads"},
+		"workload":                      {wiring.InjectionWorkload, true, true, []runtime.Object{&admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: wiring.TemplateVolumes}}}, OK, wiring.TemplateVolumes},
+		"workload without the policy":   {wiring.InjectionWorkload, true, true, nil, Warning, "there is no MutatingAdmissionPolicy restage-template-volumes"},
 		"policy on an old cluster":      {wiring.InjectionPolicy, false, false, nil, Failed, "MutatingAdmissionPolicy of admissionregistration.k8s.io/v1"},
 		"policy before installing":      {wiring.InjectionPolicy, true, false, nil, OK, "the cluster has MutatingAdmissionPolicy"},
 		"policy":                        {wiring.InjectionPolicy, true, true, []runtime.Object{&admissionv1.MutatingAdmissionPolicy{ObjectMeta: named}}, OK, wiring.PodInjection},

@@ -22,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/loop"
 	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
+	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -156,7 +157,10 @@ func (h *home) tasks(c *clients, o Options) []task {
 
 	hold := loop.New("rights", keeper(c, o).Reconcile)
 	hold.Enqueue(types.NamespacedName{Namespace: o.Namespace, Name: rights.Account})
-	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {h.door(c, o, registration.Stays), 1}}
+
+	whole := loop.New("templatevolumes", (&templatevolumes.Reconciler{Kube: c.kube, Injection: o.Injection, Namespaces: o.WatchNamespaces}).Reconcile)
+	whole.Enqueue(types.NamespacedName{Name: wiring.TemplateVolumes})
+	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {whole, 1}, {h.door(c, o, registration.Stays), 1}}
 }
 
 // gather is how long changes of what is added to pods are gathered before the policy is written, which has all of it.

@@ -16,6 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
+	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -126,7 +127,7 @@ func (r *removal) clearUp(running context.Context) error {
 	if whole {
 		err = errors.Join(err, apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices()))
 	}
-	err = errors.Join(err, r.undo(ctx))
+	err = errors.Join(err, r.undo(ctx), templatevolumes.Remove(ctx, r.clients.kube)) // for as long as a proxy is in a template it is of use
 	if reason == r.namespaceReason() {
 		err = errors.Join(err, r.uninstall(ctx))
 	}

@@ -16,7 +16,7 @@ const (
 	NewestMinor = 37
 )
 
-// OldestPolicyMinor is the first that has MutatingAdmissionPolicy as v1, which InjectionPolicy takes.
+// OldestPolicyMinor is the first that has MutatingAdmissionPolicy as v1.
 const OldestPolicyMinor = 36
 
 // podSecurityVersion is the label of our Namespace that says which version of the Pod Security standards is meant.
@@ -37,10 +37,15 @@ func kubeVersion(value string) error {
 	return nil
 }
 
+// hasPolicies tells whether the version, where one is given, has MutatingAdmissionPolicy.
+func (o Options) hasPolicies() bool {
+	parsed, err := version.ParseGeneric(strings.TrimPrefix(o.KubeVersion, "v"))
+	return err == nil && parsed.Minor() >= OldestPolicyMinor
+}
+
 // injection checks that a cluster of the version can add proxies in the way that is chosen.
 func injection(o Options) error {
-	parsed, err := version.ParseGeneric(strings.TrimPrefix(o.KubeVersion, "v"))
-	if o.Injection != InjectionPolicy || err != nil || parsed.Minor() >= OldestPolicyMinor {
+	if o.Injection != InjectionPolicy || o.KubeVersion == "" || o.hasPolicies() {
 		return nil
 	}
 	return invalid("injection", o.Injection, "needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.%d on, and kubeVersion "+

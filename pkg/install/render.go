@@ -67,6 +67,9 @@ func build(o Options) (objects, error) {
 			return nil, err
 		}
 	}
+	if len(o.Namespaces) > 0 && o.Injection == InjectionWorkload && o.hasPolicies() {
+		top.Components = append(top.Components, "../components/template-volumes")
+	}
 	if o.Injection != InjectionWorkload {
 		top.Components = append(top.Components, "../components/manual")
 	}

@@ -108,3 +108,21 @@ func TestEveryOptionIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// In an installation for some namespaces the controller may make no policy, so that the manifests bring it to a cluster that is known to have the kind.
+func TestThePolicyOfTemplates(t *testing.T) {
+	for name, test := range map[string]struct {
+		o    Options
+		want bool
+	}{
+		"cluster-wide":       {Options{KubeVersion: "1.37"}, false},
+		"namespaced":         {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}}, true},
+		"on an old cluster":  {Options{KubeVersion: "1.35", Namespaces: []string{"shop"}}, false},
+		"on any":             {Options{Namespaces: []string{"shop"}}, false},
+		"proxies put in Git": {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}, Injection: InjectionManual}, false},
+	} {
+		if got := strings.Contains(render(t, test.o), "\nkind: MutatingAdmissionPolicy\n"); got != test.want {
+			t.Errorf("%s: there is a policy: %t", name, got)
+		}
+	}
+}

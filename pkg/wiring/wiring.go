@@ -55,6 +55,9 @@ func AtCreation(injection string) bool {
 // PodInjection is the name of what has kube-apiserver add proxies to pods: a webhook configuration, or a policy and its binding.
 const PodInjection = "restage-pod-injection"
 
+// TemplateVolumes is the name of the policy, and of its binding, by which kube-apiserver keeps whole what we have put into templates.
+const TemplateVolumes = "restage-template-volumes"
+
 // PodInjections is the resource of our group that kube-apiserver posts reviews of pods to, with InjectionWebhook.
 const PodInjections = "podinjections"
 

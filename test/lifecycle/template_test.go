@@ -7,25 +7,29 @@ package lifecycle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/edit"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 	"github.com/restage-dev/restage/test/kube"
 )
 
-// kept is a Deployment of a kube-apiserver, of which nobody runs pods, with a proxy that reads TLS in its template.
+// kept is a workload of a kube-apiserver, of which nobody runs pods, with a proxy that reads TLS in its template.
 type kept struct {
 	*testing.T
-	name, kubeconfig string
-	client           workload.Client
+	ref        v1alpha1.WorkloadReference
+	kubeconfig string
+	client     workload.Client
 }
 
 // manifest is what its owner keeps: containers with a variable and a mount of their own.
@@ -61,18 +65,14 @@ func (k kept) kubectl(stdin string, args ...string) string {
 	k.Helper()
 	out, err := kube.Run(k.Context(), stdin, "kubectl", append([]string{"--kubeconfig", k.kubeconfig}, args...)...)
 	if err != nil {
-		k.Fatalf("%s: %v", k.name, err)
+		k.Fatalf("%s: %v", k.ref.Name, err)
 	}
 	return out
 }
 
 func (k kept) live() *workload.Workload {
 	k.Helper()
-	deployment, err := k.client.Kube.AppsV1().Deployments("default").Get(k.Context(), k.name, metav1.GetOptions{})
-	if err != nil {
-		k.Fatal(err)
-	}
-	w, err := workload.Of(deployment)
+	w, err := k.client.Get(k.Context(), "default", k.ref)
 	if err != nil {
 		k.Fatal(err)
 	}
@@ -82,12 +82,20 @@ func (k kept) live() *workload.Workload {
 // write puts the proxy in as the controller does, or takes it out.
 func (k kept) write(in bool) {
 	k.Helper()
-	w := k.live()
-	template := w.Template.DeepCopy()
+	template := k.live().Template.DeepCopy()
 	injection.Remove(template)
 	if in {
-		injection.Capture(injection.CaptureOptions{Image: "proxy:1", TLS: injection.TLS{Outbound: true}, Template: *template}).AddTo(template)
+		injection.Capture(injection.CaptureOptions{
+			Image: "proxy:1", Template: *template, Settings: wiring.CaptureSettings{DescriptorSet: "descriptors"},
+			TLS: injection.TLS{Outbound: true, Inbound: "inbound", ClientCertificate: "client", TrustedCAs: "added"},
+		}).AddTo(template)
 	}
+	k.change(template)
+}
+
+func (k kept) change(template *corev1.PodTemplateSpec) {
+	k.Helper()
+	w := k.live()
 	if _, err := edit.Write(k.Context(), k.client, w, edit.Change{Template: template, Annotations: w.GetAnnotations()}, capture.FieldManager); err != nil {
 		k.Fatal(err)
 	}
@@ -109,7 +117,7 @@ func TestOwnersDecide(t *testing.T) {
 		"client-side": {"apply", "apply"}, "server-side": {"apply --server-side", "apply --server-side"}, "mixed": {"apply", "apply --server-side"}, "replaced": {"create", "replace"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k := kept{t, name, kubeconfig, workload.Client{Kube: client}}
+			k := kept{t, v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}, kubeconfig, workload.Client{Kube: client}}
 			change := func(command, init, containers string) {
 				t.Helper()
 				k.kubectl(k.manifest(name, init, containers), append(strings.Fields(command), "-f", "-")...)
@@ -150,6 +158,14 @@ func TestOwnersDecide(t *testing.T) {
 // containers are those of the template by their names, with + those that trust the proxy.
 func (k kept) containers() string {
 	k.Helper()
-	return k.kubectl("", "get", "deployment", k.name, "-o",
-		`jsonpath={range .spec.template.spec['initContainers','containers'][*]}{.name}{range .env[?(@.name=="SSL_CERT_FILE")]}+{end} {end}`)
+	var all []string
+	spec := k.live().Template.Spec
+	for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
+		name := c.Name
+		if slices.ContainsFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == "SSL_CERT_FILE" }) {
+			name += "+"
+		}
+		all = append(all, name)
+	}
+	return strings.Join(all, " ")
 }

@@ -29,7 +29,7 @@ const (
 	ServiceName = "restage-apiserver"
 	// CAConfigMap holds, under ca.crt, the CA of the API server's certificate. The API server writes it.
 	CAConfigMap = "restage-apiserver-ca"
-	// ClusterRole owns the APIService, so that an uninstallation takes it along.
+	// ClusterRole owns what we make that is in no namespace, so that an uninstallation takes it along.
 	ClusterRole = "restage-controller"
 
 	caKey        = "ca.crt"
@@ -79,11 +79,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	if ca == "" {
 		return 0, fmt.Errorf("ConfigMap %s/%s has no %s", r.Namespace, CAConfigMap, caKey)
 	}
-	role, err := r.Kube.RbacV1().ClusterRoles().Get(ctx, ClusterRole, metav1.GetOptions{})
+	owner, err := Owner(ctx, r.Kube)
 	if err != nil {
-		return 0, fmt.Errorf("looking for the owner of the registration: %w", err)
+		return 0, err
 	}
-	_, err = r.APIServices.Apply(ctx, r.desired(ca, role.UID), metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	_, err = r.APIServices.Apply(ctx, r.desired(ca, owner), metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 	if err != nil {
 		return 0, fmt.Errorf("applying APIService %q: %w", Name, err)
 	}
@@ -113,7 +113,16 @@ func (r *Reconciler) Stays() (bool, error) {
 	return namespace.DeletionTimestamp == nil && deployment.DeletionTimestamp == nil && service.DeletionTimestamp == nil, nil
 }
 
-func (r *Reconciler) desired(ca string, owner types.UID) *applyv1.APIServiceApplyConfiguration {
+// Owner refers to the ClusterRole. It owns what we make that is in no namespace.
+func Owner(ctx context.Context, kube kubernetes.Interface) (*metaapply.OwnerReferenceApplyConfiguration, error) {
+	role, err := kube.RbacV1().ClusterRoles().Get(ctx, ClusterRole, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("looking for the ClusterRole that owns what is in no namespace: %w", err)
+	}
+	return metaapply.OwnerReference().WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(role.Name).WithUID(role.UID), nil
+}
+
+func (r *Reconciler) desired(ca string, owner *metaapply.OwnerReferenceApplyConfiguration) *applyv1.APIServiceApplyConfiguration {
 	service := applyv1.ServiceReference().WithNamespace(r.Namespace).WithName(ServiceName).WithPort(servicePort)
 	config := applyv1.APIService(Name).
 		WithLabels(map[string]string{"app.kubernetes.io/part-of": "restage"}).
@@ -125,8 +134,7 @@ func (r *Reconciler) desired(ca string, owner types.UID) *applyv1.APIServiceAppl
 			WithInsecureSkipTLSVerify(false).
 			WithGroupPriorityMinimum(groupPriority).
 			WithVersionPriority(versionPriority))
-	return config.WithOwnerReferences(metaapply.OwnerReference().
-		WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(ClusterRole).WithUID(owner))
+	return config.WithOwnerReferences(owner)
 }
 
 // Remove takes the registration down. It need not exist.

@@ -13,7 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -81,11 +80,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 }
 
 func (r *Reconciler) apply(ctx context.Context) error {
-	role, err := r.Kube.RbacV1().ClusterRoles().Get(ctx, apiregistration.ClusterRole, metav1.GetOptions{})
+	owner, err := apiregistration.Owner(ctx, r.Kube)
 	if err != nil {
-		return fmt.Errorf("looking for the owner of what adds proxies to pods: %w", err)
+		return err
 	}
-	owner := metaapply.OwnerReference().WithAPIVersion("rbac.authorization.k8s.io/v1").WithKind("ClusterRole").WithName(role.Name).WithUID(role.UID)
 	if r.Injection == wiring.InjectionWebhook {
 		return owned.Keep(ctx, r.Kube.AdmissionregistrationV1().MutatingWebhookConfigurations(),
 			admissionapply.ExtractMutatingWebhookConfiguration, kindWebhooks, wiring.PodInjection, fieldManager, r.webhooks(owner))

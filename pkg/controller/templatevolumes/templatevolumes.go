@@ -1,0 +1,102 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package templatevolumes keeps the policy by which kube-apiserver keeps whole what we have put into the templates of workloads, while their owners
+// change them. artifacts/components/template-volumes has it, and says why.
+package templatevolumes
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
+	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+
+	"github.com/restage-dev/restage/artifacts"
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/owned"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+const (
+	fieldManager = "restage-controller"
+	kindPolicy   = "MutatingAdmissionPolicy"
+	kindBinding  = "MutatingAdmissionPolicyBinding"
+	manifest     = "components/template-volumes/policy.yaml"
+	// repair is how often it is looked at without an event.
+	repair = 5 * time.Minute
+)
+
+// Reconciler keeps the policy where we write to templates, and takes away what a former choice has left where we do not.
+type Reconciler struct {
+	Kube kubernetes.Interface
+	// Injection is one of wiring.Injections, Namespaces are those that we work with; none means all. In an installation for some, whoever installs it brings
+	// the policy, which is for the whole cluster, and it is left as it is.
+	Injection  string
+	Namespaces []string
+}
+
+// Reconcile applies the policy. A cluster that does not know its kind, as before Kubernetes 1.36, does without.
+func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
+	switch {
+	case r.Injection != wiring.InjectionWorkload:
+		return repair, Remove(ctx, r.Kube)
+	case len(r.Namespaces) > 0:
+		return repair, nil
+	}
+	owner, err := apiregistration.Owner(ctx, r.Kube)
+	if err != nil {
+		return 0, err
+	}
+	err = r.apply(ctx, owner)
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	return repair, err
+}
+
+func (r *Reconciler) apply(ctx context.Context, owner *metaapply.OwnerReferenceApplyConfiguration) error {
+	policy, binding, err := read()
+	if err != nil {
+		return err
+	}
+	registrations := r.Kube.AdmissionregistrationV1()
+	// kube-apiserver compiles a policy anew each time that it is applied.
+	err = owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
+		kindPolicy, wiring.TemplateVolumes, fieldManager, policy.WithOwnerReferences(owner))
+	if err != nil {
+		return err
+	}
+	return owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
+		kindBinding, wiring.TemplateVolumes, fieldManager, binding.WithOwnerReferences(owner))
+}
+
+// read returns what the manifest has.
+func read() (*admissionapply.MutatingAdmissionPolicyApplyConfiguration, *admissionapply.MutatingAdmissionPolicyBindingApplyConfiguration, error) {
+	data, err := artifacts.Files.ReadFile(manifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, second, _ := bytes.Cut(data, []byte("\n---\n"))
+	policy := &admissionapply.MutatingAdmissionPolicyApplyConfiguration{}
+	binding := &admissionapply.MutatingAdmissionPolicyBindingApplyConfiguration{}
+	if err := errors.Join(yaml.UnmarshalStrict(first, policy), yaml.UnmarshalStrict(second, binding)); err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", manifest, err)
+	}
+	return policy, binding, nil
+}
+
+// Remove takes the policy down. It need not exist, nor its kind.
+func Remove(ctx context.Context, kube kubernetes.Interface) error {
+	registrations := kube.AdmissionregistrationV1()
+	return errors.Join(
+		owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.TemplateVolumes),
+		owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.TemplateVolumes))
+}

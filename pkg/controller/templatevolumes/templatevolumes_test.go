@@ -1,0 +1,78 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package templatevolumes
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
+
+	"github.com/restage-dev/restage/pkg/controller/apiregistration"
+	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/wiring"
+)
+
+// The policy is there where we write to templates, and whoever installs brings it where our rights end in some namespaces.
+func TestKept(t *testing.T) {
+	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})
+	registrations := cluster.Kube.AdmissionregistrationV1()
+	for _, step := range []struct {
+		injection  string
+		namespaces []string
+		want       bool
+	}{
+		{wiring.InjectionManual, nil, false}, {wiring.InjectionWorkload, []string{"shop"}, false}, {wiring.InjectionWorkload, nil, true}, {wiring.InjectionWorkload, nil, true},
+		{wiring.InjectionWorkload, []string{"shop"}, true}, {wiring.InjectionPolicy, nil, false}, {wiring.InjectionPolicy, nil, false},
+	} {
+		cluster.Injection = step.injection
+		cluster.Acting(t, func() {
+			r := Reconciler{Kube: cluster.Kube, Injection: step.injection, Namespaces: step.namespaces}
+			if _, err := r.Reconcile(t.Context(), types.NamespacedName{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for kind, get := range map[string]func() (metav1.Object, error){
+			kindPolicy: func() (metav1.Object, error) {
+				return registrations.MutatingAdmissionPolicies().Get(t.Context(), wiring.TemplateVolumes, metav1.GetOptions{})
+			},
+			kindBinding: func() (metav1.Object, error) {
+				return registrations.MutatingAdmissionPolicyBindings().Get(t.Context(), wiring.TemplateVolumes, metav1.GetOptions{})
+			},
+		} {
+			found, err := get()
+			if (err == nil) != step.want || err != nil && !apierrors.IsNotFound(err) {
+				t.Errorf("with injection %s in %v: %s: %v", step.injection, step.namespaces, kind, err)
+			}
+			if owners := found.GetOwnerReferences(); err == nil && (len(owners) != 1 || owners[0].UID != "role-uid") {
+				t.Errorf("%s has the owners %v", kind, owners)
+			}
+		}
+	}
+}
+
+// The manifest says what the code does: it lets every change in, and knows the names that are ours.
+func TestManifest(t *testing.T) {
+	policy, _, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *policy.Spec.FailurePolicy != admissionv1.Ignore {
+		t.Errorf("failurePolicy is %s", *policy.Spec.FailurePolicy)
+	}
+	quoted := "['" + strings.Join(injection.Volumes(), "', '") + "']"
+	i := slices.IndexFunc(policy.Spec.Variables, func(v admissionapply.VariableApplyConfiguration) bool { return *v.Name == "volumes" })
+	for _, expression := range []string{*policy.Spec.MatchConditions[0].Expression, *policy.Spec.Variables[i].Expression} {
+		if !strings.Contains(expression, quoted) {
+			t.Errorf("the names of volumes that are ours are %s, and not those of %s", quoted, expression)
+		}
+	}
+}
