@@ -7,6 +7,7 @@ package lifecycle
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -140,11 +141,12 @@ func TestNamespaced(t *testing.T) {
 		s.unharmed(t, live)
 		s.sameAs(t, cluster)
 	}
-	limits := manifests.Options{Namespaces: []string{s.namespace}}
+	limits := manifests.Options{Namespaces: []string{s.namespace}, KubeVersion: fmt.Sprintf("1.%d", manifests.NewestMinor)}
 
 	installWith(t, limits)
 	s.record(t)
 	s.limited(t, elsewhere)
+	kube.Kubectl(t, "get", "mutatingadmissionpolicies", wiring.TemplateVolumes) // which the controller may not make here
 	removedBy(func(t *testing.T) { kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s") })
 
 	installWith(t, limits)

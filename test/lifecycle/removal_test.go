@@ -6,11 +6,13 @@
 package lifecycle
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
 )
 
@@ -53,9 +55,16 @@ func TestRemoval(t *testing.T) {
 			s.unharmed(t, live)
 		}, false},
 		{"namespace with pods killed", func(t *testing.T) {
+			kube.MustApply(t, s.drawer("[{name: drawer, emptyDir: {}}]"))
+			s.kubectl(t, "wait", "deployment/drawer", "--for=jsonpath={.spec.template.spec.initContainers[0].name}="+wiring.ProxyContainerName, "--timeout=60s")
 			kube.Kubectl(t, "delete", "namespace", system, "--wait=false")
 			kube.Kubectl(t, "-n", system, "delete", "pods", "--all", "--grace-period=0", "--force")
+			kube.MustApply(t, s.drawer("null"))
 			s.rescued(t)
+			if containers := s.kubectl(t, "get", "deployment", "drawer", "-o", "jsonpath={.spec.template.spec['initContainers','containers','volumes'][*].name}"); containers != "drawer" {
+				t.Errorf("the drawer has %s", containers)
+			}
+			s.kubectl(t, "delete", "deployment", "drawer")
 			s.unharmed(t, live)
 		}, false},
 		{"uninstall", func(t *testing.T) {
@@ -83,6 +92,23 @@ func TestRemoval(t *testing.T) {
 			t.Logf("installed and replaying after %s, removed and looked at after %s more", ready.Sub(begin).Round(time.Second), time.Since(ready).Round(time.Second))
 		})
 	}
+}
+
+// drawer is a Deployment that is to be recorded, with volumes that nobody mounts. An apply that takes the last of them away takes ours along.
+func (s *shop) drawer(volumes string) string {
+	return fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: drawer, namespace: %s, annotations: {capture.restage.dev/enabled: "true"}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: drawer}}
+  template:
+    metadata: {labels: {app: drawer}}
+    spec:
+      containers: [{name: drawer, image: localhost/restage/podinfo:current, ports: [{containerPort: 9898}]}]
+      volumes: %s
+`, s.namespace, volumes)
 }
 
 // rescued checks that Deployments are accepted although no part of Restage had a chance to clear up, and does what is to be done then.

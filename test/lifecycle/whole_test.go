@@ -108,6 +108,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 		{"another volume", "apply", scratched, elsewhere, two, proxied},
 		{"the last volume, server-side", "apply --server-side --force-conflicts", scratched, owned{}, two, proxied},
 		{"the last volume and init container", "apply", prepared, owned{}, two, gone},
+		{"the last init container", "apply", prepared, scratched, two, gone},
 		{"all of ours", "replace", prepared, owned{}, two, gone},
 		{"a variable from elsewhere", "apply", scratched, fromField, two, proxied},
 		{"a variable from elsewhere, server-side", "apply --server-side --force-conflicts", scratched, fromField, two, proxied},
@@ -133,26 +134,41 @@ func TestTemplatesStayWhole(t *testing.T) {
 						t.Errorf("container %s mounts whom it trusts: %t", c.Name, mounted)
 					}
 				}
+				if test.want == gone {
+					k.isAs(test.then)
+				}
 				k.write(false)
 				k.isAs(test.then)
+				if edit.IsManaged(k.live(), capture.FieldManager) && test.want != gone { // what was there is listed until the next change
+					t.Errorf("we have a say in it: %v", k.live().GetManagedFields())
+				}
 			})
 		}
 	}
-	t.Run("in place", func(t *testing.T) {
-		deployment.Name = "in-place"
-		k := kept{t, deployment, kubeconfig, client}
-		k.kubectl(k.wholeManifest(k.ref.Name, scratched), "apply", "-f", "-")
-		template, err := injection.InPlace(k.live().Template, injection.IsolateOptions{Environment: "monday", Workload: "app", Namespace: "default", Image: "proxy:1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		k.change(&template)
-		volumes := k.ours()
-		k.kubectl(k.wholeManifest(k.ref.Name, owned{}), "apply", "-f", "-")
-		if diff := cmp.Diff(volumes, k.ours()); diff != "" {
-			t.Errorf("our volumes are not as they were: %s", diff)
-		}
-	})
+	resolved := owned{lists: scratched.lists + "\n    dnsConfig: {options: [{name: ndots, value: '2'}]}"}
+	fromFields := owned{env: fromField.env + strings.ReplaceAll(fromField.env, "SSL_CERT_FILE", "https_proxy")}
+	for name, explicit := range map[string]bool{"in place": false, "in place, without rules": true} {
+		t.Run(name, func(t *testing.T) {
+			deployment.Name = strings.NewReplacer(" ", "-", ",", "").Replace(name)
+			k := kept{t, deployment, kubeconfig, client}
+			k.kubectl(k.wholeManifest(k.ref.Name, resolved), "apply", "-f", "-")
+			template, err := injection.InPlace(k.live().Template, injection.IsolateOptions{
+				Environment: "monday", Workload: "app", Namespace: "default", Image: "proxy:1", Explicit: explicit,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.change(&template)
+			volumes, dns := k.ours(), k.live().Template.Spec.DNSConfig
+			k.kubectl(k.wholeManifest(k.ref.Name, fromFields), "apply", "-f", "-")
+			if diff := cmp.Diff(volumes, k.ours()); diff != "" {
+				t.Errorf("our volumes are not as they were: %s", diff)
+			}
+			if diff := cmp.Diff(dns, k.live().Template.Spec.DNSConfig); explicit && diff != "" {
+				t.Errorf("who answers for names is not as it was: %s", diff)
+			}
+		})
+	}
 }
 
 // withPolicy has the kube-apiserver know the policy, for which it needs a moment.
@@ -169,15 +185,12 @@ func withPolicy(host kept) {
 	})
 }
 
-// isAs checks that the template is what the manifest gives, and that we have no say in the workload.
+// isAs checks that the template is what the manifest gives.
 func (k kept) isAs(o owned) {
 	k.Helper()
 	template := "jsonpath={." + strings.Join(append(k.live().Path, "spec"), ".") + "}"
 	want := k.kubectl(k.wholeManifest("twin", o), "create", "--dry-run=server", "-o", template, "-f", "-")
 	if got := k.kubectl("", "get", k.ref.Kind, k.ref.Name, "-o", template); got != want {
 		k.Errorf("the template is\n%s\nand its manifest gives\n%s", got, want)
-	}
-	if edit.IsManaged(k.live(), capture.FieldManager) {
-		k.Errorf("we have a say in it: %v", k.live().GetManagedFields())
 	}
 }

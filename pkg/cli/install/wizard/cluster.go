@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -35,6 +36,7 @@ func (w *wizard) chooseCluster(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("asking %s for its version: %w", config.Host, err)
 	}
+	w.version = version.Major + "." + strings.TrimSuffix(version.Minor, "+")
 	w.heading("Cluster", "Everything goes to this cluster. The API and its registration are of the whole cluster, so it can hold one installation.")
 	if w.context != "" {
 		w.say(2, "", "context     "+w.context)
