@@ -89,7 +89,7 @@ func (p *Pusher) push(ctx context.Context) error {
 	defer conn.Close()
 	ctx, cancel := context.WithCancelCause(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token))
 	defer cancel(nil)
-	stream, err := trafficpb.NewIngestClient(conn).Push(ctx)
+	stream, err := trafficpb.NewIngestClient(conn).Push(ctx, grpc.ForceCodecV2(newCodec()))
 	if err != nil {
 		return fmt.Errorf("opening a stream to the forwarder: %w", err)
 	}
@@ -128,8 +128,8 @@ func (p *Pusher) send(ctx context.Context, stream trafficpb.Ingest_PushClient, a
 		if err != nil {
 			return err
 		}
-		b.request.Batch = number
-		if err := stream.Send(b.request); err != nil {
+		b.number = number
+		if err := stream.SendMsg(b); err != nil {
 			// The reason is what the receiving side gets; this is merely io.EOF.
 			<-ctx.Done()
 			return context.Cause(ctx)

@@ -17,29 +17,22 @@ import (
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
 
-const (
-	// batchBytes is about what one batch has; a single larger record makes a batch of its own.
-	batchBytes   = 512 << 10
-	batchRecords = 512
-	// batchDelay is the longest time that a record waits for others to join its batch.
-	batchDelay = 250 * time.Millisecond
-	// recordOverhead is what a record takes in memory beside its encoded bytes.
-	recordOverhead = 512
-)
+// batchDelay is the longest time that a record waits for others to join its batch.
+const batchDelay = 250 * time.Millisecond
 
 // Recorder is a bounded queue of records and losses. When it is full, new records are dropped and counted as a loss:
 // dropping the newest keeps the sequence without gaps and what is already promised to the forwarder intact.
 type Recorder struct {
 	instance string
 	limit    int64 // bytes
+	slabs    *slabs
 
 	mu           sync.Mutex
 	changed      chan struct{} // closed and replaced when there is something new to send, or all is sent
-	records      []*trafficpb.Record
-	sizes        []int64 // of records
-	waiting      int64   // bytes of records
-	unsent       int64   // bytes of records and of batches that are not acknowledged
-	oldest       time.Time
+	whole        []*batch      // that wait to be sent
+	open         *batch        // takes records
+	unsent       int64         // bytes of batches that are not acknowledged
+	oldest       time.Time     // of what is in open and in losses
 	losses       []*trafficpb.Loss
 	sequence     uint64
 	lossSequence uint64
@@ -52,7 +45,12 @@ type Recorder struct {
 
 // New returns a recorder of a proxy process that holds at most limit bytes.
 func New(limit int64) *Recorder {
-	return &Recorder{instance: ulid.Make().String(), limit: limit, changed: make(chan struct{}), lostBy: map[string]uint64{}, leftOutBy: map[string]uint64{}, redactedBy: map[string]uint64{}}
+	r := &Recorder{
+		instance: ulid.Make().String(), limit: limit, changed: make(chan struct{}), slabs: &slabs{},
+		lostBy: map[string]uint64{}, leftOutBy: map[string]uint64{}, redactedBy: map[string]uint64{},
+	}
+	r.open = r.slabs.newBatch(r.instance)
+	return r
 }
 
 // Instance returns the ULID of the proxy process.
@@ -94,41 +92,58 @@ func (r *Recorder) RedactedBy() map[string]uint64 {
 	return maps.Clone(r.redactedBy)
 }
 
-// Record numbers a record and queues it, or counts its loss.
+// Record numbers a record and queues it, or counts its loss. It keeps nothing of it: what waits is encoded, in which form it takes the least
+// memory, and the collector does not look through it.
 func (r *Recorder) Record(record *trafficpb.Record) {
 	record.ProxyInstance = r.instance
-	size := int64(proto.Size(record)) + recordOverhead
 	r.mu.Lock()
-	if r.unsent+size > r.limit {
+	record.Sequence = r.sequence + 1
+	size := proto.Size(record)
+	if r.unsent+int64(size) > r.limit {
 		r.mu.Unlock()
-		r.Lose(lossOf(record))
+		r.Lose(lossOf(record, "recorder full"))
+		return
+	}
+	if !r.open.hasRoom(size) {
+		r.close()
+	}
+	grown, err := r.open.add(record, size)
+	if err != nil {
+		r.mu.Unlock()
+		r.Lose(lossOf(record, "not UTF-8"))
 		return
 	}
 	defer r.mu.Unlock()
-	r.sequence++
-	record.Sequence = r.sequence
-	if len(r.records) == 0 {
+	if r.open.count == 1 && len(r.losses) == 0 {
 		r.oldest = time.Now()
 	}
-	r.records = append(r.records, record)
-	r.sizes = append(r.sizes, size)
-	r.waiting += size
-	r.unsent += size
+	r.unsent += grown
+	r.sequence++
 	for _, redaction := range record.GetRedactions() {
 		r.redactedBy[redaction.GetName()] += redaction.GetCount()
 	}
 	r.recorded.Add(1)
-	r.bytes.Add(uint64(size - recordOverhead))
-	if len(r.records) == 1 || r.full() {
+	r.bytes.Add(uint64(size))
+	switch {
+	case r.open.full():
+		r.close()
+	case r.open.count == 1:
 		r.wake()
 	}
 }
 
-func lossOf(record *trafficpb.Record) *trafficpb.Loss {
+// close has the open batch sent, and opens another.
+func (r *Recorder) close() {
+	r.whole = append(r.whole, r.open)
+	r.open = r.slabs.newBatch(r.instance)
+	r.wake()
+}
+
+func lossOf(record *trafficpb.Record, reason string) *trafficpb.Loss {
 	from := record.GetRequest().GetFirstByte()
 	to := max(from, record.GetRequest().GetLastByte(), record.GetResponse().GetLastByte())
 	return &trafficpb.Loss{
-		Direction: record.GetDirection(), Count: 1, From: from, To: to, Reason: "recorder full", Workload: record.GetWorkload(),
+		Direction: record.GetDirection(), Count: 1, From: from, To: to, Reason: reason, Workload: record.GetWorkload(),
 	}
 }
 
@@ -159,7 +174,7 @@ func (r *Recorder) report(loss *trafficpb.Loss) {
 			return
 		}
 	}
-	if len(r.losses) == 0 && len(r.records) == 0 {
+	if len(r.losses) == 0 && r.open.count == 0 {
 		r.oldest = time.Now()
 	}
 	r.losses = append(r.losses, loss)
@@ -181,12 +196,6 @@ func (r *Recorder) Flush(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// batch is what one PushRequest carries. It keeps its contents until it is acknowledged.
-type batch struct {
-	request *trafficpb.PushRequest
-	size    int64
 }
 
 // next waits for a batch: until it is full or its first record has waited long enough.
@@ -212,45 +221,40 @@ func (r *Recorder) next(ctx context.Context) (*batch, error) {
 func (r *Recorder) take() (*batch, time.Duration, chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.records) == 0 && len(r.losses) == 0 {
+	var b *batch
+	switch {
+	case len(r.whole) > 0:
+		b, r.whole[0] = r.whole[0], nil // the array behind lives on
+		r.whole = r.whole[1:]
+	case r.open.count == 0 && len(r.losses) == 0:
 		return nil, time.Hour, r.changed
+	default:
+		if wait := batchDelay - time.Since(r.oldest); wait > 0 {
+			return nil, wait, r.changed
+		}
+		b, r.open = r.open, r.slabs.newBatch(r.instance)
 	}
-	if wait := batchDelay - time.Since(r.oldest); wait > 0 && !r.full() {
-		return nil, wait, r.changed
-	}
-	b := &batch{request: &trafficpb.PushRequest{ProxyInstance: r.instance}}
-	n := 0
-	for n < len(r.records) && n < batchRecords && (n == 0 || b.size+r.sizes[n] <= batchBytes) {
-		b.size += r.sizes[n]
-		n++
-	}
-	b.request.Records = append(b.request.Records, r.records[:n]...)
-	clear(r.records[:n]) // the array behind lives on
-	r.records, r.sizes = r.records[n:], r.sizes[n:]
-	r.waiting -= b.size
 	if len(r.losses) > 0 {
-		b.request.Losses, b.request.LossSequence = r.losses, r.lossSequence+1
+		b.losses, b.lossSequence = r.losses, r.lossSequence+1
 		r.lossSequence += uint64(len(r.losses))
 		r.losses = nil
-		b.size += recordOverhead // so that a batch of losses alone counts as unsent
-		r.unsent += recordOverhead
+		b.size += lossesSize
+		r.unsent += lossesSize
 	}
+	b.seal()
 	return b, 0, nil
 }
 
 // done takes note that a batch is safe.
 func (r *Recorder) done(b *batch) {
-	r.acknowledged.Add(uint64(len(b.request.GetRecords())))
+	r.acknowledged.Add(uint64(b.count))
+	b.free()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unsent -= b.size
 	if r.unsent == 0 {
 		r.wake()
 	}
-}
-
-func (r *Recorder) full() bool {
-	return r.waiting >= batchBytes || len(r.records) >= batchRecords
 }
 
 func (r *Recorder) wake() {

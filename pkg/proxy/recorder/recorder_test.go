@@ -4,11 +4,15 @@
 package recorder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
 )
@@ -20,30 +24,52 @@ func record(size int) *trafficpb.Record {
 	}
 }
 
+// next returns the next batch as the forwarder gets it.
+func next(t *testing.T, r *Recorder) (*batch, *trafficpb.PushRequest) {
+	t.Helper()
+	b, err := r.next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := newCodec().Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer message.Free()
+	request := &trafficpb.PushRequest{}
+	if err := proto.Unmarshal(message.Materialize(), request); err != nil {
+		t.Fatal(err)
+	}
+	return b, request
+}
+
 func TestBatchesBySizeAndTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := New(64 << 20)
 		started := time.Now()
 		r.Record(record(10))
 		r.Record(record(10))
-		b, err := r.next(t.Context())
-		if err != nil || len(b.request.GetRecords()) != 2 || time.Since(started) != batchDelay {
-			t.Errorf("%d records after %v, error %v", len(b.request.GetRecords()), time.Since(started), err)
+		if _, got := next(t, r); len(got.GetRecords()) != 2 || time.Since(started) != batchDelay || got.GetProxyInstance() != r.Instance() {
+			t.Errorf("%d records after %v, instance %q", len(got.GetRecords()), time.Since(started), got.GetProxyInstance())
 		}
 		started = time.Now()
 		for range batchRecords + 1 {
 			r.Record(record(1))
 		}
-		if b, _ := r.next(t.Context()); len(b.request.GetRecords()) != batchRecords || time.Since(started) != 0 {
-			t.Errorf("%d records after %v", len(b.request.GetRecords()), time.Since(started))
+		if _, got := next(t, r); len(got.GetRecords()) != batchRecords || time.Since(started) != 0 {
+			t.Errorf("%d records after %v", len(got.GetRecords()), time.Since(started))
 		}
-		if b, _ := r.next(t.Context()); len(b.request.GetRecords()) != 1 || b.request.GetRecords()[0].GetSequence() != batchRecords+3 {
-			t.Errorf("the last record: %v", b.request.GetRecords())
+		if _, got := next(t, r); len(got.GetRecords()) != 1 || got.GetRecords()[0].GetSequence() != batchRecords+3 {
+			t.Errorf("the last record: %v", got.GetRecords())
 		}
 		started = time.Now()
+		r.Record(record(1))
 		r.Record(record(batchBytes)) // large enough alone
-		if b, _ := r.next(t.Context()); len(b.request.GetRecords()) != 1 || time.Since(started) != 0 {
-			t.Errorf("a large record came after %v", time.Since(started))
+		for _, size := range []int{1, batchBytes} {
+			_, got := next(t, r)
+			if len(got.GetRecords()) != 1 || len(got.GetRecords()[0].GetRequest().GetBody()) != size || time.Since(started) != 0 {
+				t.Errorf("a record of %d bytes came after %v", len(got.GetRecords()[0].GetRequest().GetBody()), time.Since(started))
+			}
 		}
 	})
 }
@@ -54,18 +80,15 @@ func TestFullRecorderCountsLosses(t *testing.T) {
 		r.Record(record(1000))
 	}
 	kept, lost := r.Recorded(), r.Lost()
-	if kept+lost != 20 || kept != 6 {
+	if kept+lost != 20 || kept != 9 {
 		t.Fatalf("%d kept, %d lost", kept, lost)
 	}
-	b, err := r.next(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	b, got := next(t, r)
+	losses := got.GetLosses()
+	if len(losses) != 1 || losses[0].GetCount() != lost || losses[0].GetFrom() != 5 || losses[0].GetTo() != 9 || got.GetLossSequence() != 1 {
+		t.Errorf("losses %v, sequence %d", losses, got.GetLossSequence())
 	}
-	losses := b.request.GetLosses()
-	if len(losses) != 1 || losses[0].GetCount() != lost || losses[0].GetFrom() != 5 || losses[0].GetTo() != 9 || b.request.GetLossSequence() != 1 {
-		t.Errorf("losses %v, sequence %d", losses, b.request.GetLossSequence())
-	}
-	for i, record := range b.request.GetRecords() {
+	for i, record := range got.GetRecords() {
 		if record.GetSequence() != uint64(i+1) {
 			t.Errorf("record %d has sequence %d", i, record.GetSequence())
 		}
@@ -80,10 +103,48 @@ func TestFullRecorderCountsLosses(t *testing.T) {
 	if r.Lost() != lost+1 {
 		t.Errorf("a record was lost although there was room")
 	}
-	b, _ = r.next(t.Context())
-	if b.request.GetLossSequence() != 2 || b.request.GetRecords()[0].GetSequence() != kept+1 {
-		t.Errorf("loss sequence %d, sequence %d", b.request.GetLossSequence(), b.request.GetRecords()[0].GetSequence())
+	if _, got = next(t, r); got.GetLossSequence() != 2 || got.GetRecords()[0].GetSequence() != kept+1 {
+		t.Errorf("loss sequence %d, sequence %d", got.GetLossSequence(), got.GetRecords()[0].GetSequence())
 	}
+}
+
+// What protobuf cannot say is counted, and what is around it is sent.
+func TestTextThatIsNotUTF8IsALoss(t *testing.T) {
+	r := New(1 << 20)
+	for _, operation := range []string{"GET /a", "GET /\xff", "GET /b"} {
+		r.Record(&trafficpb.Record{Operation: operation})
+	}
+	_, got := next(t, r)
+	if len(got.GetRecords()) != 2 || got.GetRecords()[1].GetOperation() != "GET /b" || got.GetRecords()[1].GetSequence() != 2 ||
+		len(got.GetLosses()) != 1 || got.GetLosses()[0].GetReason() != "not UTF-8" {
+		t.Errorf("sent is %v", got)
+	}
+}
+
+// The memory of a batch is used again when it is acknowledged and the transport is done with it, and not before.
+func TestMemoryIsUsedAgain(t *testing.T) {
+	r := New(64 << 20)
+	send := func() (*batch, mem.BufferSlice) {
+		r.Record(record(100 << 10))
+		b, err := r.next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := newCodec().Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b, message
+	}
+	first, message := send()
+	before := message.Materialize()
+	r.done(first) // as when a stream is given up, whose batch was acknowledged on the next one
+	second, _ := send()
+	if !bytes.Equal(message.Materialize(), before) {
+		t.Error("what is still being sent has changed")
+	}
+	message.Free()
+	r.done(second)
 }
 
 func TestFlush(t *testing.T) {
