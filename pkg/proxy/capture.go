@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,8 +48,15 @@ type CaptureConfig struct {
 	OriginalDestination func(*net.TCPConn) (netip.AddrPort, error)
 }
 
+// gcPercent lets the heap grow to three times what is alive, unless GOGC says otherwise. That is little, as records wait encoded, and to collect
+// half as often saves some percent of the processor for 2 MiB.
+const gcPercent = 200
+
 // RunCapture relays and records until the context ends; then it hands over what it has recorded.
 func RunCapture(ctx context.Context, config CaptureConfig, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	records := recorder.New(config.BufferMemory)
 	selected, err := selection.New(config.Settings, os.Getenv("KUBERNETES_SERVICE_HOST"))
 	if err != nil {

@@ -45,7 +45,7 @@ func (k *Keeper) Close() {
 	switch {
 	case k.hash != nil:
 		k.m.BodySHA256 = k.hash.Sum(nil)
-	case len(k.m.Body) > 0:
+	case len(k.m.Body) > 0 && !k.limits.Unhashed:
 		sum := sha256.Sum256(k.m.Body)
 		k.m.BodySHA256 = sum[:]
 	}

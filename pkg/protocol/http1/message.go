@@ -30,6 +30,8 @@ type Limits struct {
 	// Reserve, when set, is asked before the buffer of a body grows by n bytes beyond the first few KiB. When it
 	// says no, the rest of the body is not kept and Truncated is set.
 	Reserve func(n int64) bool
+	// Unhashed leaves BodySHA256 of a body that is kept whole to whoever reads the message. It is for one that may change the body first.
+	Unhashed bool
 	// Kept, when set, is called after each part of the body that was read, with as much of the body as is kept now.
 	Kept func(body []byte)
 }
@@ -49,7 +51,7 @@ type Message struct {
 	Body []byte
 	// BodyLength counts all bytes of the body, kept or not.
 	BodyLength int64
-	// BodySHA256 is the hash of the whole body, nil when it is empty.
+	// BodySHA256 is the hash of the whole body, nil when it is empty; see Limits.Unhashed.
 	BodySHA256 []byte
 	// Truncated says that Body is shorter than BodyLength.
 	Truncated bool

@@ -94,7 +94,7 @@ func (c *connection) endRequests(at int64) { c.requests.Stream().End(io.EOF, at)
 
 // limits are those of a message. They let its body grow as far as the budget goes, and count in held what it takes.
 func (c *connection) limits(held *atomic.Int64) http1.Limits {
-	return http1.Limits{Head: headLimit, Body: c.capture.BodyLimit, Reserve: func(n int64) bool {
+	return http1.Limits{Head: headLimit, Body: c.capture.BodyLimit, Unhashed: true, Reserve: func(n int64) bool {
 		if !c.capture.Budget.Take(n) {
 			return false
 		}

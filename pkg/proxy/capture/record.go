@@ -4,6 +4,7 @@
 package capture
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net"
@@ -76,9 +77,19 @@ func (c *connection) submit(r *trafficpb.Record) {
 		c.capture.leaveOut(c.direction, reason)
 	} else {
 		c.capture.Redactor.Record(r)
+		hashBody(r.GetRequest())
+		hashBody(r.GetResponse())
 		c.capture.Recorder.Record(r)
 	}
 	c.firstRecord.Do(func() { close(c.recorded) })
+}
+
+// hashBody hashes a body that is whole, unless it was hashed when it was redacted.
+func hashBody(m *trafficpb.Message) {
+	if len(m.GetBody()) > 0 && m.GetBodySha256() == nil {
+		sum := sha256.Sum256(m.GetBody())
+		m.BodySha256 = sum[:]
+	}
 }
 
 func message(m *http1.Message, first, last int64) *trafficpb.Message {

@@ -52,10 +52,10 @@ func run(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&b.peer, "relaypeer", "", "Path of relaypeer. Required.")
 	flags.StringVar(&b.toxiproxy, "toxiproxy", "", "Path of toxiproxy's server. Required.")
 	flags.StringVar(&b.proxy, "restage-proxy", "", "Path of restage-proxy, whose size is told. Required.")
-	flags.IntVar(&b.rounds, "rounds", 4, "How often each relay has its turn.")
+	flags.IntVar(&b.rounds, "rounds", 4, "How often each relay has its turn at each rate.")
 	flags.DurationVar(&b.turn, "turn", 4*time.Second, "How long a turn is.")
 	flags.IntVar(&b.rate, "rate", 1000, "Requests a second.")
-	flags.IntVar(&b.highRate, "high-rate", 5000, "Requests a second of one more turn.")
+	flags.IntVar(&b.highRate, "high-rate", 5000, "Requests a second of the turns after those.")
 	flags.IntVar(&b.connections, "connections", 32, "Connections over which the requests of HTTP/1.1 are spread; of HTTP/2 it is the number of streams, on four connections.")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (b *bench) run(ctx context.Context) error {
 		return fmt.Errorf("starting the forwarder: %w", err)
 	}
 	defer closeForwarder()
-	fmt.Printf("%d processors, Go %s; %d turns of %v a relay at %d requests a second, then one at %d; requests and answers have bodies of 1 KiB of JSON.\n",
+	fmt.Printf("%d processors, Go %s; %d turns of %v a relay at %d requests a second, then as many at %d; requests and answers have bodies of 1 KiB of JSON.\n",
 		runtime.NumCPU(), runtime.Version(), b.rounds, b.turn, b.rate, b.highRate)
 	head()
 	var complete []string
@@ -112,27 +112,35 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
+// turns gives each relay its turns at a rate.
+func (b *bench) turns(ctx context.Context, p protocol, relays []*relay, rate int, of func(*relay) *measured) error {
+	for round := range b.rounds + 1 { // the first warms up and does not count
+		for i := range relays {
+			r := relays[(i+round)%len(relays)] // nobody is always first
+			turn, err := b.load(ctx, p, r, rate)
+			if err != nil {
+				return fmt.Errorf("%s at %d requests a second: %w", r.name, rate, err)
+			}
+			if round > 0 {
+				of(r).add(turn)
+			}
+		}
+	}
+	return nil
+}
+
 // compare measures all relays in one protocol, and returns what became of the records.
 func (b *bench) compare(ctx context.Context, p protocol) (complete string, err error) {
 	relays, err := b.startRelays(ctx, p)
 	if err != nil {
 		return "", err
 	}
-	for round := range b.rounds + 1 { // the first warms up and does not count
-		for i := range relays {
-			r := relays[(i+round)%len(relays)] // nobody is always first
-			turn, err := b.load(ctx, p, r, b.rate)
-			if err != nil {
-				return "", fmt.Errorf("%s: %w", r.name, err)
-			}
-			if round > 0 {
-				r.usual.add(turn)
-			}
-		}
-	}
-	for _, r := range relays {
-		if r.high, err = b.load(ctx, p, r, b.highRate); err != nil {
-			return "", fmt.Errorf("%s at %d requests a second: %w", r.name, b.highRate, err)
+	for _, rate := range []struct {
+		value int
+		of    func(*relay) *measured
+	}{{b.rate, func(r *relay) *measured { return &r.usual }}, {b.highRate, func(r *relay) *measured { return &r.high }}} {
+		if err := b.turns(ctx, p, relays, rate.value, rate.of); err != nil {
+			return "", err
 		}
 	}
 	rows(p, b.rate, relays, func(r *relay) *measured { return &r.usual })
