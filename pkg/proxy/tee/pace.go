@@ -10,7 +10,7 @@ import (
 
 const (
 	// paceDelay is how long a reader is left asleep when there is something to read, so that it finds more.
-	paceDelay = 10 * time.Millisecond
+	paceDelay = 15 * time.Millisecond
 	// paceBytes is how much may wait for it.
 	paceBytes = 64 << 10
 )
