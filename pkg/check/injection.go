@@ -36,7 +36,7 @@ func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
 		return nil, err
 	}
 	if !served {
-		return []Finding{warning("apply server-side, or leave \"volumes: []\" in manifests, or upgrade the cluster to Kubernetes 1.36 or newer",
+		return []Finding{warning("apply server-side, or leave \"volumes: []\" in manifests; or install with --injection="+wiring.InjectionWebhook+", which changes no template, or upgrade the cluster to Kubernetes 1.36 or newer",
 			"recording proxies get into the templates of workloads, and this cluster has no MutatingAdmissionPolicy to keep them whole there: %s", refused)}, nil
 	}
 	if !c.Installed() {

@@ -150,7 +150,7 @@ func template(object *unstructured.Unstructured) (string, error) {
 	switch {
 	case named:
 		text = "{{- range $.Values.namespaces }}\n---\n" + text + "{{- end }}\n"
-	case strings.HasPrefix(object.GetKind(), "MutatingAdmissionPolicy"): // that we may make none at all says the version of the stand-ins
+	case strings.HasPrefix(object.GetKind(), "MutatingAdmissionPolicy"): // the version of the stand-ins has the kind, not that of every cluster
 		text = "{{- if $.Capabilities.APIVersions.Has \"" + object.GetAPIVersion() + "/MutatingAdmissionPolicy\" }}\n" + text + "{{- end }}\n"
 	case object.GetKind() == "Namespace":
 		text = "{{- if ne $.Values.namespace $.Release.Namespace }}\n" + text + "{{- end }}\n"
