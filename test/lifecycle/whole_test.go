@@ -153,6 +153,15 @@ func TestTemplatesStayWhole(t *testing.T) {
 			})
 		}
 	}
+	t.Run("nothing of a proxy", func(t *testing.T) { // as a responder, which has the same volumes
+		deployment.Name = "responder"
+		k := kept{t, deployment, kubeconfig, client}
+		mounting := owned{mounts: ", volumeMounts: [{name: restage-forwarder, mountPath: /f}]", lists: "\n    volumes: [{name: restage-forwarder, emptyDir: {}}]"}
+		k.kubectl(k.wholeManifest(k.ref.Name, mounting), "apply", "-f", "-")
+		mounting.env = ", {name: MORE, value: b}"
+		k.kubectl(k.wholeManifest(k.ref.Name, mounting), "apply", "-f", "-")
+		k.isAs(mounting)
+	})
 	resolved := owned{lists: scratched.lists + "\n    dnsConfig: {options: [{name: ndots, value: '2'}]}"}
 	fromFields := owned{env: fromField.env + strings.ReplaceAll(fromField.env, "SSL_CERT_FILE", "https_proxy")}
 	for name, explicit := range map[string]bool{"in place": false, "in place, without rules": true} {

@@ -70,7 +70,8 @@ func TestManifest(t *testing.T) {
 	}
 	quoted := "['" + strings.Join(injection.Volumes(), "', '") + "']"
 	i := slices.IndexFunc(policy.Spec.Variables, func(v admissionapply.VariableApplyConfiguration) bool { return *v.Name == "volumes" })
-	for _, expression := range []string{*policy.Spec.MatchConditions[0].Expression, *policy.Spec.Variables[i].Expression} {
+	last := policy.Spec.Mutations[len(policy.Spec.Mutations)-1]
+	for _, expression := range []string{*policy.Spec.Variables[i].Expression, *last.JSONPatch.Expression} {
 		if !strings.Contains(expression, quoted) {
 			t.Errorf("the names of volumes that are ours are %s, and not those of %s", quoted, expression)
 		}
