@@ -65,12 +65,13 @@ func (c *Cluster) Installed() bool {
 
 func (c *Cluster) home() string { return c.Found.Namespace }
 
-// reinstall is the command that brings back what the manifests have.
-func (c *Cluster) reinstall() string {
-	if c.home() == installation.DefaultNamespace {
-		return "kubectl restage install | kubectl apply -f -"
+// reinstall is the command that brings back what the manifests have, with more flags.
+func (c *Cluster) reinstall(flags ...string) string {
+	command := []string{"kubectl restage install"}
+	if c.home() != installation.DefaultNamespace {
+		command = append(command, "--namespace", c.home())
 	}
-	return "kubectl restage install --namespace " + c.home() + " | kubectl apply -f -"
+	return strings.Join(append(append(command, flags...), "| kubectl apply -f -"), " ")
 }
 
 // podsOf lists the pods of a component.

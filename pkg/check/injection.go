@@ -47,7 +47,7 @@ func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
 	case apierrors.IsNotFound(err):
 		fix := fmt.Sprintf("kubectl -n %s logs deployment/%s", c.home(), wiring.ControllerDeployment)
 		if namespaces := c.Found.Namespaces(); len(namespaces) > 0 {
-			fix = "kubectl restage install --namespaces " + strings.Join(namespaces, ",") + " --kube-version 1.36 | kubectl apply -f -, with the version of the cluster"
+			fix = c.reinstall("--namespaces", strings.Join(namespaces, ","), "--kube-version 1.36") + ", with the version of the cluster and the flags that it was installed with"
 		}
 		return []Finding{warning(fix, "there is no MutatingAdmissionPolicy %s: %s", wiring.TemplateVolumes, refused)}, nil
 	case err != nil:
