@@ -22,7 +22,7 @@ import (
 )
 
 // BenchmarkCapture makes requests of 1 KiB on one connection: to the server itself, by a relay, and by a relay that records.
-// The recorder is full soon, which costs what a record costs but for sending it.
+// The recorder is full soon, which costs what a record costs but for encoding and sending it.
 func BenchmarkCapture(b *testing.B) {
 	const head = "POST /orders HTTP/1.1\r\nHost: back:9898\r\nAuthorization: Bearer abc\r\nContent-Type: application/json\r\nContent-Length: 1024\r\n\r\n"
 	request := []byte(head + strings.Repeat("x", 1024))
