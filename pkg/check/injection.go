@@ -6,13 +6,14 @@ package check
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // injectionPossible tells whether recording proxies can get into pods in the way that is chosen, and whether what adds them to pods as they are made is there.
@@ -28,56 +29,47 @@ func injectionPossible(ctx context.Context, c *Cluster) ([]Finding, error) {
 	return ok("recording proxies get into pods by injection %s, which asks nothing of the cluster", c.Injection), nil
 }
 
-// workloadInjection looks for the policy that keeps proxies whole in templates. Without it all works until an owner's change is refused.
-func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
-	const refused = "while a workload is recorded, a client-side apply is refused that takes the last of its volumes away"
-	served, err := hasPolicies(c)
-	if err != nil {
+// withoutPolicies is what is wrong with a choice that takes MutatingAdmissionPolicy in a cluster that does not have it; nothing where it has.
+func withoutPolicies(c *Cluster, consequence string) ([]Finding, error) {
+	served, err := workload.HasPolicies(c.Kube.Discovery())
+	if err != nil || served {
 		return nil, err
 	}
-	if !served {
-		return []Finding{warning("apply server-side, or leave \"volumes: []\" in manifests; or install with --injection="+wiring.InjectionWebhook+", which changes no template, or upgrade the cluster to Kubernetes 1.36 or newer",
-			"recording proxies get into the templates of workloads, and this cluster has no MutatingAdmissionPolicy to keep them whole there: %s", refused)}, nil
+	return []Finding{failure(c.reinstall("--injection="+wiring.InjectionWebhook)+", or upgrade the cluster to Kubernetes 1.36 or newer",
+		"injection %s needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which this cluster does not have: %s", c.Injection, consequence)}, nil
+}
+
+// workloadInjection looks for the policy that keeps proxies whole in templates. Without it no template is changed.
+func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
+	if missing, err := withoutPolicies(c, "no template is changed, and no workload is recorded"); missing != nil || err != nil {
+		return missing, err
 	}
 	if !c.Installed() {
 		return ok("recording proxies get into the templates of workloads, where a MutatingAdmissionPolicy keeps them whole"), nil
 	}
-	_, err = c.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, wiring.TemplateVolumes, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
+	there, err := templatevolumes.Exists(ctx, c.Kube)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
 		fix := fmt.Sprintf("kubectl -n %s logs deployment/%s", c.home(), wiring.ControllerDeployment)
 		if namespaces := c.Found.Namespaces(); len(namespaces) > 0 {
-			fix = c.reinstall("--namespaces", strings.Join(namespaces, ","), "--kube-version 1.36") + ", with the version of the cluster and the flags that it was installed with"
+			fix = c.reinstall("--namespaces", strings.Join(namespaces, ",")) + ", with the flags that it was installed with"
 		}
-		return []Finding{warning(fix, "there is no MutatingAdmissionPolicy %s: %s", wiring.TemplateVolumes, refused)}, nil
-	case err != nil:
-		return nil, fmt.Errorf("reading MutatingAdmissionPolicy %q: %w", wiring.TemplateVolumes, err)
+		return []Finding{failure(fix, "there is no MutatingAdmissionPolicy %s, or no binding of it, which keeps recording proxies whole in the templates of workloads: no template is changed",
+			wiring.TemplateVolumes)}, nil
 	}
 	return ok("recording proxies get into the templates of workloads, where MutatingAdmissionPolicy %s keeps them whole", wiring.TemplateVolumes), nil
 }
 
-// hasPolicies tells whether the cluster has MutatingAdmissionPolicy.
-func hasPolicies(c *Cluster) (bool, error) {
-	served, err := c.Kube.Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
-	if err != nil {
-		return false, fmt.Errorf("asking for the admission policies of the cluster: %w", err)
-	}
-	return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }), nil
-}
-
 func policyInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
-	served, err := hasPolicies(c)
-	if err != nil {
-		return nil, err
-	}
-	if !served {
-		return []Finding{failure("kubectl restage install --injection="+wiring.InjectionWebhook+" | kubectl apply -f -, or upgrade the cluster to Kubernetes 1.36 or newer",
-			"injection %s needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which this cluster does not have: no pod gets the recording proxy", c.Injection)}, nil
+	if missing, err := withoutPolicies(c, "no pod gets the recording proxy"); missing != nil || err != nil {
+		return missing, err
 	}
 	if !c.Installed() {
 		return ok("the cluster has MutatingAdmissionPolicy, by which pods get the recording proxy"), nil
 	}
-	_, err = c.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, wiring.PodInjection, metav1.GetOptions{})
+	_, err := c.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, wiring.PodInjection, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return ok("the cluster has MutatingAdmissionPolicy; there is no %s, as when nothing is captured", wiring.PodInjection), nil
 	}

@@ -20,6 +20,8 @@ import (
 // A cluster that cannot do what is chosen is found out before installing, and what is missing afterwards.
 func TestInjection(t *testing.T) {
 	named := metav1.ObjectMeta{Name: wiring.PodInjection}
+	policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: wiring.TemplateVolumes}}
+	binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: policy.ObjectMeta}
 	for name, test := range map[string]struct {
 		injection string
 		policies  bool // the cluster knows them
@@ -29,10 +31,11 @@ func TestInjection(t *testing.T) {
 		says      string
 	}{
 		"manual":                        {wiring.InjectionManual, false, true, nil, OK, "manual"},
-		"workload on an old cluster":    {wiring.InjectionWorkload, false, false, nil, Warning, "no MutatingAdmissionPolicy"},
+		"workload on an old cluster":    {wiring.InjectionWorkload, false, false, nil, Failed, "which this cluster does not have: no template is changed"},
 		"workload before installing":    {wiring.InjectionWorkload, true, false, nil, OK, "templates of workloads"},
-		"workload":                      {wiring.InjectionWorkload, true, true, []runtime.Object{&admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: wiring.TemplateVolumes}}}, OK, wiring.TemplateVolumes},
-		"workload without the policy":   {wiring.InjectionWorkload, true, true, nil, Warning, "there is no MutatingAdmissionPolicy restage-template-volumes"},
+		"workload":                      {wiring.InjectionWorkload, true, true, []runtime.Object{policy, binding}, OK, wiring.TemplateVolumes},
+		"workload without the policy":   {wiring.InjectionWorkload, true, true, nil, Failed, "there is no MutatingAdmissionPolicy restage-template-volumes"},
+		"workload without the binding":  {wiring.InjectionWorkload, true, true, []runtime.Object{policy}, Failed, "no binding of it"},
 		"policy on an old cluster":      {wiring.InjectionPolicy, false, false, nil, Failed, "MutatingAdmissionPolicy of admissionregistration.k8s.io/v1"},
 		"policy before installing":      {wiring.InjectionPolicy, true, false, nil, OK, "the cluster has MutatingAdmissionPolicy"},
 		"policy":                        {wiring.InjectionPolicy, true, true, []runtime.Object{&admissionv1.MutatingAdmissionPolicy{ObjectMeta: named}}, OK, wiring.PodInjection},

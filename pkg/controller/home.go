@@ -35,6 +35,7 @@ type home struct {
 	roles        []informers.SharedInformerFactory // each of our ClusterRoles alone
 	registration aggregatorinformers.SharedInformerFactory
 	templates    []informers.SharedInformerFactory // what the policy adds to pods, of each place; none without the policy
+	whole        *templatevolumes.Reconciler
 }
 
 func newHome(c *clients, o Options) *home {
@@ -52,6 +53,7 @@ func newHome(c *clients, o Options) *home {
 		itself:       alone(o.Namespace),
 		account:      alone(rights.Account, informers.WithNamespace(o.Namespace)),
 		registration: aggregatorinformers.NewSharedInformerFactoryWithOptions(c.aggregator, 0, aggregatorinformers.WithTweakListOptions(named(apiregistration.Name))),
+		whole:        &templatevolumes.Reconciler{Kube: c.kube, Injection: o.Injection, Namespaces: o.WatchNamespaces},
 	}
 	for _, name := range rights.Roles {
 		h.roles = append(h.roles, alone(name))
@@ -158,7 +160,7 @@ func (h *home) tasks(c *clients, o Options) []task {
 	hold := loop.New("rights", keeper(c, o).Reconcile)
 	hold.Enqueue(types.NamespacedName{Namespace: o.Namespace, Name: rights.Account})
 
-	whole := loop.New("templatevolumes", (&templatevolumes.Reconciler{Kube: c.kube, Injection: o.Injection, Namespaces: o.WatchNamespaces}).Reconcile)
+	whole := loop.New("templatevolumes", h.whole.Reconcile)
 	whole.Enqueue(types.NamespacedName{Name: wiring.TemplateVolumes})
 	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {whole, 1}, {h.door(c, o, registration.Stays), 1}}
 }

@@ -57,10 +57,10 @@ func Capture(opts CaptureOptions) Patch {
 		ReadOnly:  true,
 	}}
 	patch := Patch{
-		InitContainers: []corev1.Container{
+		InitContainers: fitted([]corev1.Container{
 			proxy,
 			initContainer(opts.Image, opts.ImagePullPolicy, modeCapture, []string{"--ports=" + portList(opts.Settings.Ports)}, nil),
-		},
+		}, opts.Template.Spec),
 		Volumes:          []corev1.Volume{recordingVolume(opts.Settings.DescriptorSet)},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}

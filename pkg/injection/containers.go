@@ -102,6 +102,17 @@ func fieldEnv(name, path string) corev1.EnvVar {
 	}}
 }
 
+// fitted are our containers as they fit into a pod. A pod with resources of its own has room for as much as these say, and Kubernetes refuses one whose
+// containers ask for more in sum: there ours ask for nothing, and share what the pod has.
+func fitted(containers []corev1.Container, pod corev1.PodSpec) []corev1.Container {
+	if pod.Resources != nil {
+		for i := range containers {
+			containers[i].Resources = corev1.ResourceRequirements{}
+		}
+	}
+	return containers
+}
+
 func initResources() corev1.ResourceRequirements {
 	return corev1.ResourceRequirements{
 		Requests: corev1.ResourceList{

@@ -130,7 +130,7 @@ func isolatePatch(opts IsolateOptions, template corev1.PodTemplateSpec) Patch {
 		ReadOnly:  true,
 	}}
 	patch := Patch{
-		InitContainers:   []corev1.Container{first, proxy},
+		InitContainers:   fitted([]corev1.Container{first, proxy}, template.Spec),
 		Volumes:          []corev1.Volume{EnvironmentVolume(link)},
 		ImagePullSecrets: opts.ImagePullSecrets,
 	}

@@ -96,6 +96,35 @@ func TestIsolateGolden(t *testing.T) {
 	}
 }
 
+// Kubernetes refuses a pod with resources of its own whose containers ask for more, so that ours ask for nothing there.
+func TestPodsWithResources(t *testing.T) {
+	cramped := readTemplate(t, "front")
+	cramped.Spec.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1m")}}
+	opts := captureOptions()
+	opts.Template = cramped
+	captured := *cramped.DeepCopy()
+	Capture(opts).AddTo(&captured)
+	isolated, err := Isolate(cramped, isolateOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, template := range map[string]corev1.PodTemplateSpec{"captured": captured, "isolated": isolated} {
+		ours := 0
+		for _, c := range template.Spec.InitContainers {
+			if !IsOurContainer(c.Name) {
+				continue
+			}
+			ours++
+			if len(c.Resources.Requests) > 0 || len(c.Resources.Limits) > 0 {
+				t.Errorf("%s: %s asks for %v", name, c.Name, c.Resources)
+			}
+		}
+		if ours != 2 {
+			t.Errorf("%s: there are %d containers of ours", name, ours)
+		}
+	}
+}
+
 func TestIsolateReplacesCapture(t *testing.T) {
 	plain := readTemplate(t, "front")
 	want, err := Isolate(plain, isolateOptions())

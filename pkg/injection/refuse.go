@@ -49,9 +49,12 @@ func refuseIsolate(spec corev1.PodSpec, opts IsolateOptions) error {
 	return append(errs, refuseVolumes(spec.Volumes, podSpecPath.Child("volumes"))...).ToAggregate()
 }
 
-// refuseHost refuses what would write the pod's rules into its node, and a user that the rules let pass.
+// refuseHost refuses what would write the pod's rules into its node, a user that the rules let pass, and an operating system without them.
 func refuseHost(spec corev1.PodSpec, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
+	if spec.OS != nil && spec.OS.Name == corev1.Windows {
+		errs = append(errs, field.Invalid(path.Child("os", "name"), spec.OS.Name, "the proxy and its redirect rules take Linux"))
+	}
 	if spec.HostNetwork {
 		errs = append(errs, field.Forbidden(path.Child("hostNetwork"), "redirect rules need the pod's own network"))
 	}

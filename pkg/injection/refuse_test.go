@@ -25,6 +25,11 @@ func TestRefuse(t *testing.T) {
 			want:    "spec.template.spec.hostNetwork: Forbidden",
 			capture: true,
 		},
+		"another operating system": {
+			change:  func(s *corev1.PodSpec) { s.OS = &corev1.PodOS{Name: corev1.Windows} },
+			want:    `spec.template.spec.os.name: Invalid value: "windows"`,
+			capture: true,
+		},
 		"host processes": {
 			change: func(s *corev1.PodSpec) { s.HostPID = true },
 			want:   "spec.template.spec.hostPID",

@@ -37,15 +37,15 @@ func kubeVersion(value string) error {
 	return nil
 }
 
-// hasPolicies tells whether the version, where one is given, has MutatingAdmissionPolicy.
+// hasPolicies tells whether the version has MutatingAdmissionPolicy, as it has where none is given.
 func (o Options) hasPolicies() bool {
 	parsed, err := version.ParseGeneric(strings.TrimPrefix(o.KubeVersion, "v"))
-	return err == nil && parsed.Minor() >= OldestPolicyMinor
+	return err != nil || parsed.Minor() >= OldestPolicyMinor
 }
 
 // injection checks that a cluster of the version can add proxies in the way that is chosen.
 func injection(o Options) error {
-	if o.Injection != InjectionPolicy || o.KubeVersion == "" || o.hasPolicies() {
+	if o.Injection != InjectionPolicy && o.Injection != InjectionWorkload || o.hasPolicies() {
 		return nil
 	}
 	return invalid("injection", o.Injection, "needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.%d on, and kubeVersion "+

@@ -17,7 +17,8 @@ const DefaultNamespace = "restage-system"
 type Injection string
 
 const (
-	// InjectionWorkload has the controller patch the templates of annotated and captured workloads.
+	// InjectionWorkload has the controller patch the templates of annotated and captured workloads, which takes Kubernetes 1.36, where a
+	// MutatingAdmissionPolicy keeps them whole.
 	InjectionWorkload Injection = wiring.InjectionWorkload
 	// InjectionManual leaves the controller without the right to patch a workload: templates are injected in Git, with
 	// kubectl restage inject.
@@ -57,7 +58,7 @@ type Options struct {
 	EtcdServers []string `json:"etcdServers"`
 	// KubeVersion is the version of the cluster, such as 1.37; empty for any that is supported.
 	KubeVersion string `json:"kubeVersion"`
-	// Injection says how recording proxies get into pods.
+	// Injection says how recording proxies get into pods; empty for workload, and for webhook where KubeVersion is one before 1.36.
 	Injection Injection `json:"injection"`
 	// Namespaces are those whose workloads Restage may work with. With none it is all; with any, its rights on workloads end there.
 	Namespaces []string `json:"namespaces"`
@@ -67,11 +68,11 @@ type Options struct {
 
 // Defaults are the options of an installation that asks for nothing.
 func Defaults() Options {
-	return Options{Namespace: DefaultNamespace, Tag: release.Version, ImagePullPolicy: "IfNotPresent", Injection: InjectionWorkload}
+	return Options{Namespace: DefaultNamespace, Tag: release.Version, ImagePullPolicy: "IfNotPresent"}
 }
 
-// complete fills in what is empty.
-func (o Options) complete() Options {
+// Complete fills in what is empty.
+func (o Options) Complete() Options {
 	d := Defaults()
 	for _, value := range []struct{ is, otherwise *string }{
 		{&o.Namespace, &d.Namespace}, {&o.Tag, &d.Tag}, {&o.ImagePullPolicy, &d.ImagePullPolicy},
@@ -80,8 +81,12 @@ func (o Options) complete() Options {
 			*value.is = *value.otherwise
 		}
 	}
-	if o.Injection == "" {
-		o.Injection = d.Injection
+	switch {
+	case o.Injection != "":
+	case o.hasPolicies():
+		o.Injection = InjectionWorkload
+	default:
+		o.Injection = InjectionWebhook
 	}
 	return o
 }

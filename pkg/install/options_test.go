@@ -34,6 +34,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{Options{KubeVersion: "newest"}, `kubeVersion (--kube-version): "newest": must be a version of Kubernetes`},
 		{Options{Injection: InjectionPolicy, KubeVersion: "1.35"}, "injection (--injection): \"policy\": needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, " +
 			"which Kubernetes has from 1.36 on, and kubeVersion (--kube-version) is 1.35; use webhook"},
+		{Options{Injection: InjectionWorkload, KubeVersion: "v1.35.4"}, "injection (--injection): \"workload\": needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1"},
 		{Options{Injection: "operator"}, `injection (--injection): "operator": must be one of workload, manual, webhook, policy`},
 		{Options{Namespaces: []string{"a.b"}}, `namespaces[0] (--namespaces): "a.b": `},
 	} {

@@ -28,7 +28,7 @@ var transformations = []func(Options, objects) error{
 // Render returns the objects of an installation in the order in which they are to be made. The options are completed with defaults
 // and validated.
 func Render(o Options) ([]*unstructured.Unstructured, error) {
-	o = o.complete()
+	o = o.Complete()
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func build(o Options) (objects, error) {
 			return nil, err
 		}
 	}
-	if len(o.Namespaces) > 0 && o.Injection == InjectionWorkload && o.hasPolicies() {
+	if len(o.Namespaces) > 0 && o.Injection == InjectionWorkload {
 		top.Components = append(top.Components, "../components/template-volumes")
 	}
 	if o.Injection != InjectionWorkload {

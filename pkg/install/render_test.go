@@ -109,7 +109,17 @@ func TestEveryOptionIsWritten(t *testing.T) {
 	}
 }
 
-// In an installation for some namespaces the controller may make no policy, so that the manifests bring it to a cluster that is known to have the kind.
+// Templates are changed where the cluster can keep them whole.
+func TestInjectionByVersion(t *testing.T) {
+	for kubeVersion, want := range map[string]Injection{"": InjectionWorkload, "1.36": InjectionWorkload, "v1.37.2": InjectionWorkload, "1.35": InjectionWebhook, "v1.35.4": InjectionWebhook} {
+		out := render(t, Options{KubeVersion: kubeVersion})
+		if got := strings.Count(out, "value: "+string(want)+"\n"); got != 2 {
+			t.Errorf("for Kubernetes %q %d Deployments are told of %s", kubeVersion, got, want)
+		}
+	}
+}
+
+// In an installation for some namespaces the controller may make no policy, so that the manifests bring it, where templates are changed.
 func TestThePolicyOfTemplates(t *testing.T) {
 	for name, test := range map[string]struct {
 		o    Options
@@ -118,7 +128,7 @@ func TestThePolicyOfTemplates(t *testing.T) {
 		"cluster-wide":       {Options{KubeVersion: "1.37"}, false},
 		"namespaced":         {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}}, true},
 		"on an old cluster":  {Options{KubeVersion: "1.35", Namespaces: []string{"shop"}}, false},
-		"on any":             {Options{Namespaces: []string{"shop"}}, false},
+		"on any":             {Options{Namespaces: []string{"shop"}}, true},
 		"proxies put in Git": {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}, Injection: InjectionManual}, false},
 	} {
 		if got := strings.Contains(render(t, test.o), "\nkind: MutatingAdmissionPolicy\n"); got != test.want {

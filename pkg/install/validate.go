@@ -33,7 +33,7 @@ func flagName(field string) string {
 
 // Validate returns every mistake, each with the option, its value and what is allowed.
 func (o Options) Validate() error {
-	o = o.complete()
+	o = o.Complete()
 	errs := []error{
 		clusterName(o.ClusterName),
 		names("namespace", validation.IsDNS1123Label, o.Namespace),

@@ -24,7 +24,7 @@ type recordedWorkload struct {
 	Object
 	*workload.Workload
 	resource schema.GroupVersionResource
-	// controlled tells that the controller put it in. Otherwise a user did, with kubectl restage inject, or somebody copied it.
+	// controlled tells that the controller put it in, or kubectl restage inject in the cluster. Otherwise it comes from a manifest, or somebody copied it.
 	controlled bool
 }
 
@@ -45,7 +45,7 @@ func recorded(ctx context.Context, c workload.Client) ([]recordedWorkload, error
 			return nil, fmt.Errorf("looking for recorded %s: %w", resource.Resource, err)
 		}
 		for _, w := range workloads {
-			controlled := capture.IsManaged(w)
+			controlled := capture.IsManaged(w) || capture.IsInjected(w)
 			if teardown.IsMade(w) || w.Controlled() != nil || !controlled && !injection.HasProxy(w.Template.Spec) {
 				continue
 			}
@@ -60,6 +60,11 @@ func recorded(ctx context.Context, c workload.Client) ([]recordedWorkload, error
 func takeOut(ctx context.Context, c workload.Client, w recordedWorkload) error {
 	if w.Object.Kind == v1alpha1.DefaultWorkloadKind {
 		if _, err := inplace.Restore(ctx, c.Kube, w.Object.Namespace, w.Object.Name, ""); err != nil {
+			return err
+		}
+	}
+	if capture.IsInjected(w.Workload) {
+		if err := capture.Uninject(ctx, c, w.Workload); err != nil {
 			return err
 		}
 	}

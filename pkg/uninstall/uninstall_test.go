@@ -23,9 +23,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const home = "restage-system"
@@ -105,6 +107,34 @@ func TestSurveyRefusesWhatWouldBeLeft(t *testing.T) {
 	}
 	if plan.Served || plan.Namespace != home {
 		t.Errorf("the plan is %+v", plan)
+	}
+}
+
+// What kubectl restage inject has put into a workload in the cluster goes as a whole, and stands in no one's way.
+func TestInjectedInTheCluster(t *testing.T) {
+	c := dead(t)
+	front, err := c.Kube.AppsV1().Deployments("shop").Get(t.Context(), "front", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := &workload.Workload{Object: front, Kind: appsv1.SchemeGroupVersion.WithKind("Deployment")}
+	asked := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}
+	if err := capture.Inject(t.Context(), workload.Client{Kube: c.Kube}, of, asked, nil); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Survey(t.Context(), c, Options{Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(names(plan.Blockers), "Deployment shop/front") {
+		t.Errorf("in the way are %v", plan.Blockers)
+	}
+	removed(t, c, Options{Rescue: true, Timeout: time.Minute})
+	if front, err = c.Kube.AppsV1().Deployments("shop").Get(t.Context(), "front", metav1.GetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(front.Annotations) > 0 || len(front.Spec.Template.Spec.InitContainers) != 1 {
+		t.Errorf("the front has the annotations %v and the template %+v", front.Annotations, front.Spec.Template)
 	}
 }
 

@@ -36,15 +36,21 @@ func load(t *testing.T) *chart.Chart {
 	return loaded
 }
 
+// of is a cluster of a minor version of Kubernetes.
+func of(minor int) *chartutil.Capabilities {
+	version := chartutil.KubeVersion{Version: fmt.Sprintf("v1.%d.4", minor), Major: "1", Minor: fmt.Sprint(minor)}
+	return &chartutil.Capabilities{KubeVersion: version, APIVersions: chartutil.DefaultVersionSet}
+}
+
 // template is helm template, of a release in another namespace than Restage's.
-func template(t *testing.T, values string) (map[string]any, error) {
+func template(t *testing.T, values string, cluster *chartutil.Capabilities) (map[string]any, error) {
 	t.Helper()
 	given, err := chartutil.ReadValues([]byte(values))
 	if err != nil {
 		t.Fatal(err)
 	}
 	loaded := load(t)
-	all, err := chartutil.ToRenderValues(loaded, given, chartutil.ReleaseOptions{Name: "restage", Namespace: "default"}, chartutil.DefaultCapabilities)
+	all, err := chartutil.ToRenderValues(loaded, given, chartutil.ReleaseOptions{Name: "restage", Namespace: "default"}, cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +124,8 @@ kubeVersion: "1.35"
 		"ha":            `{ha: true, etcdServers: ["https://a:2379", "https://b:2379"]}`,
 		"manual":        "injection: manual",
 		"namespaced":    "namespaces: [shop, bank]",
+		"new in few":    `{kubeVersion: "v1.36.3", namespaces: [shop]}`,
+		"old in few":    `{kubeVersion: "1.35", namespaces: [shop]}`,
 		"webhook":       "injection: webhook",
 		"policy in few": "{injection: policy, namespaces: [shop]}",
 		"manual in few": "{injection: manual, namespaces: [shop]}",
@@ -131,7 +139,7 @@ namespaces: [shop, bank]
 `,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := template(t, values)
+			got, err := template(t, values, of(install.NewestMinor))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,6 +153,25 @@ namespaces: [shop, bank]
 				}
 			}
 		})
+	}
+}
+
+// What nobody says is as suits the version of the cluster.
+func TestOldCluster(t *testing.T) {
+	for values, same := range map[string]string{
+		"{}":                  "injection: webhook",
+		"namespaces: [shop]":  "{injection: webhook, namespaces: [shop]}",
+		`kubeVersion: "1.37"`: `{injection: workload, kubeVersion: "1.37"}`,
+		"injection: manual":   "injection: manual",
+		"injection: workload": "injection: workload",
+	} {
+		got, err := template(t, values, of(install.OldestPolicyMinor-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(render(t, same), got); diff != "" {
+			t.Errorf("%s: install - chart +\n%s", values, diff)
+		}
 	}
 }
 
@@ -174,10 +201,11 @@ func TestBadValuesAreRefused(t *testing.T) {
 		"a registry with http": "registry: https://registry.example",
 		"injection":            "injection: operator",
 		"too old for a policy": `{injection: policy, kubeVersion: "v1.35.4"}`,
+		"too old for changes":  `{injection: workload, kubeVersion: "1.35"}`,
 		"storage":              "storageURL: /data",
 		"namespaces":           "namespaces: [Shop]",
 	} {
-		if _, err := template(t, values); err == nil {
+		if _, err := template(t, values, of(install.NewestMinor)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

@@ -54,7 +54,7 @@ spec: {policyName: NS, validationActions: [Deny]}
 		}
 	})
 	t.Run("MutatingAdmissionPolicy", func(t *testing.T) {
-		if served := kube.Kubectl(t, "get", "--raw", "/apis/admissionregistration.k8s.io/v1"); !strings.Contains(served, `"mutatingadmissionpolicies"`) {
+		if !kube.HasPolicies(t) {
 			q.withoutMutatingPolicies(t)
 			return
 		}

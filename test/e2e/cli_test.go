@@ -162,6 +162,13 @@ func TestCLIInject(t *testing.T) {
 
 	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
 	before := s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}")
+	if !kube.HasPolicies(t) {
+		code, _, errOut := s.restage(t, "", "inject", "deploy/front")
+		if after := s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}"); code != 1 || !strings.Contains(errOut, "put the proxy into its manifest with -f") || after != before {
+			t.Errorf("exit code %d: %s\nbefore %s\nafter  %s", code, errOut, before, after)
+		}
+		return
+	}
 	s.mustRestage(t, 0, []string{"inject", "deploy/front"}, "deployment.apps/front injected (server-side applied)")
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/front", "--timeout=120s")

@@ -54,6 +54,12 @@ func Kubectl(t *testing.T, args ...string) string {
 	return out
 }
 
+// HasPolicies tells whether the cluster has MutatingAdmissionPolicy.
+func HasPolicies(t *testing.T) bool {
+	t.Helper()
+	return strings.Contains(Kubectl(t, "get", "--raw", "/apis/admissionregistration.k8s.io/v1"), `"mutatingadmissionpolicies"`)
+}
+
 // Apply applies a manifest and returns what kubectl says. The error is what the server says.
 func Apply(t *testing.T, manifest string, args ...string) (string, error) {
 	t.Helper()

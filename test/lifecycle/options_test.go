@@ -7,7 +7,6 @@ package lifecycle
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -141,12 +140,12 @@ func TestNamespaced(t *testing.T) {
 		s.unharmed(t, live)
 		s.sameAs(t, cluster)
 	}
-	limits := manifests.Options{Namespaces: []string{s.namespace}, KubeVersion: fmt.Sprintf("1.%d", manifests.NewestMinor)}
+	limits := manifests.Options{Namespaces: []string{s.namespace}}
 
 	installWith(t, limits)
 	s.record(t)
 	s.limited(t, elsewhere)
-	kube.Kubectl(t, "get", "mutatingadmissionpolicies", wiring.TemplateVolumes) // which the controller may not make here
+	s.onlyWhereKept(t, live)
 	removedBy(func(t *testing.T) { kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s") })
 
 	installWith(t, limits)

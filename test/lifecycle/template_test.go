@@ -82,14 +82,18 @@ func (k kept) live() *workload.Workload {
 // write puts the proxy in as the controller does, or takes it out.
 func (k kept) write(in bool) {
 	k.Helper()
+	if !in {
+		if err := capture.Strip(k.Context(), k.client, "default", k.ref); err != nil {
+			k.Fatal(err)
+		}
+		return
+	}
 	template := k.live().Template.DeepCopy()
 	injection.Remove(template)
-	if in {
-		injection.Capture(injection.CaptureOptions{
-			Image: "proxy:1", Template: *template, Settings: wiring.CaptureSettings{DescriptorSet: "descriptors"},
-			TLS: injection.TLS{Outbound: true, Inbound: "inbound", ClientCertificate: "client", TrustedCAs: "added"},
-		}).AddTo(template)
-	}
+	injection.Capture(injection.CaptureOptions{
+		Image: "proxy:1", Template: *template, Settings: wiring.CaptureSettings{DescriptorSet: "descriptors"},
+		TLS: injection.TLS{Outbound: true, Inbound: "inbound", ClientCertificate: "client", TrustedCAs: "added"},
+	}).AddTo(template)
 	k.change(template)
 }
 

@@ -44,8 +44,14 @@ func (s Source) Compile(ctx context.Context, place Place, wanted *replay.Environ
 		return nil, errs, err
 	}
 	deployment, isDeployment := found.Object.(*appsv1.Deployment)
-	if wanted.Strategy == replay.StrategyInPlace && !isDeployment {
-		return nil, field.ErrorList{field.Invalid(path.Child("strategy"), wanted.Strategy, "only Deployments can be changed in place, and this is a "+found.Kind.Kind+"; use Clone")}, nil
+	if wanted.Strategy == replay.StrategyInPlace {
+		why, err := s.refuseInPlace(found.Kind.Kind, isDeployment)
+		if err != nil {
+			return nil, nil, err
+		}
+		if why != "" {
+			return nil, field.ErrorList{field.Invalid(path.Child("strategy"), wanted.Strategy, why+"; use Clone")}, nil
+		}
 	}
 	live := found.Template.DeepCopy()
 	if errs := override(&live.Spec, wanted.Containers, path.Child("containers")); len(errs) > 0 {
@@ -87,6 +93,18 @@ func (s Source) Compile(ctx context.Context, place Place, wanted *replay.Environ
 		return &template, nil, markInPlace(ctx, &template, deployment, path.Child("strategy"))
 	}
 	return &template, nil, nil
+}
+
+// refuseInPlace returns why a live workload of a kind cannot be changed; empty when it can.
+func (s Source) refuseInPlace(kind string, isDeployment bool) (string, error) {
+	if !isDeployment {
+		return "only Deployments can be changed in place, and this is a " + kind, nil
+	}
+	served, err := workload.HasPolicies(s.Client.Discovery())
+	if err != nil || served {
+		return "", err
+	}
+	return workload.NoPolicies, nil
 }
 
 // markInPlace notes from which template another was compiled, so that no change of the workload that comes between is overwritten, and warns

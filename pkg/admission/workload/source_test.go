@@ -5,6 +5,7 @@ package workload_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,6 +20,7 @@ import (
 	at "github.com/restage-dev/restage/pkg/admission/admissiontest"
 	"github.com/restage-dev/restage/pkg/admission/memo"
 	"github.com/restage-dev/restage/pkg/admission/workload"
+	"github.com/restage-dev/restage/pkg/apis/replay"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
 )
@@ -81,6 +83,25 @@ func TestTrimKeepsWhatIsLookedAt(t *testing.T) {
 	tombstone := cache.DeletedFinalStateUnknown{Key: "shop/front"}
 	if got, err := workload.Trim(tombstone); err != nil || got != any(tombstone) {
 		t.Errorf("a tombstone became %v, error %v", got, err)
+	}
+}
+
+// A live workload is changed only where the cluster can keep it whole.
+func TestInPlaceTakesPolicies(t *testing.T) {
+	for _, policies := range []bool{true, false} {
+		client := kubefake.NewClientset(at.Deployment("front"))
+		if policies {
+			client.Resources = []*metav1.APIResourceList{{GroupVersion: "admissionregistration.k8s.io/v1", APIResources: []metav1.APIResource{{Name: "mutatingadmissionpolicies"}}}}
+		}
+		wanted := at.Workload("front")
+		wanted.Strategy = replay.StrategyInPlace
+		_, errs, err := workload.Source{Client: client}.Compile(t.Context(), workload.Place{Namespace: at.Namespace, ProxyImage: "proxy"}, &wanted, field.NewPath("spec"))
+		if err != nil || (len(errs) == 0) != policies {
+			t.Errorf("with policies %t: %v, error %v", policies, errs, err)
+		}
+		if !policies && (len(errs) != 1 || errs[0].Field != "spec.strategy" || !strings.Contains(errs[0].Detail, "1.36 on; use Clone")) {
+			t.Errorf("it says %v", errs)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (o *options) render(looked *checks.Cluster, planned install.Options) (err e
 	if looked.Manifests, err = install.Render(planned); err != nil {
 		return err
 	}
-	looked.Injection = string(planned.Injection)
+	looked.Injection = string(planned.Complete().Injection)
 	installed := looked.Found
 	if image, _ := installed.ProxyImage(); image == "" || asPlanned {
 		if installed, err = asInstalled(looked.Manifests); err != nil {

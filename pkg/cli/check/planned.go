@@ -14,7 +14,7 @@ import (
 )
 
 // planOptions are the flags of kubectl restage install that make a difference to what is checked. A values file can have all of its options.
-var planOptions = []string{"registry", "tag", "image-pull-policy", "image-pull-secrets", "monitoring"}
+var planOptions = []string{"registry", "tag", "image-pull-policy", "image-pull-secrets", "kube-version", "injection", "monitoring"}
 
 // planned is what will be installed.
 type planned struct {

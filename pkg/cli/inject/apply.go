@@ -5,28 +5,24 @@ package inject
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/cli/cluster"
 	"github.com/restage-dev/restage/pkg/cli/objects"
 	reference "github.com/restage-dev/restage/pkg/cli/workload"
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/manifest"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
-
-// fieldManager owns what is put into workloads in the cluster.
-const fieldManager = "restage-inject"
 
 // apply puts the proxy into a workload of the cluster and says so.
 func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.Options) (string, error) {
@@ -38,10 +34,13 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 	if capture.IsManaged(w) {
 		return name + " is injected by the operator already", nil
 	}
-	if manifest.IsInjected(pods) && !owns(w) {
+	if manifest.IsInjected(pods) && !capture.IsInjected(w) {
 		return name + " is injected in its manifest already", nil
 	}
 	if err := changeable(w); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if err := keptWhole(ctx, client.Kube); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	if o.ImagePullSecrets, err = pullSecrets(ctx, client.Kube, w, o.ImagePullSecrets); err != nil {
@@ -52,7 +51,7 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 		return "", err
 	}
 	annotations := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true", v1alpha1.AnnotationCaptureInjected: ""}
-	if err := patch(ctx, client, w, annotations, template); err != nil {
+	if err := capture.Inject(ctx, client, w, annotations, template); err != nil {
 		return "", fmt.Errorf("injecting %s: %w", name, err)
 	}
 	return name + " injected (server-side applied)", nil
@@ -72,6 +71,28 @@ func changeable(w *workload.Workload) error {
 	return injection.RefuseCapture(w.Template.Spec, w.PodSpecPath())
 }
 
+// keptWhole tells whether the policy is there by which kube-apiserver keeps whole what is put into a template while its owner changes it. Who may not
+// read policies, which are for the whole cluster, is not refused for that.
+func keptWhole(ctx context.Context, kube kubernetes.Interface) error {
+	const otherwise = "put the proxy into its manifest with -f"
+	served, err := workload.HasPolicies(kube.Discovery())
+	if err != nil {
+		return err
+	}
+	if !served {
+		return fmt.Errorf("%s; %s", workload.NoPolicies, otherwise)
+	}
+	there, err := templatevolumes.Exists(ctx, kube)
+	if err != nil && !apierrors.IsForbidden(err) {
+		return err
+	}
+	if err == nil && !there {
+		return fmt.Errorf("templates of live workloads are changed only where MutatingAdmissionPolicy %s has kube-apiserver keep them whole while their owners change them, "+
+			"and there is none, or no binding of it: an installation with --injection=%s has it; %s", wiring.TemplateVolumes, wiring.InjectionWorkload, otherwise)
+	}
+	return nil
+}
+
 // withdraw takes the proxy out of a workload of the cluster and says so.
 func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string, error) {
 	client, w, err := read(ctx, c, argument)
@@ -80,7 +101,7 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 	}
 	name := reference.String(w.Reference())
 	switch {
-	case owns(w):
+	case capture.IsInjected(w):
 	case capture.IsManaged(w):
 		return "", fmt.Errorf("%s was injected by the operator, which would do it again; use kubectl restage capture stop %s", name, name)
 	case manifest.IsInjected(w.Template.Spec):
@@ -88,7 +109,7 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 	default:
 		return name + " is not injected", nil
 	}
-	if err := patch(ctx, client, w, nil, nil); err != nil {
+	if err := capture.Uninject(ctx, client, w); err != nil {
 		return "", fmt.Errorf("uninjecting %s: %w", name, err)
 	}
 	return name + " uninjected (server-side applied)", nil
@@ -139,32 +160,4 @@ func pullSecrets(ctx context.Context, kube kubernetes.Interface, w *workload.Wor
 		return nil, fmt.Errorf("reading the pull secrets of ServiceAccount %q: %w", name, err)
 	}
 	return injection.PullSecrets(w.Template, account.ImagePullSecrets, ours), nil
-}
-
-// patch makes these annotations and this template all that our field manager has in the workload. It names this very object: were it
-// gone, an apply by name alone would make a new one.
-func patch(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, template map[string]any) error {
-	object := map[string]any{}
-	if template != nil {
-		object = w.Within(template)
-	}
-	metadata := map[string]any{"name": w.GetName(), "namespace": w.GetNamespace(), "uid": w.GetUID()}
-	if len(annotations) > 0 {
-		metadata["annotations"] = annotations
-	}
-	object["apiVersion"], object["kind"] = w.Kind.ToAPIVersionAndKind()
-	object["metadata"] = metadata
-	data, err := json.Marshal(object)
-	if err != nil {
-		return err
-	}
-	_, err = c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: fieldManager, Force: ptr.To(true)})
-	return err
-}
-
-// owns tells whether the proxy was put into the workload in the cluster, by this command.
-func owns(w *workload.Workload) bool {
-	return slices.ContainsFunc(w.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Manager == fieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
-	})
 }

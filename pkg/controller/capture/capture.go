@@ -84,8 +84,10 @@ type Reconciler struct {
 	EnsureTLS func(ctx context.Context, namespace string) error
 	// DescriptorSets tell which of those that captures name can be read.
 	DescriptorSets *descriptorset.Verdicts
-	Events         record.EventRecorder
-	Options        Options
+	// Obstacle says why no template of a workload may be written to; empty when any may.
+	Obstacle func(ctx context.Context) (string, error)
+	Events   record.EventRecorder
+	Options  Options
 }
 
 // Reconcile brings the workload's template and the capture's status up to date.
@@ -163,7 +165,7 @@ func (r *Reconciler) record(ctx context.Context, capture *v1alpha1.TrafficCaptur
 	}
 	if advice != "" {
 		capture.Status.Pods, capture.Status.RecordingPods = 0, 0
-		return notReady(reasonNotInjected, advice), r.removeParameters(ctx, capture)
+		return notReady(reasonNotInjected, advice), r.remove(ctx, capture)
 	}
 	if err := r.add(ctx, capture, w); err != nil {
 		return metav1.Condition{}, err

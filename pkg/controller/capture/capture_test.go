@@ -35,6 +35,7 @@ type world struct {
 	cluster     *controllertest.Cluster
 	conn        *grpc.ClientConn
 	credentials int
+	obstacle    string // to a change of a template
 }
 
 func newWorld(t *testing.T, namespaceLabels map[string]string) *world {
@@ -72,6 +73,7 @@ func (w *world) reconcile(name string) {
 			},
 			EnsureTLS:      (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
 			DescriptorSets: descriptorset.NewVerdicts(w.cluster.Kube, w.cluster.Metadata(w.T)),
+			Obstacle:       func(context.Context) (string, error) { return w.obstacle, nil },
 			Events:         record.NewFakeRecorder(100),
 			Options:        Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.cluster.Injection},
 		}
@@ -150,6 +152,36 @@ func TestCapture(t *testing.T) {
 	w.reconcile("front")
 	if w.hasProxy() || len(w.get("front").Finalizers) > 0 {
 		t.Errorf("proxy %v, finalizers %v after the deletion", w.hasProxy(), w.get("front").Finalizers)
+	}
+}
+
+// A template that nobody keeps whole is not changed, and what was put into it before is taken out. What its owner put in stays.
+func TestTemplatesThatAreNotKept(t *testing.T) {
+	w := newWorld(t, nil)
+	w.create("front")
+	w.addPod("front-1", false)
+	const obstacle = "nobody keeps them whole"
+	for _, step := range []struct {
+		obstacle string
+		proxy    bool
+	}{{obstacle, false}, {"", true}, {obstacle, false}} {
+		w.obstacle = step.obstacle
+		w.reconcile("front")
+		if w.hasProxy() != step.proxy {
+			t.Fatalf("with the obstacle %q there is a proxy: %t", step.obstacle, w.hasProxy())
+		}
+	}
+	w.expect("front", metav1.ConditionFalse, reasonNotInjected, "Deployment front: "+obstacle)
+
+	injected := getDeployment(t, w.cluster, "front")
+	patch().AddTo(&injected.Spec.Template)
+	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(t.Context(), injected, metav1.UpdateOptions{FieldManager: "flux"}); err != nil {
+		t.Fatal(err)
+	}
+	w.reconcile("front")
+	w.expect("front", metav1.ConditionFalse, reasonRollingOut, "0 of 1 pods")
+	if !w.hasProxy() {
+		t.Error("the proxy of the manifest was taken out")
 	}
 }
 

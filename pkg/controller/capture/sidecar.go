@@ -117,7 +117,10 @@ func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha
 		if err != nil {
 			return fmt.Errorf("reading %s %q: %w", ref.Kind, ref.Name, err)
 		}
-		_, err = edit.Write(ctx, c, w, edit.Change{Template: without(w), Annotations: w.GetAnnotations()}, FieldManager)
+		written, err := edit.Write(ctx, c, w, edit.Change{Template: without(w), Annotations: w.GetAnnotations()}, FieldManager)
+		if err == nil && written != nil { // what others took away before would be listed as ours for ever
+			err = edit.Abandon(ctx, c, written, FieldManager)
+		}
 		if isGone(err) {
 			return nil
 		}
@@ -153,7 +156,7 @@ func isGone(err error) bool {
 }
 
 // RemoveAll takes the proxy out of every workload of a namespace, or of the cluster for metav1.NamespaceAll, for when nothing is
-// left to record to. It goes on after an error and returns all of them.
+// left to record to: what was put in by the controller, and by kubectl restage inject in the cluster. It goes on after an error and returns all of them.
 func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 	resources, err := c.Recordable(ctx)
 	errs := []error{err}
@@ -166,6 +169,9 @@ func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 			if IsManaged(w) {
 				_, err := RemoveSidecar(ctx, c, w.GetNamespace(), w.Reference())
 				errs = append(errs, err)
+			}
+			if IsInjected(w) {
+				errs = append(errs, Uninject(ctx, c, w))
 			}
 		}
 	}

@@ -169,17 +169,35 @@ func TestRemoveSidecarToleratesAbsence(t *testing.T) {
 	}
 }
 
+// RemoveAll takes out what the controller has put in and what kubectl restage inject has, and what has come by a manifest stays.
 func TestRemoveAll(t *testing.T) {
-	other := front()
-	other.Namespace, other.Name = "other", "plain"
-	cluster := controllertest.New(front(), other)
+	injected, manifest := front(), front()
+	injected.Name, injected.UID, manifest.Name, manifest.UID = "injected", "injected-uid", "manifest", "manifest-uid"
+	patch().AddTo(&manifest.Spec.Template)
+	cluster := controllertest.New(front(), injected, manifest)
 	if _, err := addSidecar(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "front")), patch()); err != nil {
 		t.Fatal(err)
+	}
+	added, err := patch().PodSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}
+	if err := Inject(t.Context(), cluster.Workloads(), of(t, getDeployment(t, cluster, "injected")), asked, map[string]any{"spec": added}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"front", "injected", "manifest"} {
+		if !hasSidecar(getDeployment(t, cluster, name).Spec.Template.Spec) {
+			t.Fatalf("%s has no proxy", name)
+		}
 	}
 	if err := RemoveAll(t.Context(), cluster.Workloads(), metav1.NamespaceAll); err != nil {
 		t.Fatal(err)
 	}
-	if hasSidecar(getDeployment(t, cluster, "front").Spec.Template.Spec) {
-		t.Error("the proxy is still there")
+	for name, stays := range map[string]bool{"front": false, "injected": false, "manifest": true} {
+		left := getDeployment(t, cluster, name)
+		if hasSidecar(left.Spec.Template.Spec) != stays || left.Annotations[v1alpha1.AnnotationCaptureEnabled] != "" {
+			t.Errorf("%s has a proxy: %t, and the annotations %v", name, !stays, left.Annotations)
+		}
 	}
 }

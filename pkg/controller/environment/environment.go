@@ -55,6 +55,7 @@ const (
 	reasonTaken       = "NameTaken"
 	reasonInUse       = "WorkloadInUse"
 	reasonChanged     = "WorkloadChanged"
+	reasonNotInPlace  = "NotInPlace"
 	reasonRefused     = "Refused"
 )
 
@@ -84,9 +85,11 @@ type Reconciler struct {
 	// EnsureCredentials makes what the responder needs in a namespace.
 	EnsureCredentials func(ctx context.Context, namespace string) error
 	// Egress reads what the proxies of an environment have counted.
-	Egress  func(context.Context, *v1alpha1.Environment) (*v1alpha1.EgressCounts, error)
-	Events  record.EventRecorder
-	Options Options
+	Egress func(context.Context, *v1alpha1.Environment) (*v1alpha1.EgressCounts, error)
+	// Obstacle says why no template of a live workload may be written to; empty when any may.
+	Obstacle func(ctx context.Context) (string, error)
+	Events   record.EventRecorder
+	Options  Options
 }
 
 // making is one environment with all that is needed to build it.
@@ -285,5 +288,5 @@ func (r *Reconciler) updateStatus(ctx context.Context, cached, environment *v1al
 
 // IsFinal tells whether a reason of a Ready condition that is not true will not change by waiting.
 func IsFinal(reason string) bool {
-	return reason == reasonNotCompiled || reason == reasonMocks || reason == reasonChanged
+	return reason == reasonNotCompiled || reason == reasonMocks || reason == reasonChanged || reason == reasonNotInPlace
 }

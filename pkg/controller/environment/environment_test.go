@@ -96,6 +96,12 @@ func allot(t *testing.T, cluster *controllertest.Cluster) {
 // reconcile runs a new reconciler on new caches once.
 func reconcile(t *testing.T, cluster *controllertest.Cluster) (err error) {
 	t.Helper()
+	return reconcileWith(t, cluster, "")
+}
+
+// reconcileWith does so where an obstacle keeps templates of live workloads from being changed; empty for none.
+func reconcileWith(t *testing.T, cluster *controllertest.Cluster, obstacle string) (err error) {
+	t.Helper()
 	caches := cluster.Caches(t)
 	r := &Reconciler{
 		Kube:              cluster.Kube,
@@ -109,6 +115,7 @@ func reconcile(t *testing.T, cluster *controllertest.Cluster) (err error) {
 		Pods:              caches.Kube.Core().V1().Pods().Lister(),
 		EnsureCredentials: func(context.Context, string) error { return nil },
 		Egress:            NewEgress(cluster.Kube, dialNobody).Read,
+		Obstacle:          func(context.Context) (string, error) { return obstacle, nil },
 		Events:            record.NewFakeRecorder(100),
 		Options:           Options{ResponderImage: "responder:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
 	}

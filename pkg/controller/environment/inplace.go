@@ -47,6 +47,13 @@ func (r *Reconciler) hold(ctx context.Context, environment *v1alpha1.Environment
 // putInPlace writes the compiled template into the live workload, which it reads from the server.
 func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alpha1.EnvironmentWorkload) error {
 	namespace, name := m.environment.Namespace, workload.Ref.Name
+	obstacle, err := r.Obstacle(ctx)
+	if err != nil {
+		return err
+	}
+	if obstacle != "" {
+		return refusal{reasonNotInPlace, fmt.Errorf("the Deployment %q cannot be changed in place: %s; use Clone", name, obstacle)}
+	}
 	live, err := r.Kube.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return refusal{reasonChanged, fmt.Errorf("there is no Deployment %q any more", name)}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -227,6 +228,21 @@ func TestWorkloadThatHasChangedIsNotOverwritten(t *testing.T) {
 		t.Errorf("Ready is %+v", got)
 	}
 	if got := frontOf(t, cluster); got.Annotations[inplace.Annotation] != "" || got.Spec.Template.Spec.Containers[0].Image != "front:1.1" {
+		t.Errorf("the front is %+v", got)
+	}
+}
+
+func TestNothingIsPutInPlaceWhereTemplatesAreNotKept(t *testing.T) {
+	cluster := inPlaceCluster(t, mondayInPlace(t))
+	for range 3 {
+		if err := reconcileWith(t, cluster, "nobody keeps them whole"); err != nil {
+			allot(t, cluster)
+		}
+	}
+	if got := ready(t, cluster); got.Reason != reasonNotInPlace || !IsFinal(got.Reason) || !strings.Contains(got.Message, "nobody keeps them whole; use Clone") {
+		t.Errorf("Ready is %+v", got)
+	}
+	if got := frontOf(t, cluster); got.Annotations[inplace.Annotation] != "" {
 		t.Errorf("the front is %+v", got)
 	}
 }

@@ -42,6 +42,7 @@ func conditions() []*admissionapply.MatchConditionApplyConfiguration {
 	return []*admissionapply.MatchConditionApplyConfiguration{
 		condition(notInjectedName, notInjected),
 		condition("own-network", ownNetwork),
+		condition("linux", fmt.Sprintf("!has(object.spec.os) || object.spec.os.name != '%s'", corev1.Windows)),
 		condition("other-user", fmt.Sprintf("!("+aProxy+") && ", "object.spec", wiring.ProxyUID)+everywhere(fmt.Sprintf(aProxy, "c", wiring.ProxyUID))),
 		condition("free-ports", everywhere("has(c.ports) && c.ports.exists(p, p.containerPort in "+ports+")")),
 		condition("free-names", none("containers", "c.name in "+quotes(wiring.ProxyContainerName, wiring.InitContainerName))+" && "+
@@ -70,6 +71,7 @@ func mutation(namespace, into string, patch injection.Patch) (string, error) {
 	var all writer
 	all.parts("containers", 0, patch.OfContainers)
 	all.add("object.spec", "/spec", "initContainers", literals(&all, "spec.initContainers", patch.InitContainers), true)
+	all.fit(len(patch.InitContainers))
 	all.parts("initContainers", len(patch.InitContainers), patch.OfInitContainers)
 	all.add("object.spec", "/spec", "volumes", literals(&all, "spec.volumes", patch.Volumes), false)
 	all.secrets(injection.References(patch.ImagePullSecrets))
@@ -124,6 +126,15 @@ func adding(object, path, list string, entries []string, front bool) string {
 		operations = append(operations, fmt.Sprintf("JSONPatch{op: 'add', path: %s + '%s', value: %s}", path, at, entry))
 	}
 	return fmt.Sprintf("(has(%s.%s) ? [] : [JSONPatch{op: 'add', path: %s, value: []}]) + [\n%s]", object, list, path, strings.Join(operations, ",\n"))
+}
+
+// fit leaves the first init containers without resources in a pod that has some of its own, as injection.Capture does.
+func (w *writer) fit(count int) {
+	var removals []string
+	for i := range count {
+		removals = append(removals, fmt.Sprintf("JSONPatch{op: 'remove', path: '/spec/initContainers/%d/resources'}", i))
+	}
+	w.lists = append(w.lists, "(has(object.spec.resources) ? ["+strings.Join(removals, ", ")+"] : [])")
 }
 
 // parts adds what containers of a list get, by their names. shift is how many were put before them.

@@ -10,6 +10,7 @@ import (
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
@@ -137,6 +138,7 @@ func TestPolicyFindsTheWorkload(t *testing.T) {
 	for name, change := range map[string]func(*corev1.Pod){
 		"with a proxy":          func(p *corev1.Pod) { p.Spec.InitContainers = []corev1.Container{{Name: wiring.InitContainerName}} },
 		"on the host's network": func(p *corev1.Pod) { p.Spec.HostNetwork = true },
+		"of Windows":            func(p *corev1.Pod) { p.Spec.OS = &corev1.PodOS{Name: corev1.Windows} },
 		"without a name":        func(p *corev1.Pod) { p.Name = "" },
 		"of the proxy's user": func(p *corev1.Pod) {
 			p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To[int64](wiring.ProxyUID)}
@@ -175,6 +177,7 @@ func TestPolicyTakesOtherUsers(t *testing.T) {
 	if !matches(t, pod, paramsFor("Pod/bare")) {
 		t.Error("the pod is left alone")
 	}
+	pod.Spec.OS = &corev1.PodOS{Name: corev1.Linux}
 	pod.Spec.SecurityContext.RunAsUser = nil
 	if !matches(t, pod, paramsFor("Pod/bare")) {
 		t.Error("a pod without a user is left alone")
@@ -233,7 +236,9 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 		Volumes:          []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "own"}},
 	}
-	many := make([]string, maxLists-4)
+	cramped := *full.DeepCopy()
+	cramped.Resources = &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1m")}}
+	many := make([]string, maxLists-5)
 	for i := range many {
 		many[i] = fmt.Sprintf("registry-%d", i)
 	}
@@ -253,6 +258,8 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 		"full, with client TLS":    {spec: full, tls: injection.TLS{Outbound: true, ClientCertificate: "client", Inbound: "tls"}},
 		"plain, with many secrets": {spec: plain, secrets: many},
 		"full, with its own, too":  {spec: full, secrets: []string{"own", "registry"}},
+		"cramped":                  {spec: cramped},
+		"cramped, with TLS":        {spec: cramped, tls: injection.TLS{Outbound: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			template := corev1.PodTemplateSpec{Spec: *test.spec.DeepCopy()}

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
-	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 
@@ -23,6 +23,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/owned"
 	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 const (
@@ -41,9 +42,11 @@ type Reconciler struct {
 	// the policy, which is for the whole cluster, and it is left as it is.
 	Injection  string
 	Namespaces []string
+
+	last answer
 }
 
-// Reconcile applies the policy. A cluster that does not know its kind, as before Kubernetes 1.36, does without.
+// Reconcile applies the policy, where the cluster knows its kind.
 func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
 	switch {
 	case r.Injection != wiring.InjectionWorkload:
@@ -51,18 +54,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 	case len(r.Namespaces) > 0:
 		return repair, nil
 	}
-	owner, err := apiregistration.Owner(ctx, r.Kube)
-	if err != nil {
-		return 0, err
+	served, err := workload.HasPolicies(r.Kube.Discovery())
+	if err != nil || !served {
+		return repair, err
 	}
-	err = r.apply(ctx, owner)
-	if apierrors.IsNotFound(err) {
-		err = nil
-	}
-	return repair, err
+	return repair, r.keep(ctx)
 }
 
-func (r *Reconciler) apply(ctx context.Context, owner *metaapply.OwnerReferenceApplyConfiguration) error {
+func (r *Reconciler) keep(ctx context.Context) error {
+	owner, err := apiregistration.Owner(ctx, r.Kube)
+	if err != nil {
+		return err
+	}
 	policy, binding, err := read()
 	if err != nil {
 		return err
@@ -91,6 +94,19 @@ func read() (*admissionapply.MutatingAdmissionPolicyApplyConfiguration, *admissi
 		return nil, nil, fmt.Errorf("reading %s: %w", manifest, err)
 	}
 	return policy, binding, nil
+}
+
+// Exists tells whether there is the policy, and its binding, without which it does nothing. The cluster knows their kinds.
+func Exists(ctx context.Context, kube kubernetes.Interface) (bool, error) {
+	registrations := kube.AdmissionregistrationV1()
+	_, err := registrations.MutatingAdmissionPolicies().Get(ctx, wiring.TemplateVolumes, metav1.GetOptions{})
+	if err == nil {
+		_, err = registrations.MutatingAdmissionPolicyBindings().Get(ctx, wiring.TemplateVolumes, metav1.GetOptions{})
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("looking for MutatingAdmissionPolicy %q and its binding: %w", wiring.TemplateVolumes, err)
+	}
+	return err == nil, nil
 }
 
 // Remove takes the policy down. It need not exist, nor its kind.

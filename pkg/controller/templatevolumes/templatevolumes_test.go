@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 
@@ -56,6 +57,49 @@ func TestKept(t *testing.T) {
 				t.Errorf("%s has the owners %v", kind, owners)
 			}
 		}
+	}
+}
+
+// Templates may be changed where the policy is: it is made where that is ours to do. An answer holds for a while.
+func TestObstacle(t *testing.T) {
+	shop := []string{"shop"}
+	named := metav1.ObjectMeta{Name: wiring.TemplateVolumes}
+	policy, binding := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: named}, &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: named}
+	for name, test := range map[string]struct {
+		namespaces []string
+		objects    []runtime.Object
+		unknown    bool
+		want       string
+	}{
+		"everywhere":         {nil, nil, false, ""},
+		"somewhere":          {shop, []runtime.Object{policy, binding}, false, ""},
+		"without the policy": {shop, nil, false, "kubectl restage install --namespaces shop"},
+		"without a binding":  {shop, []runtime.Object{policy}, false, "no binding of it"},
+		"on an old cluster":  {nil, nil, true, "--injection=webhook"},
+		"on an old one, too": {shop, nil, true, "Kubernetes has from 1.36 on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := controllertest.New(append(test.objects, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})...)
+			if test.unknown {
+				cluster.Kube.Resources = nil
+			}
+			cluster.Injection = wiring.InjectionWorkload
+			cluster.Acting(t, func() {
+				r := Reconciler{Kube: cluster.Kube, Injection: wiring.InjectionWorkload, Namespaces: test.namespaces}
+				obstacle, err := r.Obstacle(t.Context())
+				if err != nil || (obstacle == "") != (test.want == "") || !strings.Contains(obstacle, test.want) {
+					t.Errorf("it says %q, error %v", obstacle, err)
+				}
+				asked := len(cluster.Kube.Actions())
+				if again, err := r.Obstacle(t.Context()); again != obstacle || err != nil || len(cluster.Kube.Actions()) != asked {
+					t.Errorf("at once it says %q, error %v, after %d requests", again, err, len(cluster.Kube.Actions())-asked)
+				}
+			})
+			there, err := Exists(t.Context(), cluster.Kube)
+			if err != nil || there != (test.want == "") {
+				t.Errorf("the policy is there: %t, error %v", there, err)
+			}
+		})
 	}
 }
 

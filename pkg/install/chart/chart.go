@@ -47,19 +47,28 @@ func Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// helpers: the image of a part, rehosted or not.
-const helpers = `{{- define "restage.image" -}}
+// helpers: the image of a part, rehosted or not; and how proxies get into pods, which is as suits the version where it is not said.
+var helpers = fmt.Sprintf(`{{- define "restage.image" -}}
 {{- with .root.Values.registry }}{{ . }}/{{ end }}{{ .name }}:{{ .root.Values.tag }}
 {{- end }}
-`
+
+{{- define "restage.injection" -}}
+{{- $suits := ternary %q %q (semverCompare ">=1.%d.0-0" (default .Capabilities.KubeVersion.Version .Values.kubeVersion)) }}
+{{- default $suits .Values.injection }}
+{{- end }}
+`, install.InjectionWorkload, install.InjectionWebhook, install.OldestPolicyMinor)
 
 const notes = `Restage is being installed in namespace {{ .Values.namespace }}. When this is there, it is ready:
 
   kubectl wait --for=condition=Available apiservice/v1alpha1.replay.restage.dev --timeout=3m
 
-Record a workload:
+Record a workload{{ if has (include "restage.injection" .) (list "webhook" "policy") }}, whose pods get the proxy as they are made{{ end }}:
 
   kubectl annotate deployment/NAME capture.restage.dev/enabled=true
+{{- if has (include "restage.injection" .) (list "webhook" "policy") }}
+  kubectl label namespace NAMESPACE capture.restage.dev/inject=enabled
+  kubectl rollout restart deployment/NAME
+{{- end }}
 
 helm uninstall {{ .Release.Name }} takes recording proxies out of workloads and ends what runs. kubectl restage uninstall does, too, and says what is in the way.
 `

@@ -12,7 +12,7 @@ import (
 var variables = map[string]string{
 	"CLUSTER_NAME":       "$.Values.clusterName | quote",
 	"STORAGE_URL":        "$.Values.storageURL | quote",
-	"INJECTION":          "$.Values.injection | quote",
+	"INJECTION":          `include "restage.injection" $ | quote`,
 	"WATCH_NAMESPACES":   `join "," $.Values.namespaces | quote`,
 	"IMAGE_PULL_SECRETS": `join "," $.Values.imagePullSecrets | quote`,
 	"IMAGE_PULL_POLICY":  "$.Values.imagePullPolicy | quote",

@@ -35,8 +35,9 @@ var options = []option{
 	{"ha", "Three servers on an etcd of yours, and two controllers.", map[string]any{"type": "boolean"}},
 	{"etcdServers", "Addresses of that etcd, such as https://etcd.example:2379.", list(text("^https://[^,/$]+/?$"))},
 	{"kubeVersion", "Version of the cluster, such as \"1.37\"; empty for " + anySupport + ".", text(kubeVersions())},
-	{"injection", "How recording proxies get into pods: workload (the controller patches workloads), manual (kubectl restage inject, in Git), webhook or policy (opted-in pods get them as they are made).",
-		oneOf(install.Injections()...)},
+	{"injection", "How recording proxies get into pods: workload (the controller patches workloads), manual (kubectl restage inject, in Git), webhook or policy (opted-in pods get them as they are made). " +
+		"Empty for workload, and for webhook before Kubernetes 1.36.",
+		oneOf(append(install.Injections(), "")...)},
 	{"namespaces", "Namespaces whose workloads Restage may work with; empty for all.", list(text(label))},
 	{"monitoring", "Monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.", map[string]any{"type": "boolean"}},
 }
@@ -65,7 +66,7 @@ func kubeVersions() string {
 	return "^(v?1\\.(" + minors + ")(\\.[0-9]+([-+].*)?)?)?$"
 }
 
-// withoutPolicies matches the versions of Kubernetes that cannot add proxies by a policy.
+// withoutPolicies matches the versions of Kubernetes that have no MutatingAdmissionPolicy.
 func withoutPolicies() string {
 	minors := ""
 	for minor := install.OldestMinor; minor < install.OldestPolicyMinor; minor++ {
@@ -99,7 +100,7 @@ func schema() ([]byte, error) {
 			is(true, map[string]any{"minItems": 1}),
 			is(false, map[string]any{"maxItems": 0}),
 			map[string]any{
-				"if":   map[string]any{"properties": map[string]any{"injection": map[string]any{"const": string(install.InjectionPolicy)}}},
+				"if":   map[string]any{"properties": map[string]any{"injection": oneOf(string(install.InjectionWorkload), string(install.InjectionPolicy))}},
 				"then": map[string]any{"properties": map[string]any{"kubeVersion": map[string]any{"not": map[string]any{"pattern": withoutPolicies()}}}},
 			},
 		},

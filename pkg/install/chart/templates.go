@@ -37,9 +37,9 @@ var axes = []struct {
 }{
 	{"$.Values.ha", func(c *choice, on bool) { c.ha = on }},
 	{"$.Values.namespaces", func(c *choice, on bool) { c.namespaced = on }},
-	{`ne $.Values.injection "workload"`, func(c *choice, on bool) { c.outside = on }},
-	{`eq $.Values.injection "webhook"`, func(c *choice, on bool) { c.webhook = on }},
-	{`eq $.Values.injection "policy"`, func(c *choice, on bool) { c.policy = on }},
+	{`ne (include "restage.injection" $) "workload"`, func(c *choice, on bool) { c.outside = on }},
+	{`eq (include "restage.injection" $) "webhook"`, func(c *choice, on bool) { c.webhook = on }},
+	{`eq (include "restage.injection" $) "policy"`, func(c *choice, on bool) { c.policy = on }},
 	{"$.Values.monitoring", func(c *choice, on bool) { c.monitoring = on }},
 }
 
@@ -150,8 +150,6 @@ func template(object *unstructured.Unstructured) (string, error) {
 	switch {
 	case named:
 		text = "{{- range $.Values.namespaces }}\n---\n" + text + "{{- end }}\n"
-	case strings.HasPrefix(object.GetKind(), "MutatingAdmissionPolicy"): // the version of the stand-ins has the kind, not that of every cluster
-		text = "{{- if $.Capabilities.APIVersions.Has \"" + object.GetAPIVersion() + "/MutatingAdmissionPolicy\" }}\n" + text + "{{- end }}\n"
 	case object.GetKind() == "Namespace":
 		text = "{{- if ne $.Values.namespace $.Release.Namespace }}\n" + text + "{{- end }}\n"
 	}

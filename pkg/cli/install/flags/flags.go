@@ -23,10 +23,11 @@ func For(o *install.Options) *pflag.FlagSet {
 		"Where recorded traffic is kept: s3://bucket?region=name or file:///directory. By default on a volume of its own.")
 	flags.BoolVar(&o.HA, "ha", o.HA, "Run three API servers, on the etcd that --etcd-servers names, and two controllers.")
 	flags.StringSliceVar(&o.EtcdServers, "etcd-servers", o.EtcdServers, "URLs of your etcd, comma separated, for --ha.")
-	flags.StringVar(&o.KubeVersion, "kube-version", o.KubeVersion, "Version of Kubernetes that the manifests are for, such as 1.37. By default they suit all that are supported. With --namespaces and a version from 1.36 on they have the admission policy that keeps proxies whole in templates.")
+	flags.StringVar(&o.KubeVersion, "kube-version", o.KubeVersion, "Version of Kubernetes that the manifests are for, such as 1.37. By default they suit all that are supported, as far as --injection does.")
 	flags.StringVar((*string)(&o.Injection), "injection", string(o.Injection),
-		"How recording proxies get into pods: workload (the controller patches workloads), manual (you do, with kubectl restage inject), webhook (the API server adds "+
-			"them to opted-in pods as they are made) or policy (the same by a MutatingAdmissionPolicy, from Kubernetes 1.36 on).")
+		"How recording proxies get into pods: workload (the controller patches workloads, from Kubernetes 1.36 on), manual (you do, with kubectl restage inject), webhook "+
+			"(the API server adds them to opted-in pods as they are made) or policy (the same by a MutatingAdmissionPolicy, from Kubernetes 1.36 on). "+
+			"By default workload, and webhook with a --kube-version before 1.36.")
 	flags.StringSliceVar(&o.Namespaces, "namespaces", o.Namespaces, "Namespaces whose workloads Restage gets rights on, comma separated. By default all.")
 	flags.BoolVar(&o.Monitoring, "monitoring", o.Monitoring,
 		"Add monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.")

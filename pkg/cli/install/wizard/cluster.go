@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/restage-dev/restage/pkg/apply"
 	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // chooseCluster asks which context, when there are several, and whether that is the cluster meant.
@@ -36,19 +36,37 @@ func (w *wizard) chooseCluster(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("asking %s for its version: %w", config.Host, err)
 	}
-	w.version = version.Major + "." + strings.TrimSuffix(version.Minor, "+")
 	w.heading("Cluster", "Everything goes to this cluster. The API and its registration are of the whole cluster, so it can hold one installation.")
 	if w.context != "" {
 		w.say(2, "", "context     "+w.context)
 	}
 	w.say(2, "", "server      "+config.Host)
 	w.say(2, "", "Kubernetes  "+version.GitVersion)
+	if err := w.chooseInjection(); err != nil {
+		return err
+	}
 	w.findInstallation(ctx)
 	yes, err := w.confirm(ctx, "Is this the right one?", true)
 	if err == nil && !yes {
 		return errDeclined
 	}
 	return err
+}
+
+// chooseInjection takes the way for proxies into pods that the cluster has, unless one is given, which it must have.
+func (w *wizard) chooseInjection() error {
+	served, err := workload.HasPolicies(w.kube.Discovery())
+	if err != nil || served {
+		return err
+	}
+	switch given := w.options.Injection; given {
+	case install.InjectionWorkload, install.InjectionPolicy:
+		return fmt.Errorf("injection (--injection): %q: needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which this cluster does not have; use %s", given, install.InjectionWebhook)
+	case "":
+		w.options.Injection = install.InjectionWebhook
+		w.warn("This cluster has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on. So no template is changed: pods that are opted in get the recording proxy as they are made.")
+	}
+	return nil
 }
 
 // chooseContext sets the context of the flags, as --context would.

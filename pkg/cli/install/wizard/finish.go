@@ -31,7 +31,7 @@ func (w *wizard) finish(ctx context.Context) error {
 	commands := [][2]string{{"kubectl restage status", "what runs, records and replays"}}
 	namespace, name := "NAMESPACE", "deploy/NAME"
 	if w.recorded == nil {
-		switch w.options.Injection {
+		switch w.options.Complete().Injection {
 		case install.InjectionManual:
 			commands = append(commands, [2]string{"kubectl restage inject -f FILE | kubectl apply -f -", "record a workload"})
 		case install.InjectionWebhook, install.InjectionPolicy:

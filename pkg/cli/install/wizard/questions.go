@@ -63,9 +63,6 @@ func (w *wizard) askWorkloads(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err == nil && w.options.KubeVersion == "" && w.check(func(o *install.Options) { o.KubeVersion = w.version }) == nil {
-		w.options.KubeVersion = w.version // then the manifests have what the controller may not make here
-	}
 	return err
 }
 

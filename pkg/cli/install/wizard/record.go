@@ -29,7 +29,7 @@ const offered = 20
 
 // offerRecording has a first workload recorded, if that is wanted.
 func (w *wizard) offerRecording(ctx context.Context) error {
-	if w.options.Injection != install.InjectionWorkload {
+	if w.options.Complete().Injection != install.InjectionWorkload {
 		return nil // templates are injected where they are kept, or pods that somebody must opt in and replace
 	}
 	workloads, err := w.workloads(ctx)

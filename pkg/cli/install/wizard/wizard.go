@@ -28,7 +28,6 @@ type wizard struct {
 	options install.Options
 
 	context string // of the kubeconfig; empty inside a cluster
-	version string // of the cluster, such as 1.37
 	kube    kubernetes.Interface
 	client  *apply.Client
 	objects []*unstructured.Unstructured

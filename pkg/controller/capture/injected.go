@@ -1,0 +1,55 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package capture
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/restage-dev/restage/pkg/workload"
+)
+
+// InjectManager owns what kubectl restage inject puts into workloads in the cluster.
+const InjectManager = "restage-inject"
+
+// IsInjected tells whether kubectl restage inject has put anything into the workload in the cluster.
+func IsInjected(w *workload.Workload) bool {
+	return slices.ContainsFunc(w.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == InjectManager && entry.Operation == metav1.ManagedFieldsOperationApply
+	})
+}
+
+// Inject makes these annotations, and what a template has, all that InjectManager has in a workload; with nothing it has nothing any more, and what
+// nobody else has goes. The workload is named as this very object: were it gone, an apply by name alone would make a new one.
+func Inject(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, template map[string]any) error {
+	object := map[string]any{}
+	if template != nil {
+		object = w.Within(template)
+	}
+	metadata := map[string]any{"name": w.GetName(), "namespace": w.GetNamespace(), "uid": w.GetUID()}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	object["apiVersion"], object["kind"] = w.Kind.ToAPIVersionAndKind()
+	object["metadata"] = metadata
+	data, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: InjectManager, Force: new(true)})
+	return err
+}
+
+// Uninject takes out of a workload what Inject put in. One that has gone meanwhile is fine.
+func Uninject(ctx context.Context, c workload.Client, w *workload.Workload) error {
+	if err := Inject(ctx, c, w, nil, nil); err != nil && !isGone(err) {
+		return fmt.Errorf("taking the proxy out of %s: %w", w, err)
+	}
+	return nil
+}

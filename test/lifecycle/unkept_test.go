@@ -1,0 +1,95 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	manifests "github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/wiring"
+	"github.com/restage-dev/restage/test/kube"
+)
+
+const policyKinds = "mutatingadmissionpolicies,mutatingadmissionpolicybindings"
+
+// leftAlone waits until the front is as it was, and its capture says why it is not recorded; nor can kubectl restage inject put a proxy into it.
+func (s *shop) leftAlone(t *testing.T, live, why string) {
+	t.Helper()
+	s.awaitReason(t, "NotInjected", why)
+	kube.Eventually(t, time.Minute, "the front is as it was", func() (bool, string) {
+		now := s.live(t)
+		return now == live, now
+	})
+	out, err := kube.Run(t.Context(), "", "kubectl", "restage", "inject", "-n", s.namespace, "deploy/front")
+	if err == nil || !strings.Contains(err.Error(), "MutatingAdmissionPolicy") || !strings.Contains(err.Error(), "put the proxy into its manifest with -f") {
+		t.Errorf("inject: %v\n%s", err, out)
+	}
+}
+
+// onlyWhereKept takes away what keeps templates whole, without which none is changed, and brings it back.
+func (s *shop) onlyWhereKept(t *testing.T, live string) {
+	t.Helper()
+	kube.Kubectl(t, "delete", policyKinds, wiring.TemplateVolumes)
+	s.leftAlone(t, live, "kubectl restage install --namespaces "+s.namespace)
+	if d := check(t, "-n", s.namespace); !(verdict{"injection", "Failed", "there is no MutatingAdmissionPolicy " + wiring.TemplateVolumes, "--namespaces " + s.namespace}).saidBy(d.trouble()) {
+		t.Errorf("check says %+v", d)
+	}
+	kube.Kubectl(t, "apply", "-f", policy)
+	s.awaitReason(t, "Recording", "")
+}
+
+// TestOldCluster is for a cluster without MutatingAdmissionPolicy. Nothing there could keep a template whole, so that none is changed; pods get the proxy as they are
+// made, as the manifests for that version have it. What is left when all of it is killed at once refuses nobody.
+func TestOldCluster(t *testing.T) {
+	if kube.HasPolicies(t) {
+		t.Skip("this cluster has MutatingAdmissionPolicy")
+	}
+	s := openShop(t)
+	live := s.live(t)
+	cluster := s.others(kube.TakeSnapshot(t))
+	installWith(t, manifests.Options{})
+	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
+	s.leftAlone(t, live, "--injection="+wiring.InjectionWebhook)
+	if d := check(t, "-n", s.namespace); !(verdict{"injection", "Failed", "which this cluster does not have", "--injection=" + wiring.InjectionWebhook}).saidBy(d.trouble()) {
+		t.Errorf("check says %+v", d)
+	}
+
+	installWith(t, manifests.Options{KubeVersion: "1.35"})
+	kube.Kubectl(t, "label", "namespace", s.namespace, "capture.restage.dev/inject=enabled")
+	s.replacePods(t, true)
+	live = s.live(t)
+	s.record(t)
+	s.passes(t)
+	s.kubectl(t, "delete", "trafficreplays", "--all", "--timeout=60s")
+	s.replay(t)
+	kube.MustApply(t, s.drawer("[{name: drawer, emptyDir: {}}]"))
+	if after := s.live(t); after != live {
+		t.Errorf("the front was\n%s\nand is\n%s", live, after)
+	}
+
+	kube.Kubectl(t, "delete", "namespace", system, "--wait=false")
+	kube.Kubectl(t, "-n", system, "delete", "pods", "--all", "--grace-period=0", "--force")
+	kube.MustApply(t, s.drawer("null"))
+	var spec corev1.PodSpec
+	if err := json.Unmarshal([]byte(s.kubectl(t, "get", "deployment", "drawer", "-o", "jsonpath={.spec.template.spec}")), &spec); err != nil {
+		t.Fatal(err)
+	}
+	if len(spec.Volumes) > 0 || len(spec.InitContainers) > 0 {
+		t.Errorf("the drawer is %+v", spec)
+	}
+	s.kubectl(t, "create", "deployment", "probe", "--image=localhost/restage/podinfo:current", "--replicas=0")
+	s.kubectl(t, "delete", "deployment", "probe", "drawer")
+	s.leaves(t, "--rescue")
+	s.keepsServing(t)
+	s.replacePods(t, false)
+	s.accepting(t)
+	s.sameAs(t, cluster)
+}
