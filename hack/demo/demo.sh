@@ -34,13 +34,25 @@ choose_cluster
 hack/images.sh
 title "install Restage"
 hack/install.sh
+policies=$(kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -c '"mutatingadmissionpolicies"' || true)
+if [ "$policies" = 0 ]; then # before Kubernetes 1.36: no template is changed, and pods get the proxy as they are made
+  echo '$ kubectl restage install --registry localhost --tag dev --injection webhook | kubectl apply -f -'
+  bin/kubectl-restage install --registry localhost --tag dev --injection webhook | kubectl apply -f -
+  run kubectl -n restage-system rollout status deployment/restage-apiserver --timeout=180s
+  run kubectl -n restage-system rollout status deployment/restage-controller --timeout=180s
+  run kubectl wait --for=create mutatingwebhookconfiguration/restage-pod-injection --timeout=60s
+fi
 
 title "an application with real traffic, recorded"
 kubectl delete namespace shop --ignore-not-found --wait --timeout=120s >/dev/null
 run kubectl apply -f $manifests/shop.yaml
 run kubectl -n shop rollout status deployment/back --timeout=120s
-# the controller adds the sidecar, which rolls the front once; the shoppers begin when that is done
+# the front is rolled once, to have the sidecar; the shoppers begin when that is done
 run kubectl -n shop wait --for=create trafficcapture/front --timeout=60s
+if [ "$policies" = 0 ]; then
+  run kubectl label namespace shop capture.restage.dev/inject=enabled
+  run kubectl -n shop rollout restart deployment/front
+fi
 run kubectl -n shop wait --for=condition=Ready trafficcapture/front --timeout=120s
 run kubectl apply -f $manifests/shoppers.yaml
 run kubectl -n shop wait --for=condition=Complete job/shoppers --timeout=180s

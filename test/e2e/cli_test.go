@@ -164,7 +164,7 @@ func TestCLIInject(t *testing.T) {
 	before := s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}")
 	if !kube.HasPolicies(t) {
 		code, _, errOut := s.restage(t, "", "inject", "deploy/front")
-		if after := s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}"); code != 1 || !strings.Contains(errOut, "put the proxy into its manifest with -f") || after != before {
+		if after := s.kubectl(t, "get", "deployment", "front", "-o", "jsonpath={.spec}"); code != 2 || !strings.Contains(errOut, "put the proxy into its manifest with -f") || after != before {
 			t.Errorf("exit code %d: %s\nbefore %s\nafter  %s", code, errOut, before, after)
 		}
 		return

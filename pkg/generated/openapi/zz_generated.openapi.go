@@ -961,7 +961,7 @@ func schema_pkg_apis_replay_v1alpha1_EnvironmentClassSpec(ref common.ReferenceCa
 				Properties: map[string]spec.Schema{
 					"proxyResources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "proxyResources are the resources of the proxy in each copied pod.",
+							Description: "proxyResources are the resources of the proxy in each copied pod, but for pods with resources of their own, which the proxy shares: it asks for none there.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.ResourceRequirements{}.OpenAPIModelName()),
 						},

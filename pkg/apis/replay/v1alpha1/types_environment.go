@@ -316,7 +316,7 @@ type EnvironmentClass struct {
 
 // EnvironmentClassSpec holds defaults and limits for environments.
 type EnvironmentClassSpec struct {
-	// proxyResources are the resources of the proxy in each copied pod.
+	// proxyResources are the resources of the proxy in each copied pod, but for pods with resources of their own, which the proxy shares: it asks for none there.
 	// +optional
 	// +k8s:opaqueType
 	ProxyResources corev1.ResourceRequirements `json:"proxyResources,omitempty"`

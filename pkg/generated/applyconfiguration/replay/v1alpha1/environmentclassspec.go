@@ -16,7 +16,7 @@ import (
 //
 // EnvironmentClassSpec holds defaults and limits for environments.
 type EnvironmentClassSpecApplyConfiguration struct {
-	// proxyResources are the resources of the proxy in each copied pod.
+	// proxyResources are the resources of the proxy in each copied pod, but for pods with resources of their own, which the proxy shares: it asks for none there.
 	ProxyResources *v1.ResourceRequirements `json:"proxyResources,omitempty"`
 	// responderResources are the resources of the responder.
 	ResponderResources *v1.ResourceRequirements `json:"responderResources,omitempty"`
