@@ -63,10 +63,8 @@ func takeOut(ctx context.Context, c workload.Client, w recordedWorkload) error {
 			return err
 		}
 	}
-	if capture.IsInjected(w.Workload) {
-		if err := capture.Uninject(ctx, c, w.Workload); err != nil {
-			return err
-		}
+	if err := capture.Uninject(ctx, c, w.Object.Namespace, w.Reference()); err != nil {
+		return err
 	}
 	return capture.Strip(ctx, c, w.Object.Namespace, w.Reference())
 }

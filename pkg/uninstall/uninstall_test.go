@@ -117,9 +117,12 @@ func TestInjectedInTheCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := &workload.Workload{Object: front, Kind: appsv1.SchemeGroupVersion.WithKind("Deployment")}
+	of, err := workload.Of(front)
+	if err != nil {
+		t.Fatal(err)
+	}
 	asked := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}
-	if err := capture.Inject(t.Context(), workload.Client{Kube: c.Kube}, of, asked, nil); err != nil {
+	if err := capture.Inject(t.Context(), workload.Client{Kube: c.Kube}, of, asked, map[string]any{"spec": map[string]any{}}); err != nil {
 		t.Fatal(err)
 	}
 	plan, err := Survey(t.Context(), c, Options{Timeout: time.Minute})

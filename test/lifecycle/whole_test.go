@@ -100,7 +100,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
 	}
 	deployment := v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "first"}
-	withPolicy(kept{t, deployment, kubeconfig, client})
+	withPolicy(kept{t, deployment, kubeconfig, client, false})
 
 	const proxied, gone = "restage-proxy restage-init app+ helper+", "app helper"
 	natives := []v1alpha1.WorkloadReference{
@@ -131,7 +131,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 		for _, kind := range test.kinds {
 			t.Run(test.name+"/"+kind.Kind, func(t *testing.T) {
 				kind.Name = strings.NewReplacer(" ", "-", ",", "").Replace(test.name)
-				k := kept{t, kind, kubeconfig, client}
+				k := kept{t, kind, kubeconfig, client, false}
 				k.kubectl(k.wholeManifest(k.ref.Name, test.before), "apply", "-f", "-")
 				k.write(true)
 				volumes := k.ours()
@@ -160,7 +160,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 	}
 	t.Run("nothing of a proxy", func(t *testing.T) { // as a responder, which has the same volumes
 		deployment.Name = "responder"
-		k := kept{t, deployment, kubeconfig, client}
+		k := kept{t, deployment, kubeconfig, client, false}
 		mounting := owned{mounts: ", volumeMounts: [{name: restage-forwarder, mountPath: /f}]", lists: "\n    volumes: [{name: restage-forwarder, emptyDir: {}}]"}
 		k.kubectl(k.wholeManifest(k.ref.Name, mounting), "apply", "-f", "-")
 		mounting.env = ", {name: MORE, value: b}"
@@ -172,7 +172,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 	for name, explicit := range map[string]bool{"in place": false, "in place, without rules": true} {
 		t.Run(name, func(t *testing.T) {
 			deployment.Name = strings.NewReplacer(" ", "-", ",", "").Replace(name)
-			k := kept{t, deployment, kubeconfig, client}
+			k := kept{t, deployment, kubeconfig, client, false}
 			k.kubectl(k.wholeManifest(k.ref.Name, resolved), "apply", "-f", "-")
 			template, err := injection.InPlace(k.live().Template, injection.IsolateOptions{
 				Environment: "monday", Workload: "app", Namespace: "default", Image: "proxy:1", Explicit: explicit,

@@ -109,7 +109,7 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 	default:
 		return name + " is not injected", nil
 	}
-	if err := capture.Uninject(ctx, client, w); err != nil {
+	if err := capture.Uninject(ctx, client, w.GetNamespace(), w.Reference()); err != nil {
 		return "", fmt.Errorf("uninjecting %s: %w", name, err)
 	}
 	return name + " uninjected (server-side applied)", nil

@@ -41,9 +41,9 @@ func New(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.Command 
 With -f it is a pipe: manifests in, manifests out. Into every workload, Jobs and Pods included, it puts what the operator would add, and the annotation that has it recorded; all else
 stays as it is. To inject again changes nothing; kubectl restage uninject gives back the original.
 
-With names it changes workloads in the cluster by server-side apply, as the field manager ` + capture.InjectManager + `, so that uninject takes out exactly what was put in. Use
-kubectl restage capture start to have the operator do it instead. It does so where a policy has kube-apiserver keep templates whole, as the operator
-does with --injection=workload, from Kubernetes 1.36 on. Jobs and Pods cannot be changed once they exist, so that they are injected with -f and created again.
+With names it changes workloads in the cluster by server-side apply, as the field manager ` + capture.InjectManager + `, so that uninject takes out exactly what was put in. That takes a
+policy that has kube-apiserver keep templates whole, as with --injection=workload, from Kubernetes 1.36 on. Use kubectl restage capture start to have the operator do it instead. Jobs and
+Pods cannot be changed once they exist, so that they are injected with -f and created again.
 
 The image and the pull secrets are those of the installation in the cluster, unless --image or --registry is given.`,
 		Example: `  kubectl kustomize . | kubectl restage inject -f - | kubectl apply -f -

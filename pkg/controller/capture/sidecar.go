@@ -98,17 +98,30 @@ func release(ctx context.Context, c workload.Client, cached *workload.Workload) 
 // RemoveSidecar takes out of a workload what addSidecar put in. It returns the workload when anything was there, else nil. A workload that has
 // gone meanwhile is fine, and so is a kind that has. The workload is read from the server, since a cache may not know yet that the proxy was added.
 func RemoveSidecar(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) (*workload.Workload, error) {
-	return strip(ctx, c, namespace, ref, IsManaged)
+	return byController().strip(ctx, c, namespace, ref, IsManaged)
 }
 
 // Strip takes whatever any of our patches for recording put into a template out of it, whoever wrote it.
 func Strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) error {
-	_, err := strip(ctx, c, namespace, ref, func(*workload.Workload) bool { return true })
+	_, err := byController().strip(ctx, c, namespace, ref, func(*workload.Workload) bool { return true })
 	return err
 }
 
-// strip does so with a workload that is one to do it with, which others may change meanwhile.
-func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference, is func(*workload.Workload) bool) (stripped *workload.Workload, err error) {
+// hand puts the proxy into templates, as a field manager.
+type hand struct {
+	manager string
+	// leave gives up what the manager still has in a workload without the proxy: what others have taken away would be listed as its own for ever.
+	leave func(context.Context, workload.Client, *workload.Workload) error
+}
+
+func byController() hand {
+	return hand{FieldManager, func(ctx context.Context, c workload.Client, w *workload.Workload) error {
+		return edit.Abandon(ctx, c, w, FieldManager)
+	}}
+}
+
+// strip takes the proxy out of a workload that is one to do it with, which others may change meanwhile.
+func (h hand) strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference, is func(*workload.Workload) bool) (stripped *workload.Workload, err error) {
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		w, err := c.Get(ctx, namespace, ref)
 		if isGone(err) || err == nil && !is(w) {
@@ -117,9 +130,9 @@ func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha
 		if err != nil {
 			return fmt.Errorf("reading %s %q: %w", ref.Kind, ref.Name, err)
 		}
-		written, err := edit.Write(ctx, c, w, edit.Change{Template: without(w), Annotations: w.GetAnnotations()}, FieldManager)
-		if err == nil && written != nil { // what others took away before would be listed as ours for ever
-			err = edit.Abandon(ctx, c, written, FieldManager)
+		written, err := edit.Write(ctx, c, w, edit.Change{Template: h.without(w), Annotations: w.GetAnnotations()}, h.manager)
+		if err == nil && written != nil {
+			err = h.leave(ctx, c, written)
 		}
 		if isGone(err) {
 			return nil
@@ -134,10 +147,10 @@ func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha
 }
 
 // without is the template of a workload with nothing of ours. A pull secret that its owner has come to name as well stays.
-func without(w *workload.Workload) *corev1.PodTemplateSpec {
+func (h hand) without(w *workload.Workload) *corev1.PodTemplateSpec {
 	template := w.Template.DeepCopy()
 	added := slices.DeleteFunc(injection.AddedPullSecrets(*template), func(name string) bool {
-		return edit.IsShared(w, FieldManager, "imagePullSecrets", name)
+		return edit.IsShared(w, h.manager, "imagePullSecrets", name)
 	})
 	if _, ok := template.Annotations[injection.AnnotationPullSecrets]; ok {
 		template.Annotations[injection.AnnotationPullSecrets] = strings.Join(added, ",")
@@ -171,7 +184,7 @@ func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 				errs = append(errs, err)
 			}
 			if IsInjected(w) {
-				errs = append(errs, Uninject(ctx, c, w))
+				errs = append(errs, Uninject(ctx, c, w.GetNamespace(), w.Reference()))
 			}
 		}
 	}
