@@ -85,7 +85,9 @@ func newStory(t *testing.T) *story {
 		}
 	})
 	s.c = &clients{kube: server.Host, metadata: controllertest.Metadata(t), aggregator: aggregatorfake.NewClientset(), replay: server.Client, forwarder: s.conn}
-	server.Host.(*kubefake.Clientset).PrependReactor("create", "*", controllertest.Identify)
+	host := server.Host.(*kubefake.Clientset)
+	host.Resources = controllertest.Policies()
+	host.PrependReactor("create", "*", controllertest.Identify)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {

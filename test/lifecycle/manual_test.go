@@ -11,15 +11,31 @@ import (
 	"time"
 
 	manifests "github.com/restage-dev/restage/pkg/install"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
 )
+
+// chooseAnew has the operator put the proxy into the front, and then change workloads no more. What it has put in stays, whole, until somebody takes it out.
+func (s *shop) chooseAnew(t *testing.T) {
+	t.Helper()
+	live := s.live(t)
+	installWith(t, manifests.Options{})
+	s.awaitReason(t, "Recording", "")
+	installWith(t, manifests.Options{Injection: manifests.InjectionManual})
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	kube.Kubectl(t, "get", policyKinds, wiring.TemplateVolumes)
+	s.awaitReason(t, "Recording", "")
+	restage(t, "uninject", "-n", s.namespace, "deploy/front")
+	if after := s.live(t); after != live {
+		t.Errorf("the front was\n%s\nand is\n%s", live, after)
+	}
+}
 
 // Where the operator changes no workload, one that has the proxy in its manifest is recorded from the annotation that stands there too, and
 // replayed; and its owner takes the proxy out again.
 func TestManualInjection(t *testing.T) {
 	s := openShop(t)
-	installWith(t, manifests.Options{Injection: manifests.InjectionManual})
-	s.kubectl(t, "wait", "--for=create", "trafficcapture/front", "--timeout=60s")
+	s.chooseAnew(t)
 	s.kubectl(t, "wait", "--for=jsonpath={.status.conditions[?(@.type==\"Ready\")].reason}=NotInjected", "trafficcapture/front", "--timeout=60s")
 
 	manifest := kube.DemoManifest(t, "shop.yaml", s.namespace)

@@ -47,8 +47,9 @@ func (s *shop) onlyWhereKept(t *testing.T, live string) {
 }
 
 // TestOldCluster is for a cluster without MutatingAdmissionPolicy. Nothing there could keep a template whole, so that none is changed; pods get the proxy as they are
-// made, as the manifests for that version have it. What is left when all of it is killed at once refuses nobody.
+// made, as the wizard chooses. What is left when all of it is killed at once refuses nobody.
 func TestOldCluster(t *testing.T) {
+	t.Setenv("NO_COLOR", "")
 	if kube.HasPolicies(t) {
 		t.Skip("this cluster has MutatingAdmissionPolicy")
 	}
@@ -62,9 +63,11 @@ func TestOldCluster(t *testing.T) {
 		t.Errorf("check says %+v", d)
 	}
 
-	installWith(t, manifests.Options{KubeVersion: "1.35"})
-	kube.Kubectl(t, "label", "namespace", s.namespace, "capture.restage.dev/inject=enabled")
-	s.replacePods(t, true)
+	uninstall(t)
+	s.sameAs(t, cluster)
+
+	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled-")
+	wizard(t, s, "kubectl restage install --injection webhook --registry localhost --tag dev | kubectl apply -f -")
 	live = s.live(t)
 	s.record(t)
 	s.passes(t)

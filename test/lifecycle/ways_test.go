@@ -57,7 +57,7 @@ func TestInstallByWizard(t *testing.T) {
 	t.Setenv("NO_COLOR", "")
 	thereAndBack(t, func(s *shop) {
 		s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/enabled-")
-		wizard(t, s)
+		wizard(t, s, "kubectl restage install --registry localhost --tag dev | kubectl apply -f -")
 		// it has waited for all of this
 		kube.Kubectl(t, "wait", "--for=condition=Available", "apiservice/"+apiService, "--timeout=1s")
 		for _, name := range []string{"restage-apiserver", "restage-controller", "restage-forwarder"} {
@@ -67,8 +67,8 @@ func TestInstallByWizard(t *testing.T) {
 	}, uninstall)
 }
 
-// wizard answers the questions: once with what is not allowed, and otherwise mostly with Enter.
-func wizard(t *testing.T, s *shop) {
+// wizard answers the questions: once with what is not allowed, and otherwise mostly with Enter. In the end it prints the command that does the same.
+func wizard(t *testing.T, s *shop, same string) {
 	const soon = 2 * time.Minute
 	user, command := terminal.Start(t, "kubectl", append([]string{"restage", "install", "--wizard"}, devImages...)...)
 	reply := func(answer string, printed ...string) {
@@ -94,7 +94,7 @@ func wizard(t *testing.T, s *shop) {
 	user.Answer("y")
 	user.Expect(8*time.Minute, "Record, by number or name [none]: ")
 	user.Answer(s.namespace + "/front")
-	user.Expect(5*time.Minute, "kubectl restage install --registry localhost --tag dev | kubectl apply -f -")
+	user.Expect(5*time.Minute, same)
 	reply("", "Write them to [none]: ")
 	user.Expect(soon, "Restage is installed")
 	if err := command.Wait(); err != nil {

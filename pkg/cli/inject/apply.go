@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,7 +104,7 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 	switch {
 	case capture.IsInjected(w):
 	case capture.IsManaged(w):
-		return "", fmt.Errorf("%s was injected by the operator, which would do it again; use kubectl restage capture stop %s", name, name)
+		return takeBack(ctx, c, client, w)
 	case manifest.IsInjected(w.Template.Spec):
 		return "", errors.New(name + " was injected in its manifest; take the proxy out there with kubectl restage uninject -f, and apply it")
 	default:
@@ -113,6 +114,42 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 		return "", fmt.Errorf("uninjecting %s: %w", name, err)
 	}
 	return name + " uninjected (server-side applied)", nil
+}
+
+// takeBack takes out what the operator has put in, unless it would put it in again.
+func takeBack(ctx context.Context, c *cluster.Cluster, client workload.Client, w *workload.Workload) (string, error) {
+	name := reference.String(w.Reference())
+	recorded, err := isRecorded(ctx, c, w)
+	if err != nil {
+		return "", err
+	}
+	if recorded {
+		return "", fmt.Errorf("%s was injected by the operator, which would do it again; use kubectl restage capture stop %s", name, name)
+	}
+	if _, err := capture.RemoveSidecar(ctx, client, w.GetNamespace(), w.Reference()); err != nil {
+		return "", fmt.Errorf("uninjecting %s: %w", name, err)
+	}
+	return name + " uninjected", nil
+}
+
+// isRecorded tells whether a capture has the operator keep the proxy in the template of a workload, which it does with one way of injection alone. Who may not
+// see how Restage is installed is told of captures.
+func isRecorded(ctx context.Context, c *cluster.Cluster, w *workload.Workload) (bool, error) {
+	if found, err := c.Installation(ctx, ""); err == nil && found.Installed() && found.Injection() != wiring.InjectionWorkload {
+		return false, nil
+	}
+	client, err := c.Restage()
+	if err != nil {
+		return false, err
+	}
+	captures, err := client.ReplayV1alpha1().TrafficCaptures(w.GetNamespace()).List(ctx, metav1.ListOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil // Restage is gone
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for captures of %s: %w", w, err)
+	}
+	return slices.ContainsFunc(captures.Items, func(t v1alpha1.TrafficCapture) bool { return workload.Same(t.Spec.WorkloadRef, w.Reference()) }), nil
 }
 
 func read(ctx context.Context, c *cluster.Cluster, argument string) (workload.Client, *workload.Workload, error) {

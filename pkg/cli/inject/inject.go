@@ -76,7 +76,7 @@ func NewUninject(c *cluster.Cluster, streams genericiooptions.IOStreams) *cobra.
 		Use:   "uninject (-f FILENAME | KIND/WORKLOAD...)",
 		Short: "Take the recording proxy out of workloads, in YAML or in the cluster",
 		Long: `Take out of workloads what kubectl restage inject put in. With -f it is a pipe over manifests; with names it changes workloads in the cluster. What the operator put
-in is taken out by kubectl restage capture stop.`,
+in is taken out by kubectl restage capture stop, and by this where no capture has it put in again, as after a change of --injection.`,
 		Example: `  kubectl restage uninject -f deploy-recorded.yaml | kubectl apply -f -
   kubectl restage uninject deploy/front`,
 		ValidArgsFunction: complete.MoreWorkloads(c),

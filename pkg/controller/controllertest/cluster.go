@@ -39,10 +39,15 @@ type Cluster struct {
 // New returns a cluster with these objects of Kubernetes in it.
 func New(objects ...runtime.Object) *Cluster {
 	c := &Cluster{Kube: kubefake.NewClientset(objects...), Replay: fake.NewClientset(), rules: map[string][]rbacv1.PolicyRule{}}
-	c.Kube.Resources = []*metav1.APIResourceList{{GroupVersion: "admissionregistration.k8s.io/v1", APIResources: []metav1.APIResource{{Name: "mutatingadmissionpolicies"}}}}
+	c.Kube.Resources = Policies()
 	c.Kube.PrependReactor("create", "*", Identify)
 	c.Replay.PrependReactor("create", "*", Identify)
 	return c
+}
+
+// Policies is what discovery says of MutatingAdmissionPolicy, where a cluster has it.
+func Policies() []*metav1.APIResourceList {
+	return []*metav1.APIResourceList{{GroupVersion: "admissionregistration.k8s.io/v1", APIResources: []metav1.APIResource{{Name: "mutatingadmissionpolicies"}}}}
 }
 
 // Workloads is a client of the workloads of Kubernetes' own kinds.

@@ -35,7 +35,7 @@ const (
 	repair = 5 * time.Minute
 )
 
-// Reconciler keeps the policy where we write to templates, and takes away what a former choice has left where we do not.
+// Reconciler keeps the policy where we write to templates. Where we do not any more it is left as it is, since proxies may be left in templates, too.
 type Reconciler struct {
 	Kube kubernetes.Interface
 	// Injection is one of wiring.Injections, Namespaces are those that we work with; none means all. In an installation for some, whoever installs it brings
@@ -48,10 +48,7 @@ type Reconciler struct {
 
 // Reconcile applies the policy, where the cluster knows its kind.
 func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (time.Duration, error) {
-	switch {
-	case r.Injection != wiring.InjectionWorkload:
-		return repair, Remove(ctx, r.Kube)
-	case len(r.Namespaces) > 0:
+	if r.Injection != wiring.InjectionWorkload || len(r.Namespaces) > 0 {
 		return repair, nil
 	}
 	served, err := workload.HasPolicies(r.Kube.Discovery())

@@ -22,7 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
-// The policy is there where we write to templates, and whoever installs brings it where our rights end in some namespaces.
+// The policy is made where we write to templates, and whoever installs brings it where our rights end in some namespaces. It stays for what is left in templates.
 func TestKept(t *testing.T) {
 	cluster := controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}})
 	registrations := cluster.Kube.AdmissionregistrationV1()
@@ -32,7 +32,7 @@ func TestKept(t *testing.T) {
 		want       bool
 	}{
 		{wiring.InjectionManual, nil, false}, {wiring.InjectionWorkload, []string{"shop"}, false}, {wiring.InjectionWorkload, nil, true}, {wiring.InjectionWorkload, nil, true},
-		{wiring.InjectionWorkload, []string{"shop"}, true}, {wiring.InjectionPolicy, nil, false}, {wiring.InjectionPolicy, nil, false},
+		{wiring.InjectionWorkload, []string{"shop"}, true}, {wiring.InjectionPolicy, nil, true},
 	} {
 		cluster.Injection = step.injection
 		cluster.Acting(t, func() {

@@ -29,8 +29,8 @@ const offered = 20
 
 // offerRecording has a first workload recorded, if that is wanted.
 func (w *wizard) offerRecording(ctx context.Context) error {
-	if w.options.Complete().Injection != install.InjectionWorkload {
-		return nil // templates are injected where they are kept, or pods that somebody must opt in and replace
+	if w.options.Complete().Injection != install.InjectionWorkload && !w.byWebhook() {
+		return nil // templates are injected where they are kept, or pods some seconds after the policy has been told
 	}
 	workloads, err := w.workloads(ctx)
 	if err != nil {
@@ -39,7 +39,11 @@ func (w *wizard) offerRecording(ctx context.Context) error {
 	if len(workloads) == 0 {
 		return nil
 	}
-	w.heading("First workload", "Recording one adds a proxy to its pods, which are rolled once, as by any change of the template. Without the annotation the proxy goes again.")
+	what := "Recording one adds a proxy to its pods, which are rolled once, as by any change of the template. Without the annotation the proxy goes again."
+	if w.byWebhook() {
+		what = "Recording one opts the pods of its namespace in, by a label, and restarts the workload: pods get the proxy as they are made. Without the annotation new ones come without."
+	}
+	w.heading("First workload", what)
 	for i, offer := range workloads[:min(len(workloads), offered)] {
 		w.say(2, "", fmt.Sprintf("%2d  %s", i+1, offer.name))
 	}
@@ -129,6 +133,11 @@ func (w *wizard) recordable(ctx context.Context, workloads []offer, answer strin
 
 // record sets the annotation and waits until the workload is recorded.
 func (w *wizard) record(ctx context.Context) error {
+	if w.byWebhook() {
+		if err := w.optIn(ctx); err != nil {
+			return err
+		}
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}}})
 	if err != nil {
 		return err
@@ -142,7 +151,13 @@ func (w *wizard) record(ctx context.Context) error {
 		return err
 	}
 	namespace, name := w.recorded.GetNamespace(), w.recorded.GetName()
-	conditions := []apply.Condition{capture{client, namespace, name}}
+	recording := capture{client, namespace, name}
+	if w.byWebhook() {
+		if err := w.replacePods(ctx, recording); err != nil {
+			return err
+		}
+	}
+	conditions := []apply.Condition{recording}
 	if w.recorded.Kind.Kind == v1alpha1.DefaultWorkloadKind {
 		conditions = append(conditions, w.client.Deployment(namespace, name))
 	}
@@ -158,16 +173,21 @@ type capture struct {
 func (c capture) Name() string { return "TrafficCapture " + c.name }
 
 func (c capture) Check(ctx context.Context) (bool, string, error) {
-	found, err := c.client.ReplayV1alpha1().TrafficCaptures(c.namespace).Get(ctx, c.name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return false, "it has not been made yet", nil
-	}
-	if err != nil {
-		return false, "", err
-	}
-	ready := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady)
+	ready, missing, err := c.condition(ctx)
 	if ready == nil {
-		return false, "the controller has not seen it yet", nil
+		return false, missing, err
 	}
 	return ready.Status == metav1.ConditionTrue, ready.Message, nil
+}
+
+// condition is the capture's Ready; without one it says what is missing.
+func (c capture) condition(ctx context.Context) (ready *metav1.Condition, missing string, err error) {
+	found, err := c.client.ReplayV1alpha1().TrafficCaptures(c.namespace).Get(ctx, c.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, "it has not been made yet", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionReady), "the controller has not seen it yet", nil
 }
