@@ -8,6 +8,7 @@
 # be made are noted, for down.sh.
 make_mount_points() {
   local dir part up
+  lock_dirs
   while read -r dir; do
     up=
     while read -r part; do
@@ -15,6 +16,7 @@ make_mount_points() {
       [ -d "$up" ] || { mkdir "$up" && echo "$up" >>"$RUN/made-dirs"; }
     done < <(tr / '\n' <<<"${dir#/}")
   done < <(node_dirs)
+  exec 7>&-
 }
 
 # load_bridge_filter : without br_netfilter, pods on the same node do not reach each other through a Service. Loading it

@@ -64,3 +64,9 @@ lock_cluster() {
   exec 8>"$CACHE_ROOT/run/$CLUSTER_NAME.lock"
   flock --wait 600 8 || die "another up.sh or down.sh is still at work"
 }
+
+# lock_dirs : what is made of node_dirs, and removed, one cluster at a time, until fd 7 is closed
+lock_dirs() {
+  exec 7>"$CACHE_ROOT/run/dirs.lock"
+  flock --wait 60 7 || die "another cluster is still making or removing directories"
+}

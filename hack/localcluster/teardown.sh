@@ -27,10 +27,30 @@ teardown() {
   if [ -e "$RUN/made-br-netfilter" ]; then
     modprobe -r br_netfilter 2>/dev/null || true # stays if somebody else has begun to use it
   fi
+  remove_mount_points
+  rm -rf --one-file-system "$RUN"
+}
+
+# remove_mount_points : a directory that goes takes along what is mounted over it in any namespace, so that the last of the
+# clusters removes what the first has made
+remove_mount_points() {
+  local other
+  lock_dirs
+  touch "$RUN/leaving"
+  if [ -e "$RUN/made-dirs" ]; then
+    for other in "$CACHE_ROOT"/run/*/; do
+      [ -e "$other/nodes" ] && [ ! -e "$other/leaving" ] || continue
+      touch "$other/made-dirs"
+      cat "$RUN/made-dirs" "$other/made-dirs" >"$other/made-dirs.new" # what is in a directory comes after it
+      mv "$other/made-dirs.new" "$other/made-dirs"
+      rm "$RUN/made-dirs"
+      break
+    done
+  fi
   if [ -e "$RUN/made-dirs" ]; then
     tac "$RUN/made-dirs" | xargs -r rmdir --ignore-fail-on-non-empty
   fi
-  rm -rf --one-file-system "$RUN"
+  exec 7>&-
 }
 
 # end_node NODE : every process in its groups: control plane, containers, commands of node.sh

@@ -35,8 +35,16 @@ func withoutPolicies(c *Cluster, consequence string) ([]Finding, error) {
 	if err != nil || served {
 		return nil, err
 	}
-	return []Finding{failure(c.reinstall("--injection="+wiring.InjectionWebhook)+", or upgrade the cluster to Kubernetes 1.36 or newer",
+	return []Finding{failure(c.reinstall(append(c.limits(), "--injection="+wiring.InjectionWebhook)...)+", with the flags that you install with besides, or upgrade the cluster to Kubernetes 1.36 or newer",
 		"injection %s needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which this cluster does not have: %s", c.Injection, consequence)}, nil
+}
+
+// limits are the flags of an installation for some namespaces; none for one for all.
+func (c *Cluster) limits() []string {
+	if namespaces := c.Found.Namespaces(); len(namespaces) > 0 {
+		return []string{"--namespaces", strings.Join(namespaces, ",")}
+	}
+	return nil
 }
 
 // workloadInjection looks for the policy that keeps proxies whole in templates. Without it no template is changed.
@@ -53,8 +61,8 @@ func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
 	}
 	if !there {
 		fix := fmt.Sprintf("kubectl -n %s logs deployment/%s", c.home(), wiring.ControllerDeployment)
-		if namespaces := c.Found.Namespaces(); len(namespaces) > 0 {
-			fix = c.reinstall("--namespaces", strings.Join(namespaces, ",")) + ", with the flags that it was installed with"
+		if limits := c.limits(); limits != nil {
+			fix = c.reinstall(limits...) + ", with the flags that it was installed with"
 		}
 		return []Finding{failure(fix, "there is no MutatingAdmissionPolicy %s, or no binding of it, which keeps recording proxies whole in the templates of workloads: no template is changed",
 			wiring.TemplateVolumes)}, nil

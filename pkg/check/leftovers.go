@@ -18,6 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -174,9 +175,13 @@ func orphanedSidecars(ctx context.Context, c *Cluster) ([]Finding, error) {
 		if err != nil {
 			return append(findings, skipped("whether the recording proxies in workloads belong to captures cannot be asked: %s", clip(err.Error()))...), nil
 		}
-		if !captured && capture.IsManaged(w) {
-			findings = append(findings, failure(fmt.Sprintf("kubectl restage uninject -n %s %s/%s", w.GetNamespace(), strings.ToLower(w.Kind.Kind), w.GetName()),
-				"%s has a recording proxy in its template and no TrafficCapture", where))
+		fix := fmt.Sprintf("kubectl restage uninject -n %s %s/%s", w.GetNamespace(), strings.ToLower(w.Kind.Kind), w.GetName())
+		switch {
+		case !capture.IsOurs(w):
+		case !captured:
+			findings = append(findings, failure(fix, "%s has a recording proxy in its template and no TrafficCapture", where))
+		case c.Injection != wiring.InjectionWorkload:
+			findings = append(findings, warning(fix, "%s has a recording proxy in its template from before injection %s was chosen, and nobody looks after it", where, c.Injection))
 		}
 	}
 	return findings, nil

@@ -54,6 +54,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Workloads: workloads,
 		Captures:  group.TrafficCaptures().Lister(),
 		Events:    events,
+		Injection: o.Injection,
 	}).Reconcile)
 	captures := loop.New("capture", (&capture.Reconciler{
 		Kube:              c.kube,

@@ -127,7 +127,11 @@ func (r *removal) clearUp(running context.Context) error {
 	if whole {
 		err = errors.Join(err, apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices()))
 	}
-	err = errors.Join(err, r.undo(ctx), templatevolumes.Remove(ctx, r.clients.kube)) // for as long as a proxy is in a template it is of use
+	if undoErr := r.undo(ctx); undoErr == nil {
+		err = errors.Join(err, templatevolumes.Remove(ctx, r.clients.kube))
+	} else { // for as long as a proxy is in a template it is of use
+		err = errors.Join(err, undoErr, templatevolumes.Leave(ctx, r.clients.kube))
+	}
 	if reason == r.namespaceReason() {
 		err = errors.Join(err, r.uninstall(ctx))
 	}

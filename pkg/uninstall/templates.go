@@ -45,7 +45,7 @@ func recorded(ctx context.Context, c workload.Client) ([]recordedWorkload, error
 			return nil, fmt.Errorf("looking for recorded %s: %w", resource.Resource, err)
 		}
 		for _, w := range workloads {
-			controlled := capture.IsManaged(w) || capture.IsInjected(w)
+			controlled := capture.IsOurs(w) || capture.IsInjected(w)
 			if teardown.IsMade(w) || w.Controlled() != nil || !controlled && !injection.HasProxy(w.Template.Spec) {
 				continue
 			}
@@ -63,8 +63,10 @@ func takeOut(ctx context.Context, c workload.Client, w recordedWorkload) error {
 			return err
 		}
 	}
-	if err := capture.Uninject(ctx, c, w.Object.Namespace, w.Reference()); err != nil {
-		return err
+	if capture.IsInjected(w.Workload) {
+		if err := capture.Uninject(ctx, c, w.Workload); err != nil {
+			return err
+		}
 	}
 	return capture.Strip(ctx, c, w.Object.Namespace, w.Reference())
 }

@@ -37,7 +37,7 @@ func injected() *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "front-uid", ResourceVersion: "1", ManagedFields: []metav1.ManagedFieldsEntry{{
 			Manager: "flux", Operation: metav1.ManagedFieldsOperationApply, APIVersion: "apps/v1", FieldsType: "FieldsV1",
-			FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}}}}}}`),
+			FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}},"f:initContainers":{"k:{\"name\":\"restage-proxy\"}":{".":{},"f:name":{}}}}}}}`),
 		}}},
 		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"capture.restage.dev/applied": "1", "others.example/kept": "yes"}},

@@ -22,12 +22,12 @@ func (c Client) Recordable(ctx context.Context) ([]schema.GroupVersionResource, 
 			resources = append(resources, k.gvk.GroupVersion().WithResource(k.resource))
 		}
 	}
-	others, err := c.granted(ctx)
+	others, err := c.Granted(ctx)
 	return append(resources, others...), err
 }
 
-// granted are the resources in the role that gathers the rights to patch.
-func (c Client) granted(ctx context.Context) ([]schema.GroupVersionResource, error) {
+// Granted are the resources of other kinds in the role that gathers the rights to patch.
+func (c Client) Granted(ctx context.Context) ([]schema.GroupVersionResource, error) {
 	role, err := c.Kube.RbacV1().ClusterRoles().Get(ctx, RecorderRole, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil

@@ -163,7 +163,6 @@ func TestOldCluster(t *testing.T) {
 		"namespaces: [shop]":  "{injection: webhook, namespaces: [shop]}",
 		`kubeVersion: "1.37"`: `{injection: workload, kubeVersion: "1.37"}`,
 		"injection: manual":   "injection: manual",
-		"injection: workload": "injection: workload",
 	} {
 		got, err := template(t, values, of(install.OldestPolicyMinor-1))
 		if err != nil {
@@ -171,6 +170,11 @@ func TestOldCluster(t *testing.T) {
 		}
 		if diff := cmp.Diff(render(t, same), got); diff != "" {
 			t.Errorf("%s: install - chart +\n%s", values, diff)
+		}
+	}
+	for _, values := range []string{"injection: workload", "injection: policy"} {
+		if _, err := template(t, values, of(install.OldestPolicyMinor-1)); err == nil || !strings.Contains(err.Error(), "use webhook") {
+			t.Errorf("%s: %v", values, err)
 		}
 	}
 }

@@ -30,8 +30,6 @@ type kept struct {
 	ref        v1alpha1.WorkloadReference
 	kubeconfig string
 	client     workload.Client
-	// injected is by kubectl restage inject, and not by the controller.
-	injected bool
 }
 
 // manifest is what its owner keeps: containers with a variable and a mount of their own.
@@ -85,39 +83,18 @@ func (k kept) live() *workload.Workload {
 func (k kept) write(in bool) {
 	k.Helper()
 	if !in {
-		out := capture.Strip
-		if k.injected {
-			out = capture.Uninject
-		}
-		if err := out(k.Context(), k.client, "default", k.ref); err != nil {
+		if err := capture.Strip(k.Context(), k.client, "default", k.ref); err != nil {
 			k.Fatal(err)
 		}
 		return
 	}
 	template := k.live().Template.DeepCopy()
 	injection.Remove(template)
-	patch := injection.Capture(injection.CaptureOptions{
+	injection.Capture(injection.CaptureOptions{
 		Image: "proxy:1", Template: *template, Settings: wiring.CaptureSettings{DescriptorSet: "descriptors"},
 		TLS: injection.TLS{Outbound: true, Inbound: "inbound", ClientCertificate: "client", TrustedCAs: "added"},
-	})
-	if k.injected {
-		k.inject(patch)
-		return
-	}
-	patch.AddTo(template)
+	}).AddTo(template)
 	k.change(template)
-}
-
-func (k kept) inject(patch injection.Patch) {
-	k.Helper()
-	spec, err := patch.PodSpec()
-	if err != nil {
-		k.Fatal(err)
-	}
-	asked := map[string]string{v1alpha1.AnnotationCaptureEnabled: "true", v1alpha1.AnnotationCaptureInjected: ""}
-	if err := capture.Inject(k.Context(), k.client, k.live(), asked, map[string]any{"spec": spec}); err != nil {
-		k.Fatal(err)
-	}
 }
 
 func (k kept) change(template *corev1.PodTemplateSpec) {
@@ -142,11 +119,9 @@ func TestOwnersDecide(t *testing.T) {
 	}
 	for name, commands := range map[string][2]string{
 		"client-side": {"apply", "apply"}, "server-side": {"apply --server-side", "apply --server-side"}, "mixed": {"apply", "apply --server-side"}, "replaced": {"create", "replace"},
-		"injected-client-side": {"apply", "apply"}, "injected-server-side": {"apply --server-side", "apply --server-side"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			injected := strings.HasPrefix(name, "injected")
-			k := kept{t, v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}, kubeconfig, workload.Client{Kube: client}, injected}
+			k := kept{t, v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}, kubeconfig, workload.Client{Kube: client}}
 			change := func(command, init, containers string) {
 				t.Helper()
 				k.kubectl(k.manifest(name, init, containers), append(strings.Fields(command), "-f", "-")...)
@@ -162,7 +137,7 @@ func TestOwnersDecide(t *testing.T) {
 			if containers := k.containers(); strings.Contains(containers, "helper") {
 				t.Errorf("a container that its owner has renamed is left: %s", containers)
 			}
-			if commands[1] != "apply --server-side" { // whoever sets an image owns it then
+			if name != "server-side" && name != "mixed" { // whoever sets an image owns it then
 				k.kubectl("", "set", "image", "deployment/"+name, "renamed=app:2")
 			}
 			change(commands[1], "", "app")
@@ -177,8 +152,8 @@ func TestOwnersDecide(t *testing.T) {
 			if got := k.kubectl("", "get", "deployment", name, "-o", template); got != want {
 				t.Errorf("the template is\n%s\nand its manifest gives\n%s", got, want)
 			}
-			if live := k.live(); edit.IsManaged(live, capture.FieldManager) || edit.IsManaged(live, capture.InjectManager) || live.GetAnnotations()[v1alpha1.AnnotationCaptureEnabled] != "" {
-				t.Errorf("we have a say in it: %v, with the annotations %v", live.GetManagedFields(), live.GetAnnotations())
+			if edit.IsManaged(k.live(), capture.FieldManager) {
+				t.Errorf("we have a say in it: %v", k.live().GetManagedFields())
 			}
 		})
 	}

@@ -100,7 +100,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
 	}
 	deployment := v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "first"}
-	withPolicy(kept{t, deployment, kubeconfig, client, false})
+	withPolicy(kept{t, deployment, kubeconfig, client})
 
 	const proxied, gone = "restage-proxy restage-init app+ helper+", "app helper"
 	natives := []v1alpha1.WorkloadReference{
@@ -131,7 +131,7 @@ func TestTemplatesStayWhole(t *testing.T) {
 		for _, kind := range test.kinds {
 			t.Run(test.name+"/"+kind.Kind, func(t *testing.T) {
 				kind.Name = strings.NewReplacer(" ", "-", ",", "").Replace(test.name)
-				k := kept{t, kind, kubeconfig, client, false}
+				k := kept{t, kind, kubeconfig, client}
 				k.kubectl(k.wholeManifest(k.ref.Name, test.before), "apply", "-f", "-")
 				k.write(true)
 				volumes := k.ours()
@@ -160,19 +160,35 @@ func TestTemplatesStayWhole(t *testing.T) {
 	}
 	t.Run("nothing of a proxy", func(t *testing.T) { // as a responder, which has the same volumes
 		deployment.Name = "responder"
-		k := kept{t, deployment, kubeconfig, client, false}
+		k := kept{t, deployment, kubeconfig, client}
 		mounting := owned{mounts: ", volumeMounts: [{name: restage-forwarder, mountPath: /f}]", lists: "\n    volumes: [{name: restage-forwarder, emptyDir: {}}]"}
 		k.kubectl(k.wholeManifest(k.ref.Name, mounting), "apply", "-f", "-")
 		mounting.env = ", {name: MORE, value: b}"
 		k.kubectl(k.wholeManifest(k.ref.Name, mounting), "apply", "-f", "-")
 		k.isAs(mounting)
 	})
+	t.Run("without rules, without the proxy", func(t *testing.T) {
+		deployment.Name = "without-rules-without-proxy"
+		k := kept{t, deployment, kubeconfig, client}
+		spec := k.withoutRules(owned{mounts: prepared.mounts, lists: prepared.lists + "\n    dnsConfig: {options: [{name: ndots, value: '2'}]}"}, owned{})
+		if k.containers() != gone || !strings.Contains(spec, `"dnsPolicy":"ClusterFirst"`) || strings.Contains(spec, "127.0.0.1") {
+			t.Errorf("the pods are %s", spec)
+		}
+	})
+	t.Run("without rules, on the network of the node", func(t *testing.T) {
+		deployment.Name = "without-rules-on-node"
+		k := kept{t, deployment, kubeconfig, client}
+		spec := k.withoutRules(scratched, owned{mounts: scratched.mounts, lists: scratched.lists + "\n    hostNetwork: true"})
+		if !strings.Contains(spec, `"hostNetwork":true`) || strings.Contains(spec, "unprivileged") {
+			t.Errorf("the pods are %s", spec)
+		}
+	})
 	resolved := owned{lists: scratched.lists + "\n    dnsConfig: {options: [{name: ndots, value: '2'}]}"}
 	fromFields := owned{env: fromField.env + strings.ReplaceAll(fromField.env, "SSL_CERT_FILE", "https_proxy")}
 	for name, explicit := range map[string]bool{"in place": false, "in place, without rules": true} {
 		t.Run(name, func(t *testing.T) {
 			deployment.Name = strings.NewReplacer(" ", "-", ",", "").Replace(name)
-			k := kept{t, deployment, kubeconfig, client, false}
+			k := kept{t, deployment, kubeconfig, client}
 			k.kubectl(k.wholeManifest(k.ref.Name, resolved), "apply", "-f", "-")
 			template, err := injection.InPlace(k.live().Template, injection.IsolateOptions{
 				Environment: "monday", Workload: "app", Namespace: "default", Image: "proxy:1", Explicit: explicit,
@@ -191,6 +207,19 @@ func TestTemplatesStayWhole(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withoutRules has the owner of a workload change it while it is in an environment without rules, and returns the spec of its pods.
+func (k kept) withoutRules(before, then owned) string {
+	k.Helper()
+	k.kubectl(k.wholeManifest(k.ref.Name, before), "apply", "-f", "-")
+	template, err := injection.InPlace(k.live().Template, injection.IsolateOptions{Environment: "monday", Workload: "app", Namespace: "default", Image: "proxy:1", Explicit: true})
+	if err != nil {
+		k.Fatal(err)
+	}
+	k.change(&template)
+	k.kubectl(k.wholeManifest(k.ref.Name, then), "apply", "-f", "-")
+	return k.kubectl("", "get", k.ref.Kind, k.ref.Name, "-o", "jsonpath={."+strings.Join(append(k.live().Path, "spec"), ".")+"}")
 }
 
 // withPolicy has the kube-apiserver know the policy, for which it needs a moment.

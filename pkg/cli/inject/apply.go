@@ -20,6 +20,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
 	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/manifest"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
@@ -32,7 +33,7 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 		return "", err
 	}
 	name, pods := reference.String(w.Reference()), w.Template.Spec
-	if capture.IsManaged(w) {
+	if capture.IsOurs(w) {
 		return name + " is injected by the operator already", nil
 	}
 	if manifest.IsInjected(pods) && !capture.IsInjected(w) {
@@ -41,7 +42,7 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 	if err := changeable(w); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	if err := keptWhole(ctx, client.Kube); err != nil {
+	if err := keptWhole(ctx, c, client.Kube); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	if o.ImagePullSecrets, err = pullSecrets(ctx, client.Kube, w, o.ImagePullSecrets); err != nil {
@@ -72,10 +73,10 @@ func changeable(w *workload.Workload) error {
 	return injection.RefuseCapture(w.Template.Spec, w.PodSpecPath())
 }
 
-// keptWhole tells whether the policy is there by which kube-apiserver keeps whole what is put into a template while its owner changes it. Who may not
-// read policies, which are for the whole cluster, is not refused for that.
-func keptWhole(ctx context.Context, kube kubernetes.Interface) error {
-	const otherwise = "put the proxy into its manifest with -f"
+// keptWhole tells whether the policy is there by which kube-apiserver keeps whole what is put into a template while its owner changes it. For who may not read
+// policies, which are for the whole cluster, it is where the operator keeps it.
+func keptWhole(ctx context.Context, c *cluster.Cluster, kube kubernetes.Interface) error {
+	const otherwise = "put the proxy into its manifest with -f, or use kubectl restage capture start"
 	served, err := workload.HasPolicies(kube.Discovery())
 	if err != nil {
 		return err
@@ -84,10 +85,16 @@ func keptWhole(ctx context.Context, kube kubernetes.Interface) error {
 		return fmt.Errorf("%s; %s", workload.NoPolicies, otherwise)
 	}
 	there, err := templatevolumes.Exists(ctx, kube)
-	if err != nil && !apierrors.IsForbidden(err) {
-		return err
+	if apierrors.IsForbidden(err) {
+		var found *installation.Installation
+		if found, err = c.Installation(ctx, ""); err == nil {
+			there = found.Injection() == wiring.InjectionWorkload
+		}
 	}
-	if err == nil && !there {
+	if err != nil {
+		return fmt.Errorf("it cannot be seen whether a policy keeps templates whole: %w; %s", err, otherwise)
+	}
+	if !there {
 		return fmt.Errorf("templates of live workloads are changed only where MutatingAdmissionPolicy %s has kube-apiserver keep them whole while their owners change them, "+
 			"and there is none, or no binding of it: an installation with --injection=%s has it; %s", wiring.TemplateVolumes, wiring.InjectionWorkload, otherwise)
 	}
@@ -103,14 +110,14 @@ func withdraw(ctx context.Context, c *cluster.Cluster, argument string) (string,
 	name := reference.String(w.Reference())
 	switch {
 	case capture.IsInjected(w):
-	case capture.IsManaged(w):
+	case capture.IsOurs(w):
 		return takeBack(ctx, c, client, w)
 	case manifest.IsInjected(w.Template.Spec):
 		return "", errors.New(name + " was injected in its manifest; take the proxy out there with kubectl restage uninject -f, and apply it")
 	default:
 		return name + " is not injected", nil
 	}
-	if err := capture.Uninject(ctx, client, w.GetNamespace(), w.Reference()); err != nil {
+	if err := capture.Uninject(ctx, client, w); err != nil {
 		return "", fmt.Errorf("uninjecting %s: %w", name, err)
 	}
 	return name + " uninjected (server-side applied)", nil

@@ -6,12 +6,14 @@ package capture
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
@@ -20,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/capturespec"
 	clientset "github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	listers "github.com/restage-dev/restage/pkg/generated/listers/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -33,6 +36,8 @@ type AnnotationReconciler struct {
 	Workloads workload.Cache
 	Captures  listers.TrafficCaptureLister
 	Events    record.EventRecorder
+	// Injection is how the proxy gets into pods, one of wiring.Injections.
+	Injection string
 }
 
 // Reconcile makes the capture of a workload as its annotations say, keeps it so, and deletes it when the annotation has gone. A capture
@@ -54,6 +59,9 @@ func (r *AnnotationReconciler) Reconcile(ctx context.Context, key types.Namespac
 			continue
 		}
 		if done, err := r.follow(ctx, w, capture); done || err != nil {
+			return 0, err
+		}
+		if err := r.withdraw(ctx, w); err != nil {
 			return 0, err
 		}
 	}
@@ -86,6 +94,26 @@ func (r *AnnotationReconciler) follow(ctx context.Context, w *workload.Workload,
 		return true, r.update(ctx, w, capture, spec)
 	}
 	return false, nil
+}
+
+// withdraw takes the proxy out of a workload that no capture records, since somebody has brought back a former template, as kubectl rollout undo does. Who puts it into
+// a manifest says so there.
+func (r *AnnotationReconciler) withdraw(ctx context.Context, w *workload.Workload) error {
+	if r.Injection != wiring.InjectionWorkload || !hasSidecar(w.Template.Spec) || !IsOurs(w) {
+		return nil
+	}
+	captures, err := r.Captures.TrafficCaptures(w.GetNamespace()).List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(captures, func(c *v1alpha1.TrafficCapture) bool { return workload.Same(c.Spec.WorkloadRef, w.Reference()) }) {
+		return nil
+	}
+	removed, err := RemoveSidecar(ctx, r.Workloads.Client, w.GetNamespace(), w.Reference())
+	if removed != nil {
+		r.Events.Event(removed.Object, corev1.EventTypeNormal, "ProxyRemoved", "The recording proxy was taken out, since no TrafficCapture records the workload; "+consequence(removed))
+	}
+	return err
 }
 
 // update has the capture do what the annotations say now. What was changed in it by hand is put back: for settings of one's own there

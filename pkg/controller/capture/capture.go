@@ -84,8 +84,8 @@ type Reconciler struct {
 	EnsureTLS func(ctx context.Context, namespace string) error
 	// DescriptorSets tell which of those that captures name can be read.
 	DescriptorSets *descriptorset.Verdicts
-	// Obstacle says why no template of a workload may be written to; empty when any may.
-	Obstacle func(ctx context.Context) (string, error)
+	// Obstacle says why the template of a workload may not be written to; empty when it may.
+	Obstacle func(ctx context.Context, w *workload.Workload) (string, error)
 	Events   record.EventRecorder
 	Options  Options
 }

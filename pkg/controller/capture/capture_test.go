@@ -26,6 +26,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/credentials"
 	"github.com/restage-dev/restage/pkg/controller/descriptorset"
 	"github.com/restage-dev/restage/pkg/traffic/trafficpb"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -73,7 +74,7 @@ func (w *world) reconcile(name string) {
 			},
 			EnsureTLS:      (&credentials.Reconciler{Kube: w.cluster.Kube}).EnsureTLS,
 			DescriptorSets: descriptorset.NewVerdicts(w.cluster.Kube, w.cluster.Metadata(w.T)),
-			Obstacle:       func(context.Context) (string, error) { return w.obstacle, nil },
+			Obstacle:       func(context.Context, *workload.Workload) (string, error) { return w.obstacle, nil },
 			Events:         record.NewFakeRecorder(100),
 			Options:        Options{Image: "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143", Injection: w.cluster.Injection},
 		}
@@ -172,6 +173,18 @@ func TestTemplatesThatAreNotKept(t *testing.T) {
 		}
 	}
 	w.expect("front", metav1.ConditionFalse, reasonNotInjected, "Deployment front: "+obstacle)
+
+	// as by kubectl rollout undo
+	back := getDeployment(t, w.cluster, "front")
+	patch().AddTo(&back.Spec.Template)
+	metav1.SetMetaDataAnnotation(&back.Spec.Template.ObjectMeta, appliedAnnotation, "former")
+	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(t.Context(), back, metav1.UpdateOptions{FieldManager: "kubectl-rollout"}); err != nil {
+		t.Fatal(err)
+	}
+	w.reconcile("front")
+	if w.hasProxy() {
+		t.Error("a proxy that was brought back stays")
+	}
 
 	injected := getDeployment(t, w.cluster, "front")
 	patch().AddTo(&injected.Spec.Template)
@@ -282,7 +295,7 @@ func (w *world) annotations(annotations map[string]string) (event string) {
 	w.Helper()
 	deployment := getDeployment(w.T, w.cluster, "front")
 	deployment.Annotations = annotations
-	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(w.Context(), deployment, metav1.UpdateOptions{}); err != nil {
+	if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(w.Context(), deployment, metav1.UpdateOptions{FieldManager: "kubectl-annotate"}); err != nil {
 		w.Fatal(err)
 	}
 	caches := w.cluster.Caches(w.T)
@@ -292,6 +305,7 @@ func (w *world) annotations(annotations map[string]string) (event string) {
 		Workloads: workload.Cache{Client: w.cluster.Workloads(), Informers: caches.Kube},
 		Captures:  caches.Replay.TrafficCaptures().Lister(),
 		Events:    events,
+		Injection: wiring.InjectionWorkload,
 	}
 	w.cluster.Acting(w.T, func() {
 		if _, err := r.Reconcile(w.Context(), types.NamespacedName{Namespace: shop, Name: "front"}); err != nil {
@@ -302,6 +316,45 @@ func (w *world) annotations(annotations map[string]string) (event string) {
 		event = <-events.Events
 	}
 	return event
+}
+
+// A proxy that comes back with a former template is taken out again, unless a capture wants it or a manifest has it.
+func TestProxyThatIsBroughtBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		captured, applied bool
+		manager           string
+		stays             bool
+	}{
+		"by rollout undo":                 {applied: true, manager: "kubectl-rollout"},
+		"by rollout undo, and recorded":   {applied: true, captured: true, manager: "kubectl-rollout", stays: true},
+		"by a manifest":                   {manager: "kubectl-rollout", stays: true},
+		"by a manifest that was exported": {applied: true, manager: "kubectl-client-side-apply", stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil)
+			if test.captured {
+				w.create("front")
+			}
+			back := getDeployment(t, w.cluster, "front")
+			patch().AddTo(&back.Spec.Template)
+			back.ManagedFields = []metav1.ManagedFieldsEntry{{
+				Manager: test.manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "apps/v1", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`),
+			}}
+			if test.applied {
+				metav1.SetMetaDataAnnotation(&back.Spec.Template.ObjectMeta, appliedAnnotation, "former")
+			}
+			if test.manager == "kubectl-client-side-apply" {
+				metav1.SetMetaDataAnnotation(&back.ObjectMeta, corev1.LastAppliedConfigAnnotation, `{"spec":{"template":{"spec":{"initContainers":[{"name":"restage-proxy"}]}}}}`)
+			}
+			if _, err := w.cluster.Kube.AppsV1().Deployments(shop).Update(t.Context(), back, metav1.UpdateOptions{FieldManager: test.manager}); err != nil {
+				t.Fatal(err)
+			}
+			event := w.annotations(back.Annotations)
+			if w.hasProxy() != test.stays || strings.Contains(event, "no TrafficCapture records the workload") == test.stays {
+				t.Errorf("there is a proxy: %t, with the event %q", w.hasProxy(), event)
+			}
+		})
+	}
 }
 
 // A capture follows the annotations that it was made from, as long as all of them can be understood.

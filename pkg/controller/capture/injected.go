@@ -11,8 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
-	"github.com/restage-dev/restage/pkg/edit"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -26,32 +24,21 @@ func IsInjected(w *workload.Workload) bool {
 	})
 }
 
-// Inject puts what a template has, and annotations, into a workload, and makes that all that InjectManager has in it. What containers of the workload get is nobody's
-// then, as it is where the controller puts it in; package edit says why.
+// Inject makes these annotations, and what a template has, all that InjectManager has in a workload. The workload is named as this very object: were it gone, an
+// apply by name alone would make a new one.
 func Inject(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, template map[string]any) error {
-	applied, err := applyInjected(ctx, c, w, annotations, w.Within(template))
-	if err != nil {
-		return err
-	}
-	return edit.Settle(ctx, c, applied, InjectManager)
+	return applyInjected(ctx, c, w, annotations, w.Within(template))
 }
 
 // Uninject takes out of a workload what Inject put in. One that has gone meanwhile is fine.
-func Uninject(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) error {
-	_, err := byInject().strip(ctx, c, namespace, ref, IsInjected)
-	return err
-}
-
-func byInject() hand {
-	return hand{InjectManager, func(ctx context.Context, c workload.Client, w *workload.Workload) error {
-		_, err := applyInjected(ctx, c, w, nil, map[string]any{})
+func Uninject(ctx context.Context, c workload.Client, w *workload.Workload) error {
+	if err := applyInjected(ctx, c, w, nil, map[string]any{}); !isGone(err) {
 		return err
-	}}
+	}
+	return nil
 }
 
-// applyInjected makes an object, and annotations, all that InjectManager has in a workload. It is named as this very object: were it gone, an apply by name alone
-// would make a new one.
-func applyInjected(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, object map[string]any) (*workload.Workload, error) {
+func applyInjected(ctx context.Context, c workload.Client, w *workload.Workload, annotations map[string]string, object map[string]any) error {
 	metadata := map[string]any{"name": w.GetName(), "namespace": w.GetNamespace(), "uid": w.GetUID()}
 	if len(annotations) > 0 {
 		metadata["annotations"] = annotations
@@ -60,7 +47,8 @@ func applyInjected(ctx context.Context, c workload.Client, w *workload.Workload,
 	object["metadata"] = metadata
 	data, err := json.Marshal(object)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: InjectManager, Force: new(true)})
+	_, err = c.Patch(ctx, w, types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: InjectManager, Force: new(true)})
+	return err
 }

@@ -27,7 +27,7 @@ func (r *Reconciler) changesWorkloads() bool {
 // outside says what is to be done so that a workload gets the proxy, where that is not done here; empty when nothing is.
 func (r *Reconciler) outside(ctx context.Context, w *workload.Workload) (string, error) {
 	switch {
-	case hasSidecar(w.Template.Spec) && !(r.changesWorkloads() && IsManaged(w)):
+	case isInManifest(w), hasSidecar(w.Template.Spec) && !r.changesWorkloads():
 		return "", nil
 	case wiring.AtCreation(r.Options.Injection):
 		return r.optIn(ctx, w)
@@ -38,7 +38,7 @@ func (r *Reconciler) outside(ctx context.Context, w *workload.Workload) (string,
 		return fmt.Sprintf("the template of %s has no recording proxy, and this installation of Restage "+
 			"does not change workloads; add it where the template is kept, with kubectl restage inject", w), nil
 	}
-	obstacle, err := r.Obstacle(ctx)
+	obstacle, err := r.Obstacle(ctx, w)
 	if obstacle == "" || err != nil {
 		return "", err
 	}

@@ -98,30 +98,18 @@ func release(ctx context.Context, c workload.Client, cached *workload.Workload) 
 // RemoveSidecar takes out of a workload what addSidecar put in. It returns the workload when anything was there, else nil. A workload that has
 // gone meanwhile is fine, and so is a kind that has. The workload is read from the server, since a cache may not know yet that the proxy was added.
 func RemoveSidecar(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) (*workload.Workload, error) {
-	return byController().strip(ctx, c, namespace, ref, IsManaged)
+	return strip(ctx, c, namespace, ref, IsOurs)
 }
 
 // Strip takes whatever any of our patches for recording put into a template out of it, whoever wrote it.
 func Strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference) error {
-	_, err := byController().strip(ctx, c, namespace, ref, func(*workload.Workload) bool { return true })
+	_, err := strip(ctx, c, namespace, ref, func(*workload.Workload) bool { return true })
 	return err
 }
 
-// hand puts the proxy into templates, as a field manager.
-type hand struct {
-	manager string
-	// leave gives up what the manager still has in a workload without the proxy: what others have taken away would be listed as its own for ever.
-	leave func(context.Context, workload.Client, *workload.Workload) error
-}
-
-func byController() hand {
-	return hand{FieldManager, func(ctx context.Context, c workload.Client, w *workload.Workload) error {
-		return edit.Abandon(ctx, c, w, FieldManager)
-	}}
-}
-
-// strip takes the proxy out of a workload that is one to do it with, which others may change meanwhile.
-func (h hand) strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference, is func(*workload.Workload) bool) (stripped *workload.Workload, err error) {
+// strip does so with a workload that is one to do it with, which others may change meanwhile. We have no say in it then: what others had taken away before would
+// be listed as ours for ever.
+func strip(ctx context.Context, c workload.Client, namespace string, ref v1alpha1.WorkloadReference, is func(*workload.Workload) bool) (stripped *workload.Workload, err error) {
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		w, err := c.Get(ctx, namespace, ref)
 		if isGone(err) || err == nil && !is(w) {
@@ -130,9 +118,9 @@ func (h hand) strip(ctx context.Context, c workload.Client, namespace string, re
 		if err != nil {
 			return fmt.Errorf("reading %s %q: %w", ref.Kind, ref.Name, err)
 		}
-		written, err := edit.Write(ctx, c, w, edit.Change{Template: h.without(w), Annotations: w.GetAnnotations()}, h.manager)
+		written, err := edit.Write(ctx, c, w, edit.Change{Template: without(w), Annotations: w.GetAnnotations()}, FieldManager)
 		if err == nil && written != nil {
-			err = h.leave(ctx, c, written)
+			err = edit.Abandon(ctx, c, written, FieldManager)
 		}
 		if isGone(err) {
 			return nil
@@ -147,10 +135,10 @@ func (h hand) strip(ctx context.Context, c workload.Client, namespace string, re
 }
 
 // without is the template of a workload with nothing of ours. A pull secret that its owner has come to name as well stays.
-func (h hand) without(w *workload.Workload) *corev1.PodTemplateSpec {
+func without(w *workload.Workload) *corev1.PodTemplateSpec {
 	template := w.Template.DeepCopy()
 	added := slices.DeleteFunc(injection.AddedPullSecrets(*template), func(name string) bool {
-		return edit.IsShared(w, h.manager, "imagePullSecrets", name)
+		return edit.IsShared(w, FieldManager, "imagePullSecrets", name)
 	})
 	if _, ok := template.Annotations[injection.AnnotationPullSecrets]; ok {
 		template.Annotations[injection.AnnotationPullSecrets] = strings.Join(added, ",")
@@ -179,12 +167,14 @@ func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 			errs = append(errs, fmt.Errorf("looking for recorded %s: %w", resource.Resource, err))
 		}
 		for _, w := range workloads {
-			if IsManaged(w) {
+			if IsOurs(w) {
 				_, err := RemoveSidecar(ctx, c, w.GetNamespace(), w.Reference())
 				errs = append(errs, err)
 			}
 			if IsInjected(w) {
-				errs = append(errs, Uninject(ctx, c, w.GetNamespace(), w.Reference()))
+				if err := Uninject(ctx, c, w); !apierrors.IsForbidden(err) { // where we may change no workload it stays with who put it in
+					errs = append(errs, err)
+				}
 			}
 		}
 	}
@@ -199,6 +189,22 @@ func IsManaged(w *workload.Workload) bool {
 	}
 	_, applied := w.Template.Annotations[appliedAnnotation]
 	return applied
+}
+
+// IsOurs tells whether what of ours there is in a workload came from the controller, also by way of somebody who has brought back a former template, as kubectl
+// rollout undo does.
+func IsOurs(w *workload.Workload) bool {
+	return IsManaged(w) || hasSidecar(w.Template.Spec) && !isInManifest(w) && !isDeclared(w)
+}
+
+// isDeclared tells whether somebody applies a manifest that has the proxy.
+func isDeclared(w *workload.Workload) bool {
+	if strings.Contains(w.GetAnnotations()[corev1.LastAppliedConfigAnnotation], wiring.ProxyContainerName) {
+		return true
+	}
+	return slices.ContainsFunc(w.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Operation == metav1.ManagedFieldsOperationApply && entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), wiring.ProxyContainerName)
+	})
 }
 
 // isInManifest tells whether somebody else has put the proxy into the template, as kubectl restage inject does.

@@ -86,8 +86,8 @@ type Reconciler struct {
 	EnsureCredentials func(ctx context.Context, namespace string) error
 	// Egress reads what the proxies of an environment have counted.
 	Egress func(context.Context, *v1alpha1.Environment) (*v1alpha1.EgressCounts, error)
-	// Obstacle says why no template of a live workload may be written to; empty when any may.
-	Obstacle func(ctx context.Context) (string, error)
+	// Obstacle says why the template of a live workload may not be written to; empty when it may.
+	Obstacle func(ctx context.Context, w *workload.Workload) (string, error)
 	Events   record.EventRecorder
 	Options  Options
 }

@@ -115,7 +115,7 @@ func reconcileWith(t *testing.T, cluster *controllertest.Cluster, obstacle strin
 		Pods:              caches.Kube.Core().V1().Pods().Lister(),
 		EnsureCredentials: func(context.Context, string) error { return nil },
 		Egress:            NewEgress(cluster.Kube, dialNobody).Read,
-		Obstacle:          func(context.Context) (string, error) { return obstacle, nil },
+		Obstacle:          func(context.Context, *workload.Workload) (string, error) { return obstacle, nil },
 		Events:            record.NewFakeRecorder(100),
 		Options:           Options{ResponderImage: "responder:1", ImagePullPolicy: corev1.PullIfNotPresent, Forwarder: "forwarder:4143"},
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/finalize"
 	apply "github.com/restage-dev/restage/pkg/generated/applyconfiguration/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/inplace"
+	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // Finalizer keeps an environment until its workloads are given back.
@@ -45,15 +47,8 @@ func (r *Reconciler) hold(ctx context.Context, environment *v1alpha1.Environment
 }
 
 // putInPlace writes the compiled template into the live workload, which it reads from the server.
-func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alpha1.EnvironmentWorkload) error {
-	namespace, name := m.environment.Namespace, workload.Ref.Name
-	obstacle, err := r.Obstacle(ctx)
-	if err != nil {
-		return err
-	}
-	if obstacle != "" {
-		return refusal{reasonNotInPlace, fmt.Errorf("the Deployment %q cannot be changed in place: %s; use Clone", name, obstacle)}
-	}
+func (r *Reconciler) putInPlace(ctx context.Context, m *making, wanted *v1alpha1.EnvironmentWorkload) error {
+	namespace, name := m.environment.Namespace, wanted.Ref.Name
 	live, err := r.Kube.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return refusal{reasonChanged, fmt.Errorf("there is no Deployment %q any more", name)}
@@ -61,7 +56,10 @@ func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alph
 	if err != nil {
 		return fmt.Errorf("reading Deployment %q: %w", name, err)
 	}
-	template := workload.Template.DeepCopy()
+	if err := r.keptWhole(ctx, live); err != nil {
+		return err
+	}
+	template := wanted.Template.DeepCopy()
 	base := template.Annotations[v1alpha1.AnnotationInPlaceBase]
 	template.Annotations = maps.Clone(template.Annotations)
 	delete(template.Annotations, v1alpha1.AnnotationInPlaceBase)
@@ -70,6 +68,19 @@ func (r *Reconciler) putInPlace(ctx context.Context, m *making, workload *v1alph
 		return refusal{reasonChanged, fmt.Errorf("the Deployment %q: %w; make the environment again", name, err)}
 	}
 	return err
+}
+
+// keptWhole refuses a Deployment whose template must not be changed. One that is in place already ends with the environment.
+func (r *Reconciler) keptWhole(ctx context.Context, live *appsv1.Deployment) error {
+	w, err := workload.Of(live)
+	if err != nil {
+		return err
+	}
+	obstacle, err := r.Obstacle(ctx, w)
+	if err != nil || obstacle == "" {
+		return err
+	}
+	return refusal{reasonNotInPlace, fmt.Errorf("the Deployment %q cannot be changed in place: %s; use Clone", live.Name, obstacle)}
 }
 
 // giveBack restores what is in place in an environment that is being deleted, and lets it go.

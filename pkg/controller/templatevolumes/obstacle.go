@@ -10,6 +10,10 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
@@ -24,37 +28,73 @@ type answer struct {
 	obstacle string
 }
 
-// Obstacle says why no template may be written to: because nothing would keep it whole, and an owner's change of it could be refused, with nothing of
-// Restage alive to help. It is empty when templates may be written to. A policy that is ours to keep is made for that if it is not there.
-func (r *Reconciler) Obstacle(ctx context.Context) (string, error) {
+// Obstacle says why the template of a workload may not be written to: because nothing would keep it whole, and an owner's change of it could be refused, with nothing of
+// Restage alive to help. It is empty when the template may be. A policy that is ours to keep is made for that if it is not there.
+func (r *Reconciler) Obstacle(ctx context.Context, w *workload.Workload) (string, error) {
 	r.last.Lock()
 	defer r.last.Unlock()
-	if time.Since(r.last.given) < fresh {
-		return r.last.obstacle, nil
-	}
-	obstacle, err := r.obstacle(ctx)
-	if err == nil {
+	if time.Since(r.last.given) >= fresh {
+		obstacle, err := r.obstacle(ctx)
+		if err != nil {
+			return "", err
+		}
 		r.last.given, r.last.obstacle = time.Now(), obstacle
 	}
-	return obstacle, err
+	if r.last.obstacle != "" {
+		return r.last.obstacle, nil
+	}
+	return r.leftOut(w), nil
 }
 
+// obstacle is what stands in the way of any change.
 func (r *Reconciler) obstacle(ctx context.Context) (string, error) {
+	if r.Injection != wiring.InjectionWorkload {
+		return "this installation of Restage changes no template (--injection=" + r.Injection + ")", nil
+	}
 	served, err := workload.HasPolicies(r.Kube.Discovery())
 	if err != nil {
 		return "", err
 	}
 	if !served {
-		return workload.NoPolicies + "; install Restage with --injection=" + wiring.InjectionWebhook + ", which adds the proxy to pods as they are made", nil
+		return workload.NoPolicies + "; install Restage with --injection=" + wiring.InjectionWebhook +
+			", which adds the proxy to pods as they are made, and else with the flags that it was installed with", nil
 	}
 	if len(r.Namespaces) == 0 {
-		return "", r.keep(ctx)
+		err := r.keep(ctx)
+		if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
+			return "", err
+		}
+		if there, existsErr := Exists(ctx, r.Kube); there || existsErr != nil { // as it was made before
+			return "", existsErr
+		}
+		return fmt.Sprintf("%s, and it cannot be made: %v", whyKept(), err), nil
 	}
 	there, err := Exists(ctx, r.Kube)
 	if there || err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("templates of live workloads are changed only where MutatingAdmissionPolicy %[1]s has kube-apiserver keep them whole while their owners change them, and there is none, or no binding of it; "+
-		"whoever installs Restage for some namespaces brings it: kubectl restage install --namespaces %[2]s | kubectl apply -f -, with the flags that it was installed with",
-		wiring.TemplateVolumes, strings.Join(r.Namespaces, ",")), nil
+	return fmt.Sprintf("%s, and there is none, or no binding of it; whoever installs Restage for some namespaces brings it: kubectl restage install --namespaces %s | kubectl apply -f -, "+
+		"with the flags that it was installed with", whyKept(), strings.Join(r.Namespaces, ",")), nil
 }
+
+func whyKept() string {
+	return "templates of live workloads are changed only where MutatingAdmissionPolicy " + wiring.TemplateVolumes + " has kube-apiserver keep them whole while their owners change them"
+}
+
+// leftOut says why the policy does not look at a workload; empty when it does.
+func (r *Reconciler) leftOut(w *workload.Workload) string {
+	switch {
+	case w.GetLabels()[v1alpha1.LabelPartOf] == v1alpha1.PartOf:
+		return fmt.Sprintf("its label %s=%s is that of what Restage makes itself, which MutatingAdmissionPolicy %s leaves alone", v1alpha1.LabelPartOf, v1alpha1.PartOf, wiring.TemplateVolumes)
+	case len(r.Namespaces) > 0 && !w.BuiltIn() && w.Kind.GroupKind() != rollout:
+		return fmt.Sprintf("MutatingAdmissionPolicy %s of an installation for some namespaces does not look at workloads of the kind %s; put the proxy into its manifest with kubectl restage inject -f",
+			wiring.TemplateVolumes, w.Kind.GroupKind())
+	}
+	return ""
+}
+
+// rollout, and its resource, is the one kind that the manifest has and Kubernetes has not.
+var (
+	rollout  = schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}
+	rollouts = schema.GroupResource{Group: rollout.Group, Resource: "rollouts"}
+)

@@ -12,10 +12,13 @@ import (
 	"fmt"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
+	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/yaml"
 
@@ -63,19 +66,42 @@ func (r *Reconciler) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return apply(ctx, r.Kube, owner)
+}
+
+// Leave has the policy stay when the installation goes, since proxies stay in templates: it belongs to nothing then that would take it along.
+func Leave(ctx context.Context, kube kubernetes.Interface) error { return apply(ctx, kube) }
+
+func apply(ctx context.Context, kube kubernetes.Interface, owners ...*metaapply.OwnerReferenceApplyConfiguration) error {
 	policy, binding, err := read()
 	if err != nil {
 		return err
 	}
-	registrations := r.Kube.AdmissionregistrationV1()
+	granted, err := workload.Client{Kube: kube}.Granted(ctx)
+	if err != nil {
+		return err
+	}
+	policy.Spec.MatchConstraints.WithResourceRules(rules(granted)...)
+	registrations := kube.AdmissionregistrationV1()
 	// kube-apiserver compiles a policy anew each time that it is applied.
 	err = owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
-		kindPolicy, wiring.TemplateVolumes, fieldManager, policy.WithOwnerReferences(owner))
+		kindPolicy, wiring.TemplateVolumes, fieldManager, policy.WithOwnerReferences(owners...))
 	if err != nil {
 		return err
 	}
 	return owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
-		kindBinding, wiring.TemplateVolumes, fieldManager, binding.WithOwnerReferences(owner))
+		kindBinding, wiring.TemplateVolumes, fieldManager, binding.WithOwnerReferences(owners...))
+}
+
+// rules have the policy look at workloads of kinds that are not Kubernetes' own, and that an administrator has let us record.
+func rules(resources []schema.GroupVersionResource) (all []*admissionapply.NamedRuleWithOperationsApplyConfiguration) {
+	for _, resource := range resources {
+		if resource.GroupResource() != rollouts { // which the manifest has
+			all = append(all, admissionapply.NamedRuleWithOperations().WithOperations(admissionv1.Update).
+				WithAPIGroups(resource.Group).WithAPIVersions(resource.Version).WithResources(resource.Resource).WithScope(admissionv1.NamespacedScope))
+		}
+	}
+	return all
 }
 
 // read returns what the manifest has.

@@ -53,10 +53,15 @@ var helpers = fmt.Sprintf(`{{- define "restage.image" -}}
 {{- end }}
 
 {{- define "restage.injection" -}}
-{{- $suits := ternary %q %q (semverCompare ">=1.%d.0-0" (default .Capabilities.KubeVersion.Version .Values.kubeVersion)) }}
-{{- default $suits .Values.injection }}
+{{- $version := default .Capabilities.KubeVersion.Version .Values.kubeVersion }}
+{{- $policies := semverCompare ">=1.%d.0-0" $version }}
+{{- $chosen := default (ternary %q %q $policies) .Values.injection }}
+{{- if and (has $chosen (list %[2]q %[4]q)) (not $policies) }}
+{{- fail (printf "injection: %%q: needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.%[1]d on, and this is %%s; use %[3]s" $chosen $version) }}
 {{- end }}
-`, install.InjectionWorkload, install.InjectionWebhook, install.OldestPolicyMinor)
+{{- $chosen }}
+{{- end }}
+`, install.OldestPolicyMinor, install.InjectionWorkload, install.InjectionWebhook, install.InjectionPolicy)
 
 const notes = `Restage is being installed in namespace {{ .Values.namespace }}. When this is there, it is ready:
 
@@ -67,6 +72,9 @@ Record a workload{{ if has (include "restage.injection" .) (list "webhook" "poli
   kubectl annotate deployment/NAME capture.restage.dev/enabled=true
 {{- if has (include "restage.injection" .) (list "webhook" "policy") }}
   kubectl label namespace NAMESPACE capture.restage.dev/inject=enabled
+
+and, when the condition Ready of its TrafficCapture says so:
+
   kubectl rollout restart deployment/NAME
 {{- end }}
 

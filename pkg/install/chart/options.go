@@ -36,7 +36,7 @@ var options = []option{
 	{"etcdServers", "Addresses of that etcd, such as https://etcd.example:2379.", list(text("^https://[^,/$]+/?$"))},
 	{"kubeVersion", "Version of the cluster, such as \"1.37\"; empty for " + anySupport + ".", text(kubeVersions())},
 	{"injection", "How recording proxies get into pods: workload (the controller patches workloads), manual (kubectl restage inject, in Git), webhook or policy (opted-in pods get them as they are made). " +
-		"Empty for workload, and for webhook before Kubernetes 1.36.",
+		"Empty for workload, and for webhook before Kubernetes 1.36, as kubeVersion or else the cluster says; name it to keep it when the cluster is upgraded.",
 		oneOf(append(install.Injections(), "")...)},
 	{"namespaces", "Namespaces whose workloads Restage may work with; empty for all.", list(text(label))},
 	{"monitoring", "Monitors, alerts and a Grafana dashboard for the Prometheus operator, whose kinds the cluster must have.", map[string]any{"type": "boolean"}},
