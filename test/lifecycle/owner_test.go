@@ -61,13 +61,23 @@ spec:
 	return text.String()
 }
 
-// withKubectl is an owner's command that takes a manifest.
+// withKubectl is an owner's command that takes a manifest. To replace is to get and to put, between which the cluster may write its own status: then one does it again.
 func withKubectl(args ...string) func(*testing.T, string) {
+	const attempts = 5
 	return func(t *testing.T, manifest string) {
 		t.Helper()
-		if out, err := kube.Run(t.Context(), manifest, "kubectl", append(args, "-f", "-")...); err != nil {
-			t.Errorf("kubectl %s is refused: %v %s", strings.Join(args, " "), err, out)
+		var out string
+		var err error
+		for range attempts {
+			out, err = kube.Run(t.Context(), manifest, "kubectl", append(args, "-f", "-")...)
+			if err == nil {
+				return
+			}
+			if args[0] != "replace" || !strings.Contains(err.Error(), "the object has been modified") {
+				break
+			}
 		}
+		t.Errorf("kubectl %s is refused: %v %s", strings.Join(args, " "), err, out)
 	}
 }
 
