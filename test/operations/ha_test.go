@@ -134,4 +134,6 @@ func startEtcd(t *testing.T, cert, key string) {
 	}
 	kube.MustApply(t, string(manifest))
 	kube.Kubectl(t, "-n", etcdNamespace, "rollout", "status", "statefulset/restage-etcd", "--timeout=3m")
+	// which says so a moment after the pod does, and is part of the cluster as it was before
+	kube.Kubectl(t, "-n", etcdNamespace, "wait", "endpointslice", "-l", "kubernetes.io/service-name=restage-etcd", "--for=jsonpath={.endpoints[0].conditions.ready}=true", "--timeout=1m")
 }
