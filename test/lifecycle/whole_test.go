@@ -175,6 +175,14 @@ func TestTemplatesStayWhole(t *testing.T) {
 			t.Errorf("the pods are %s", spec)
 		}
 	})
+	t.Run("without rules, on Windows", func(t *testing.T) {
+		deployment.Name = "without-rules-windows"
+		k := kept{t, deployment, kubeconfig, client}
+		spec := k.withoutRules(scratched, owned{mounts: scratched.mounts, lists: scratched.lists + windows.lists})
+		if k.containers() != gone || strings.Contains(spec, "NET_RAW") || strings.Contains(spec, "unprivileged") {
+			t.Errorf("the pods are %s", spec)
+		}
+	})
 	t.Run("without rules, on the network of the node", func(t *testing.T) {
 		deployment.Name = "without-rules-on-node"
 		k := kept{t, deployment, kubeconfig, client}
