@@ -69,8 +69,14 @@ func (r *Reconciler) keep(ctx context.Context) error {
 	return apply(ctx, r.Kube, owner)
 }
 
-// Leave has the policy stay when the installation goes, since proxies stay in templates: it belongs to nothing then that would take it along.
-func Leave(ctx context.Context, kube kubernetes.Interface) error { return apply(ctx, kube) }
+// Leave has the policy, if there is one, stay when the installation goes, since proxies stay in templates: it belongs to nothing then that would take it along.
+func Leave(ctx context.Context, kube kubernetes.Interface) error {
+	there, err := Exists(ctx, kube)
+	if err != nil || !there {
+		return err
+	}
+	return apply(ctx, kube)
+}
 
 func apply(ctx context.Context, kube kubernetes.Interface, owners ...*metaapply.OwnerReferenceApplyConfiguration) error {
 	policy, binding, err := read()

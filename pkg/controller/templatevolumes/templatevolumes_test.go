@@ -161,6 +161,12 @@ func TestOtherKinds(t *testing.T) {
 		}
 		return resources, len(policy.OwnerReferences)
 	}
+	if err := Leave(t.Context(), cluster.Kube); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := Exists(t.Context(), cluster.Kube); there || err != nil {
+		t.Errorf("what is left was made: %t, error %v", there, err)
+	}
 	cluster.Acting(t, func() {
 		r := Reconciler{Kube: cluster.Kube, Injection: wiring.InjectionWorkload}
 		if _, err := r.Reconcile(t.Context(), types.NamespacedName{}); err != nil {
