@@ -95,8 +95,7 @@ func keptWhole(ctx context.Context, c *cluster.Cluster, kube kubernetes.Interfac
 		return fmt.Errorf("it cannot be seen whether a policy keeps templates whole: %w; %s", err, otherwise)
 	}
 	if !there {
-		return fmt.Errorf("templates of live workloads are changed only where MutatingAdmissionPolicy %s has kube-apiserver keep them whole while their owners change them, "+
-			"and there is none, or no binding of it: an installation with --injection=%s has it; %s", wiring.TemplateVolumes, wiring.InjectionWorkload, otherwise)
+		return fmt.Errorf("%s, and there is none, or no binding of it: an installation with --injection=%s has it; %s", templatevolumes.Condition, wiring.InjectionWorkload, otherwise)
 	}
 	return nil
 }

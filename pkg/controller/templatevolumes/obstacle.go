@@ -18,6 +18,9 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
+// Condition says, for people, when the template of a live workload is changed.
+const Condition = "templates of live workloads are changed only where MutatingAdmissionPolicy " + wiring.TemplateVolumes + " has kube-apiserver keep them whole while their owners change them"
+
 // fresh is how long an answer holds. What records asks for each workload every few seconds.
 const fresh = 5 * time.Second
 
@@ -67,18 +70,14 @@ func (r *Reconciler) obstacle(ctx context.Context) (string, error) {
 		if there, existsErr := Exists(ctx, r.Kube); there || existsErr != nil { // as it was made before
 			return "", existsErr
 		}
-		return fmt.Sprintf("%s, and it cannot be made: %v", whyKept(), err), nil
+		return fmt.Sprintf("%s, and it cannot be made: %v", Condition, err), nil
 	}
 	there, err := Exists(ctx, r.Kube)
 	if there || err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s, and there is none, or no binding of it; whoever installs Restage for some namespaces brings it: kubectl restage install --namespaces %s | kubectl apply -f -, "+
-		"with the flags that it was installed with", whyKept(), strings.Join(r.Namespaces, ",")), nil
-}
-
-func whyKept() string {
-	return "templates of live workloads are changed only where MutatingAdmissionPolicy " + wiring.TemplateVolumes + " has kube-apiserver keep them whole while their owners change them"
+		"with the flags that it was installed with", Condition, strings.Join(r.Namespaces, ",")), nil
 }
 
 // leftOut says why the policy does not look at a workload; empty when it does.
