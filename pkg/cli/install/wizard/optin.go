@@ -15,7 +15,6 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/apply"
 	"github.com/restage-dev/restage/pkg/install"
-	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // restartedAt is what kubectl rollout restart sets on a pod template.
@@ -45,16 +44,7 @@ func (w *wizard) replacePods(ctx context.Context, recording capture) error {
 	if err := w.waitFor(ctx, replaceable{recording}); err != nil {
 		return err
 	}
-	annotations := map[string]string{restartedAt: time.Now().Format(time.RFC3339)}
-	patch, err := json.Marshal(w.recorded.Within(map[string]any{"metadata": map[string]any{"annotations": annotations}}))
-	if err != nil {
-		return err
-	}
-	_, err = workload.Client{Kube: w.kube}.Patch(ctx, w.recorded, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: apply.FieldManager})
-	if err != nil {
-		return fmt.Errorf("restarting %s of namespace %s: %w", w.recorded, w.recorded.GetNamespace(), err)
-	}
-	return nil
+	return w.change(ctx, "restarting", w.recorded.Within(annotated(restartedAt, time.Now().Format(time.RFC3339))))
 }
 
 // replaceable is a capture that waits for nothing but new pods.

@@ -138,13 +138,8 @@ func (w *wizard) record(ctx context.Context) error {
 			return err
 		}
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationCaptureEnabled: "true"}}})
-	if err != nil {
+	if err := w.change(ctx, "annotating", annotated(v1alpha1.AnnotationCaptureEnabled, "true")); err != nil {
 		return err
-	}
-	_, err = workload.Client{Kube: w.kube}.Patch(ctx, w.recorded, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: apply.FieldManager})
-	if err != nil {
-		return fmt.Errorf("annotating %s of namespace %s: %w", w.recorded, w.recorded.GetNamespace(), err)
 	}
 	client, err := w.cluster.Restage()
 	if err != nil {
@@ -162,6 +157,24 @@ func (w *wizard) record(ctx context.Context) error {
 		conditions = append(conditions, w.client.Deployment(namespace, name))
 	}
 	return w.waitFor(ctx, conditions...)
+}
+
+// change merges something into the workload that is to be recorded; doing says what for.
+func (w *wizard) change(ctx context.Context, doing string, merged map[string]any) error {
+	patch, err := json.Marshal(merged)
+	if err != nil {
+		return err
+	}
+	_, err = workload.Client{Kube: w.kube}.Patch(ctx, w.recorded, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: apply.FieldManager})
+	if err != nil {
+		return fmt.Errorf("%s %s of namespace %s: %w", doing, w.recorded, w.recorded.GetNamespace(), err)
+	}
+	return nil
+}
+
+// annotated is an object, or a pod template, with an annotation.
+func annotated(name, value string) map[string]any {
+	return map[string]any{"metadata": map[string]any{"annotations": map[string]string{name: value}}}
 }
 
 // capture is ready when its workload is recorded.
