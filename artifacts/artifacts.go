@@ -8,5 +8,5 @@ import "embed"
 
 // Files are the kustomizations of an installation, by their paths below artifacts.
 //
-//go:embed base components default ha kube-system namespaced
+//go:embed base components default ha kube-system namespaced safeguards
 var Files embed.FS

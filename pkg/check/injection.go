@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
@@ -47,27 +47,27 @@ func (c *Cluster) limits() []string {
 	return nil
 }
 
-// workloadInjection looks for the policy that keeps proxies whole in templates. Without it no template is changed.
+// workloadInjection looks for the policies by which proxies in templates stand in nobody's way. Without them no template is changed.
 func workloadInjection(ctx context.Context, c *Cluster) ([]Finding, error) {
 	if missing, err := withoutPolicies(c, "no template is changed, and no workload is recorded"); missing != nil || err != nil {
 		return missing, err
 	}
 	if !c.Installed() {
-		return ok("recording proxies get into the templates of workloads, where a MutatingAdmissionPolicy keeps them whole"), nil
+		return ok("recording proxies get into the templates of workloads, where MutatingAdmissionPolicies have them stand in nobody's way"), nil
 	}
-	there, err := templatevolumes.Exists(ctx, c.Kube)
+	missing, err := safeguards.Missing(ctx, c.Kube)
 	if err != nil {
 		return nil, err
 	}
-	if !there {
+	if missing != "" {
 		fix := fmt.Sprintf("kubectl -n %s logs deployment/%s", c.home(), wiring.ControllerDeployment)
 		if limits := c.limits(); limits != nil {
 			fix = c.reinstall(limits...) + ", with the flags that it was installed with"
 		}
-		return []Finding{failure(fix, "there is no MutatingAdmissionPolicy %s, or no binding of it, which keeps recording proxies whole in the templates of workloads: no template is changed",
-			wiring.TemplateVolumes)}, nil
+		return []Finding{failure(fix, "there is no MutatingAdmissionPolicy %s, or no binding of it, by which recording proxies in the templates of workloads stand in nobody's way: no template is changed",
+			missing)}, nil
 	}
-	return ok("recording proxies get into the templates of workloads, where MutatingAdmissionPolicy %s keeps them whole", wiring.TemplateVolumes), nil
+	return ok("recording proxies get into the templates of workloads, where MutatingAdmissionPolicies %s have them stand in nobody's way", strings.Join(wiring.Safeguards(), ", ")), nil
 }
 
 func policyInjection(ctx context.Context, c *Cluster) ([]Finding, error) {

@@ -20,8 +20,11 @@ import (
 // A cluster that cannot do what is chosen is found out before installing, and what is missing afterwards.
 func TestInjection(t *testing.T) {
 	named := metav1.ObjectMeta{Name: wiring.PodInjection}
-	policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: wiring.TemplateVolumes}}
-	binding := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: policy.ObjectMeta}
+	var policies []runtime.Object
+	for _, name := range wiring.Safeguards() {
+		named := metav1.ObjectMeta{Name: name}
+		policies = append(policies, &admissionv1.MutatingAdmissionPolicy{ObjectMeta: named}, &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: named})
+	}
 	for name, test := range map[string]struct {
 		injection string
 		policies  bool // the cluster knows them
@@ -33,9 +36,9 @@ func TestInjection(t *testing.T) {
 		"manual":                        {wiring.InjectionManual, false, true, nil, OK, "manual"},
 		"workload on an old cluster":    {wiring.InjectionWorkload, false, false, nil, Failed, "which this cluster does not have: no template is changed"},
 		"workload before installing":    {wiring.InjectionWorkload, true, false, nil, OK, "templates of workloads"},
-		"workload":                      {wiring.InjectionWorkload, true, true, []runtime.Object{policy, binding}, OK, wiring.TemplateVolumes},
-		"workload without the policy":   {wiring.InjectionWorkload, true, true, nil, Failed, "there is no MutatingAdmissionPolicy restage-template-volumes"},
-		"workload without the binding":  {wiring.InjectionWorkload, true, true, []runtime.Object{policy}, Failed, "no binding of it"},
+		"workload":                      {wiring.InjectionWorkload, true, true, policies, OK, wiring.TemplateVolumes},
+		"workload without policies":     {wiring.InjectionWorkload, true, true, nil, Failed, "there is no MutatingAdmissionPolicy restage-template-volumes"},
+		"workload without the binding":  {wiring.InjectionWorkload, true, true, policies[:7], Failed, "restage-pod-quotas, or no binding of it"},
 		"policy on an old cluster":      {wiring.InjectionPolicy, false, false, nil, Failed, "MutatingAdmissionPolicy of admissionregistration.k8s.io/v1"},
 		"policy before installing":      {wiring.InjectionPolicy, true, false, nil, OK, "the cluster has MutatingAdmissionPolicy"},
 		"policy":                        {wiring.InjectionPolicy, true, true, []runtime.Object{&admissionv1.MutatingAdmissionPolicy{ObjectMeta: named}}, OK, wiring.PodInjection},

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/installation"
@@ -200,12 +201,32 @@ func TestGrantsOfManifests(t *testing.T) {
 			t.Errorf("%q is not among\n%s", want, all)
 		}
 	}
+	if !strings.Contains(all, safeguards.Role) {
+		t.Errorf("%s is not among\n%s", safeguards.Role, all)
+	}
 	if len(asked) < 2 {
 		t.Errorf("the cluster was asked for %v", asked)
 	}
 	review := questions(grants[0])[0].review().Spec
 	if !strings.HasPrefix(review.User, "system:serviceaccount:restage-system:") || len(review.Groups) != 3 {
 		t.Errorf("the review is of %s %v", review.User, review.Groups)
+	}
+}
+
+// What the controller gives back is not missed.
+func TestGrantsThatAreGivenBack(t *testing.T) {
+	manifests, err := install.Render(install.Options{Namespaces: []string{"shop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants, err := grantsOf(manifests, func(string, string, string) ([]rbacv1.PolicyRule, error) { return nil, nil })
+	if err != nil || len(grants) == 0 {
+		t.Fatalf("%d grants, error %v", len(grants), err)
+	}
+	for _, g := range grants {
+		if strings.Contains(g.role, safeguards.Role) {
+			t.Errorf("asked for is %+v", g)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 )
 
 // grant is one rule that the manifests give to a service account.
@@ -40,6 +42,9 @@ func grantsOf(manifests []*unstructured.Unstructured, builtin func(kind, namespa
 		var binding rbacv1.RoleBinding // as is a ClusterRoleBinding
 		if err := convert(object, &binding); err != nil {
 			return nil, err
+		}
+		if binding.Annotations[safeguards.AnnotationVersion] != "" {
+			continue // given back once it was used
 		}
 		found, known := rules[roleKey(binding.RoleRef.Kind, roleNamespace(binding), binding.RoleRef.Name)]
 		if !known {

@@ -22,7 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/loop"
 	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
-	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -35,7 +35,7 @@ type home struct {
 	roles        []informers.SharedInformerFactory // each of our ClusterRoles alone
 	registration aggregatorinformers.SharedInformerFactory
 	templates    []informers.SharedInformerFactory // what the policy adds to pods, of each place; none without the policy
-	whole        *templatevolumes.Reconciler
+	safeguards   *safeguards.Reconciler
 }
 
 func newHome(c *clients, o Options) *home {
@@ -53,7 +53,7 @@ func newHome(c *clients, o Options) *home {
 		itself:       alone(o.Namespace),
 		account:      alone(rights.Account, informers.WithNamespace(o.Namespace)),
 		registration: aggregatorinformers.NewSharedInformerFactoryWithOptions(c.aggregator, 0, aggregatorinformers.WithTweakListOptions(named(apiregistration.Name))),
-		whole:        &templatevolumes.Reconciler{Kube: c.kube, Injection: o.Injection, Namespaces: o.WatchNamespaces},
+		safeguards:   &safeguards.Reconciler{Kube: c.kube, Injection: o.Injection, Namespaces: o.WatchNamespaces},
 	}
 	for _, name := range rights.Roles {
 		h.roles = append(h.roles, alone(name))
@@ -160,9 +160,9 @@ func (h *home) tasks(c *clients, o Options) []task {
 	hold := loop.New("rights", keeper(c, o).Reconcile)
 	hold.Enqueue(types.NamespacedName{Namespace: o.Namespace, Name: rights.Account})
 
-	whole := loop.New("templatevolumes", h.whole.Reconcile)
-	whole.Enqueue(types.NamespacedName{Name: wiring.TemplateVolumes})
-	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {whole, 1}, {h.door(c, o, registration.Stays), 1}}
+	safe := loop.New("safeguards", h.safeguards.Reconcile)
+	safe.Enqueue(types.NamespacedName{Name: safeguards.Role})
+	return []task{{register, 1}, {deploy, 1}, {hold, 1}, {safe, 1}, {h.door(c, o, registration.Stays), 1}}
 }
 
 // gather is how long changes of what is added to pods are gathered before the policy is written, which has all of it.

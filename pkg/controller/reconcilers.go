@@ -65,7 +65,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		EnsureCredentials: secrets.Ensure,
 		EnsureTLS:         secrets.EnsureTLS,
 		DescriptorSets:    descriptorset.NewVerdicts(c.kube, c.metadata),
-		Obstacle:          home.whole.Obstacle,
+		Obstacle:          home.safeguards.Obstacle,
 		Events:            events,
 		Options: capture.Options{
 			Image: o.ProxyImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,
@@ -94,7 +94,7 @@ func reconcilers(ctx context.Context, c *clients, o Options, home *home, caches 
 		Pods:              caches.made.Core().V1().Pods().Lister(),
 		EnsureCredentials: secrets.Ensure,
 		Egress:            environment.NewEgress(c.kube, nil).Read,
-		Obstacle:          home.whole.Obstacle,
+		Obstacle:          home.safeguards.Obstacle,
 		Events:            events,
 		Options: environment.Options{
 			ResponderImage: o.ResponderImage, ImagePullPolicy: o.pullPolicy(), ImagePullSecrets: o.ImagePullSecrets, Forwarder: o.ForwarderAddress,

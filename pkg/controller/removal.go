@@ -16,7 +16,7 @@ import (
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/podinjection"
 	"github.com/restage-dev/restage/pkg/controller/rights"
-	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/teardown"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
@@ -128,9 +128,9 @@ func (r *removal) clearUp(running context.Context) error {
 		err = errors.Join(err, apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices()))
 	}
 	if undoErr := r.undo(ctx); undoErr == nil {
-		err = errors.Join(err, templatevolumes.Remove(ctx, r.clients.kube))
-	} else { // for as long as a proxy is in a template it is of use
-		err = errors.Join(err, undoErr, templatevolumes.Leave(ctx, r.clients.kube))
+		err = errors.Join(err, safeguards.Remove(ctx, r.clients.kube))
+	} else { // for as long as a proxy is in a template they are of use
+		err = errors.Join(err, undoErr)
 	}
 	if reason == r.namespaceReason() {
 		err = errors.Join(err, r.uninstall(ctx))

@@ -67,9 +67,6 @@ func build(o Options) (objects, error) {
 			return nil, err
 		}
 	}
-	if len(o.Namespaces) > 0 && o.Injection == InjectionWorkload {
-		top.Components = append(top.Components, "../components/template-volumes")
-	}
 	if o.Injection != InjectionWorkload {
 		top.Components = append(top.Components, "../components/manual")
 	}

@@ -119,20 +119,25 @@ func TestInjectionByVersion(t *testing.T) {
 	}
 }
 
-// In an installation for some namespaces the controller may make no policy, so that the manifests bring it, where templates are changed.
-func TestThePolicyOfTemplates(t *testing.T) {
+// The right to make policies is given where templates are changed, and for some namespaces so that it is given back. Nobody but the controller makes one, so that who
+// deletes these manifests leaves them for as long as there is a proxy.
+func TestTheRightToMakePolicies(t *testing.T) {
 	for name, test := range map[string]struct {
-		o    Options
-		want bool
+		o           Options
+		given, back bool
 	}{
-		"cluster-wide":       {Options{KubeVersion: "1.37"}, false},
-		"namespaced":         {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}}, true},
-		"on an old cluster":  {Options{KubeVersion: "1.35", Namespaces: []string{"shop"}}, false},
-		"on any":             {Options{Namespaces: []string{"shop"}}, true},
-		"proxies put in Git": {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}, Injection: InjectionManual}, false},
+		"cluster-wide":       {Options{KubeVersion: "1.37"}, true, false},
+		"namespaced":         {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}}, true, true},
+		"on an old cluster":  {Options{KubeVersion: "1.35", Namespaces: []string{"shop"}}, false, false},
+		"on any":             {Options{Namespaces: []string{"shop"}}, true, true},
+		"proxies put in Git": {Options{KubeVersion: "1.36", Namespaces: []string{"shop"}, Injection: InjectionManual}, false, false},
 	} {
-		if got := strings.Contains(render(t, test.o), "\nkind: MutatingAdmissionPolicy\n"); got != test.want {
-			t.Errorf("%s: there is a policy: %t", name, got)
+		out := render(t, test.o)
+		if given, back := strings.Contains(out, "kind: ClusterRole\n  name: restage-controller-safeguards\n"), strings.Contains(out, "\n    replay.restage.dev/safeguards: "); given != test.given || back != test.back {
+			t.Errorf("%s: it is given: %t, and given back: %t", name, given, back)
+		}
+		if strings.Contains(out, "\nkind: MutatingAdmissionPolicy") {
+			t.Errorf("%s: there is a policy", name)
 		}
 	}
 }

@@ -24,11 +24,11 @@ var outside = []struct {
 	{"scheduling.k8s.io", "priorityclasses", "", []string{"restage"}},
 	{"rbac.authorization.k8s.io", "clusterrolebindings", "", []string{
 		"restage-apiserver-auth-delegator", "restage-apiserver", "restage-apiserver-workloads", "restage-forwarder-auth-delegator",
-		"restage-workload-reader", "restage-workload-recorder", "restage-controller", "restage-controller-workloads", "restage-controller-injection",
+		"restage-workload-reader", "restage-workload-recorder", "restage-controller-safeguards", "restage-controller", "restage-controller-workloads", "restage-controller-injection",
 	}},
 	{"rbac.authorization.k8s.io", "clusterroles", "", []string{
 		"restage-apiserver", "restage-apiserver-workloads", "restage-metrics-reader", "restage-view", "restage-edit", "restage-traffic-reader",
-		"restage-class-user", "restage-workload-reader", "restage-workload-recorder", "restage-controller-injection", "restage-controller-workloads", "restage-controller",
+		"restage-class-user", "restage-workload-reader", "restage-workload-recorder", "restage-controller-safeguards", "restage-controller-injection", "restage-controller-workloads", "restage-controller",
 	}},
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
 	"github.com/restage-dev/restage/pkg/install"
-	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 const home = "restage-system"
@@ -82,9 +81,6 @@ func TestOutsideIsAllThatIsInstalled(t *testing.T) {
 	for _, o := range append(objects, all...) {
 		if o.GetNamespace() == home || o.GetKind() == "Namespace" {
 			continue
-		}
-		if o.GetName() == wiring.TemplateVolumes {
-			continue // it goes after the last proxy
 		}
 		known := o.GetNamespace() == "shop" && o.GetKind() == "RoleBinding" && slices.Contains(bound, o.GetName())
 		for _, kind := range outside {

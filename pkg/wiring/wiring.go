@@ -55,8 +55,16 @@ func AtCreation(injection string) bool {
 // PodInjection is the name of what has kube-apiserver add proxies to pods: a webhook configuration, or a policy and its binding.
 const PodInjection = "restage-pod-injection"
 
-// TemplateVolumes is the name of the policy, and of its binding, by which kube-apiserver keeps whole what we have put into templates.
-const TemplateVolumes = "restage-template-volumes"
+// Names of the policies, and of their bindings, by which kube-apiserver keeps what we have put into templates from standing in anybody's way.
+const (
+	TemplateVolumes = "restage-template-volumes" // keeps it whole while their owners change them
+	PodSecurity     = "restage-pod-security"     // leaves it out of pods where a Pod Security level does not allow it
+	PodLimits       = "restage-pod-limits"       // makes it fit into a LimitRange, or leaves it out
+	PodQuotas       = "restage-pod-quotas"       // makes it fit into a ResourceQuota, or leaves it out
+)
+
+// Safeguards are all of them.
+func Safeguards() []string { return []string{TemplateVolumes, PodSecurity, PodLimits, PodQuotas} }
 
 // PodInjections is the resource of our group that kube-apiserver posts reviews of pods to, with InjectionWebhook.
 const PodInjections = "podinjections"

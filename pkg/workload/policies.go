@@ -13,10 +13,12 @@ import (
 )
 
 // NoPolicies says why no template is changed in a cluster without HasPolicies.
-const NoPolicies = "templates of live workloads are changed only where a MutatingAdmissionPolicy has kube-apiserver keep them whole while their owners change them, " +
-	"and this cluster does not serve that kind, which Kubernetes has from 1.36 on"
+const NoPolicies = Condition + ", and this cluster does not serve that kind, which Kubernetes has from 1.36 on"
 
-// HasPolicies tells whether the cluster has MutatingAdmissionPolicy. Without it nobody would keep whole what is put into the template of a workload:
+// Condition says, for people, when the template of a live workload is changed.
+const Condition = "templates of live workloads are changed only where a MutatingAdmissionPolicy has kube-apiserver keep what is put into them from standing in anybody's way"
+
+// HasPolicies tells whether the cluster has MutatingAdmissionPolicy. Without it what is put into the template of a workload could stand in somebody's way:
 // Kubernetes refuses a change by its owner that leaves half of it, as that of a client-side apply without volumes does.
 func HasPolicies(client discovery.ServerResourcesInterface) (bool, error) {
 	served, err := client.ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")

@@ -145,12 +145,16 @@ func TestNamespaced(t *testing.T) {
 	installWith(t, limits)
 	s.record(t)
 	s.limited(t, elsewhere)
-	s.onlyWhereKept(t, live)
+	s.onlyWhereKept(t, live, limits)
 	removedBy(func(t *testing.T) { kube.Kubectl(t, "delete", "namespace", system, "--timeout=120s") })
 
 	installWith(t, limits)
 	s.record(t)
 	removedBy(uninstall)
+
+	installWith(t, limits)
+	s.record(t)
+	removedBy(func(t *testing.T) { s.abandoned(t, limits) })
 }
 
 // limited checks that the story works in the namespace of the shop and nowhere else.

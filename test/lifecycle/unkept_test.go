@@ -13,6 +13,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
+	"github.com/restage-dev/restage/pkg/injection"
 	manifests "github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
@@ -34,16 +36,68 @@ func (s *shop) leftAlone(t *testing.T, live, why string) {
 	}
 }
 
-// onlyWhereKept takes away what keeps templates whole, without which none is changed, and brings it back.
-func (s *shop) onlyWhereKept(t *testing.T, live string) {
+// onlyWhereKept takes away one of the policies, without which no template is changed, and has whoever installs Restage for some namespaces bring it back: the
+// controller has given back the right to.
+func (s *shop) onlyWhereKept(t *testing.T, live string, o manifests.Options) {
 	t.Helper()
-	kube.Kubectl(t, "delete", policyKinds, wiring.TemplateVolumes)
+	s.gaveBack(t)
+	kube.Kubectl(t, "delete", policyKinds, wiring.PodQuotas)
 	s.leftAlone(t, live, "kubectl restage install --namespaces "+s.namespace)
-	if d := check(t, "-n", s.namespace); !(verdict{"injection", "Failed", "there is no MutatingAdmissionPolicy " + wiring.TemplateVolumes, "--namespaces " + s.namespace}).saidBy(d.trouble()) {
+	if d := check(t, "-n", s.namespace); !(verdict{"injection", "Failed", "there is no MutatingAdmissionPolicy " + wiring.PodQuotas, "--namespaces " + s.namespace}).saidBy(d.trouble()) {
 		t.Errorf("check says %+v", d)
 	}
-	kube.Kubectl(t, "apply", "-f", policy)
+	installWith(t, o)
 	s.awaitReason(t, "Recording", "")
+	s.gaveBack(t)
+	if d := check(t, "-n", s.namespace); d.trouble() != (verdict{}) {
+		t.Errorf("check says %+v", d)
+	}
+}
+
+// gaveBack waits until the controller can make no policy any more, and checks that it cannot take the right again.
+func (s *shop) gaveBack(t *testing.T) {
+	t.Helper()
+	const account = "--as=system:serviceaccount:" + system + ":restage-controller"
+	kube.Eventually(t, time.Minute, "the right to make policies to be given back", func() (bool, string) {
+		out, _ := kube.Run(t.Context(), "", "kubectl", "auth", "can-i", "patch", "mutatingadmissionpolicies.admissionregistration.k8s.io/"+wiring.TemplateVolumes, account)
+		return strings.TrimSpace(out) == "no", out
+	})
+	patch := `{"subjects":[{"kind":"ServiceAccount","name":"restage-controller","namespace":"` + system + `"}]}`
+	out, err := kube.Run(t.Context(), "", "kubectl", "patch", "clusterrolebinding", safeguards.Role, "-p", patch, account)
+	if err == nil || !strings.Contains(err.Error(), "cannot patch resource \"clusterrolebindings\"") {
+		t.Errorf("taking the right again: %v\n%s", err, out)
+	}
+}
+
+// abandoned deletes the manifests while nothing of Restage is alive to clear up. What is left refuses nobody, and the rescue removes it.
+func (s *shop) abandoned(t *testing.T, o manifests.Options) {
+	t.Helper()
+	o.Registry, o.Tag = "localhost", "dev"
+	objects, err := manifests.Render(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := manifests.Write(&text, objects); err != nil {
+		t.Fatal(err)
+	}
+	kube.MustApply(t, s.drawer("[{name: drawer, emptyDir: {}}]"))
+	s.kubectl(t, "wait", "deployment/drawer", "--for=jsonpath={.spec.template.spec.initContainers[0].name}="+wiring.ProxyContainerName, "--timeout=60s")
+	kube.Kubectl(t, "-n", system, "scale", "deployment", "--all", "--replicas=0")
+	kube.Kubectl(t, "-n", system, "delete", "pods", "--all", "--grace-period=0", "--force")
+	if _, err := kube.Run(t.Context(), text.String(), "kubectl", "delete", "-f", "-", "--wait=false"); err != nil {
+		t.Fatal(err)
+	}
+	kube.MustApply(t, s.drawer("null"))
+	kube.Kubectl(t, "label", "namespace", s.namespace, injection.EnforceLabel+"=baseline")
+	s.kubectl(t, "delete", "pods", "-l", "app=front", "--timeout=60s")
+	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=60s")
+	kube.Kubectl(t, "label", "namespace", s.namespace, injection.EnforceLabel+"-")
+	if found := s.proxies(t, "app=front"); found != "" {
+		t.Errorf("where its namespace does not allow it the front has the proxy: %s", found)
+	}
+	restage(t, "uninstall", "--yes", "--rescue")
+	s.kubectl(t, "delete", "deployment", "drawer")
 }
 
 // TestOldCluster is for a cluster without MutatingAdmissionPolicy. Nothing there could keep a template whole, so that none is changed; pods get the proxy as they are

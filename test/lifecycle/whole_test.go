@@ -18,18 +18,17 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/edit"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 	"github.com/restage-dev/restage/test/kube"
 )
-
-// policy keeps whole what we have put into templates.
-const policy = "../../artifacts/components/template-volumes/policy.yaml"
 
 // rollouts stands for the kind of Argo Rollouts. As of any kind that is not Kubernetes' own, an apply replaces its lists.
 const rollouts = `
@@ -230,10 +229,30 @@ func (k kept) withoutRules(before, then owned) string {
 	return k.kubectl("", "get", k.ref.Kind, k.ref.Name, "-o", "jsonpath={."+strings.Join(append(k.live().Path, "spec"), ".")+"}")
 }
 
-// withPolicy has the kube-apiserver know the policy, for which it needs a moment.
+// policies are the safeguards, as manifests.
+func policies(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range wiring.Safeguards() {
+		policy, binding, err := safeguards.Manifest(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, object := range []any{policy, binding} {
+			data, err := yaml.Marshal(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.WriteString("---\n" + string(data))
+		}
+	}
+	return all.String()
+}
+
+// withPolicy has the kube-apiserver know the policies, for which it needs a moment.
 func withPolicy(host kept) {
 	host.Helper()
-	host.kubectl("", "apply", "-f", policy)
+	host.kubectl(policies(host.T), "apply", "-f", "-")
 	host.kubectl(rollouts, "apply", "-f", "-")
 	host.kubectl("", "wait", "--for=condition=Established", "crd/rollouts.argoproj.io")
 	host.kubectl(host.wholeManifest("first", scratched), "apply", "-f", "-")

@@ -18,7 +18,7 @@ import (
 	"github.com/restage-dev/restage/pkg/cli/objects"
 	reference "github.com/restage-dev/restage/pkg/cli/workload"
 	"github.com/restage-dev/restage/pkg/controller/capture"
-	"github.com/restage-dev/restage/pkg/controller/templatevolumes"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/injection"
 	"github.com/restage-dev/restage/pkg/installation"
 	"github.com/restage-dev/restage/pkg/manifest"
@@ -42,7 +42,7 @@ func apply(ctx context.Context, c *cluster.Cluster, argument string, o manifest.
 	if err := changeable(w); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
-	if err := keptWhole(ctx, c, client.Kube); err != nil {
+	if err := safe(ctx, c, client.Kube); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	if o.ImagePullSecrets, err = pullSecrets(ctx, client.Kube, w, o.ImagePullSecrets); err != nil {
@@ -73,9 +73,9 @@ func changeable(w *workload.Workload) error {
 	return injection.RefuseCapture(w.Template.Spec, w.PodSpecPath())
 }
 
-// keptWhole tells whether the policy is there by which kube-apiserver keeps whole what is put into a template while its owner changes it. For who may not read
-// policies, which are for the whole cluster, it is where the operator keeps it.
-func keptWhole(ctx context.Context, c *cluster.Cluster, kube kubernetes.Interface) error {
+// safe tells whether the policies are there by which kube-apiserver keeps what is put into a template from standing in anybody's way. For who may not read
+// policies, which are for the whole cluster, they are where the operator keeps them.
+func safe(ctx context.Context, c *cluster.Cluster, kube kubernetes.Interface) error {
 	const otherwise = "put the proxy into its manifest with -f, or use kubectl restage capture start"
 	served, err := workload.HasPolicies(kube.Discovery())
 	if err != nil {
@@ -84,18 +84,18 @@ func keptWhole(ctx context.Context, c *cluster.Cluster, kube kubernetes.Interfac
 	if !served {
 		return fmt.Errorf("%s; %s", workload.NoPolicies, otherwise)
 	}
-	there, err := templatevolumes.Exists(ctx, kube)
+	missing, err := safeguards.Missing(ctx, kube)
 	if apierrors.IsForbidden(err) {
 		var found *installation.Installation
-		if found, err = c.Installation(ctx, ""); err == nil {
-			there = found.Injection() == wiring.InjectionWorkload
+		if found, err = c.Installation(ctx, ""); err == nil && found.Injection() != wiring.InjectionWorkload {
+			missing = wiring.TemplateVolumes
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("it cannot be seen whether a policy keeps templates whole: %w; %s", err, otherwise)
+		return fmt.Errorf("it cannot be seen whether the policies are there: %w; %s", err, otherwise)
 	}
-	if !there {
-		return fmt.Errorf("%s, and there is none, or no binding of it: an installation with --injection=%s has it; %s", templatevolumes.Condition, wiring.InjectionWorkload, otherwise)
+	if missing != "" {
+		return fmt.Errorf("%s, and there is no MutatingAdmissionPolicy %s, or no binding of it: an installation with --injection=%s has it; %s", workload.Condition, missing, wiring.InjectionWorkload, otherwise)
 	}
 	return nil
 }

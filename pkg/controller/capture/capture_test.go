@@ -153,6 +153,25 @@ func TestCapture(t *testing.T) {
 	}
 }
 
+// Pods that came without the proxy, since their namespace would refuse them with it, are told with the reason.
+func TestPodsWithoutTheirProxy(t *testing.T) {
+	w := newWorld(t, nil)
+	w.create("front")
+	w.addPod("front-1", true)
+	w.addPod("front-2", false)
+	pods := w.cluster.Kube.CoreV1().Pods(shop)
+	pod, err := pods.Get(t.Context(), "front-2", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod.Annotations = map[string]string{v1alpha1.AnnotationProxyLeftOut: `LimitRange "small" says no`}
+	if _, err := pods.Update(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.reconcile("front")
+	w.expect("front", metav1.ConditionFalse, reasonNotInjected, `1 of 2 pods run the recording proxy; 1 were let in without it: LimitRange "small" says no`)
+}
+
 // A template that nobody keeps whole is not changed, and what was put into it before is taken out. What its owner put in stays.
 func TestTemplatesThatAreNotKept(t *testing.T) {
 	w := newWorld(t, nil)

@@ -73,10 +73,27 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 		}
 	}
 	capture.Status.Pods, capture.Status.RecordingPods = all, recording
+	if without := withoutProxy(pods); without != "" {
+		return notReady(reasonNotInjected, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, without)), nil
+	}
 	if behind := r.behind(capture, w, pods); behind != "" {
 		return notReady(reasonRestart, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, behind)), nil
 	}
 	return recordingCondition(w, all, recording), nil
+}
+
+// withoutProxy says which pods came without the proxy that their template has, since their namespace would have refused them, and why; empty for none.
+func withoutProxy(pods []corev1.Pod) string {
+	count, reason := 0, ""
+	for _, pod := range pods {
+		if why := pod.Annotations[v1alpha1.AnnotationProxyLeftOut]; why != "" && pod.DeletionTimestamp == nil {
+			count, reason = count+1, why
+		}
+	}
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d were let in without it: %s", count, reason)
 }
 
 func recordingCondition(w *workload.Workload, all, recording int32) metav1.Condition {

@@ -92,6 +92,10 @@ const (
 	// AnnotationCaptureInjected on a workload says that the recording proxy stands in its manifest, so that the operator leaves it alone. It lists what kubectl
 	// restage inject made besides the proxy, so that uninject gives back exactly what was there.
 	AnnotationCaptureInjected = "capture.restage.dev/injected"
+	// AnnotationProxyLeftOut on a pod says why it came without the recording proxy that its template has: its namespace would have refused it.
+	AnnotationProxyLeftOut = "replay.restage.dev/proxy-left-out"
+	// AnnotationProxyResources on a pod names the LimitRange or the ResourceQuota because of which its proxy asks for less than by its template.
+	AnnotationProxyResources = "replay.restage.dev/proxy-resources"
 	// AnnotationInPlaceBase on a compiled pod template tells which template of the live workload it was compiled from.
 	AnnotationInPlaceBase = "replay.restage.dev/in-place-base"
 	// AnnotationInterception on a compiled pod template says how the connections of its pods are led to the proxy: Explicit. Without it rules

@@ -1,7 +1,7 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package templatevolumes
+package safeguards
 
 import (
 	"context"
@@ -18,9 +18,6 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
-// Condition says, for people, when the template of a live workload is changed.
-const Condition = "templates of live workloads are changed only where MutatingAdmissionPolicy " + wiring.TemplateVolumes + " has kube-apiserver keep them whole while their owners change them"
-
 // fresh is how long an answer holds. What records asks for each workload every few seconds.
 const fresh = 5 * time.Second
 
@@ -31,8 +28,8 @@ type answer struct {
 	obstacle string
 }
 
-// Obstacle says why the template of a workload may not be written to: because nothing would keep it whole, and an owner's change of it could be refused, with nothing of
-// Restage alive to help. It is empty when the template may be. A policy that is ours to keep is made for that if it is not there.
+// Obstacle says why the template of a workload may not be written to: because nothing would keep what is put into it from being refused, with
+// nothing of Restage alive to help. It is empty when the template may be. A policy that is not there is made for that.
 func (r *Reconciler) Obstacle(ctx context.Context, w *workload.Workload) (string, error) {
 	r.last.Lock()
 	defer r.last.Unlock()
@@ -62,22 +59,19 @@ func (r *Reconciler) obstacle(ctx context.Context) (string, error) {
 		return workload.NoPolicies + "; install Restage with --injection=" + wiring.InjectionWebhook +
 			", which adds the proxy to pods as they are made, and else with the flags that it was installed with", nil
 	}
-	if len(r.Namespaces) == 0 {
-		err := r.keep(ctx)
-		if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
-			return "", err
-		}
-		if there, existsErr := Exists(ctx, r.Kube); there || existsErr != nil { // as it was made before
-			return "", existsErr
-		}
-		return fmt.Sprintf("%s, and it cannot be made: %v", Condition, err), nil
-	}
-	there, err := Exists(ctx, r.Kube)
-	if there || err != nil {
+	err = r.keep(ctx)
+	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
 		return "", err
 	}
-	return fmt.Sprintf("%s, and there is none, or no binding of it; whoever installs Restage for some namespaces brings it: kubectl restage install --namespaces %s | kubectl apply -f -, "+
-		"with the flags that it was installed with", Condition, strings.Join(r.Namespaces, ",")), nil
+	missing, missingErr := Missing(ctx, r.Kube)
+	switch {
+	case missing == "" || missingErr != nil: // as they were made before
+		return "", missingErr
+	case len(r.Namespaces) == 0:
+		return fmt.Sprintf("%s, and MutatingAdmissionPolicy %s cannot be made: %v", workload.Condition, missing, err), nil
+	}
+	return fmt.Sprintf("%s, and MutatingAdmissionPolicy %s, or its binding, is missing; whoever installs Restage for some namespaces gives it the right to make them, and it gives that back: "+
+		"kubectl restage install --namespaces %s | kubectl apply -f -, with the flags that it was installed with", workload.Condition, missing, strings.Join(r.Namespaces, ",")), nil
 }
 
 // leftOut says why the policy does not look at a workload; empty when it does.

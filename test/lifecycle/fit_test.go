@@ -1,0 +1,213 @@
+// Copyright 2026 The Restage Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/yaml"
+
+	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
+	"github.com/restage-dev/restage/pkg/injection"
+	"github.com/restage-dev/restage/pkg/workload"
+	"github.com/restage-dev/restage/test/kube"
+)
+
+// What owners ask for in these pods.
+const (
+	asking  = "resources: {requests: {cpu: 100m, memory: 100Mi}, limits: {cpu: 200m, memory: 200Mi}}"
+	storing = "resources: {requests: {cpu: 100m, memory: 100Mi, ephemeral-storage: 1Mi}, limits: {cpu: 200m, memory: 200Mi, ephemeral-storage: 1Mi}}"
+	silent  = "env: []"
+)
+
+// limitRange and quota are those of a namespace; the latter as if as much of it was in use.
+func limitRange(items string) string {
+	return "apiVersion: v1\nkind: LimitRange\nmetadata: {name: limits}\nspec: {limits: [" + items + "]}\n"
+}
+
+func quota(hard, used string) string {
+	for counted := range strings.SplitSeq(hard, ", ") {
+		if name, _, _ := strings.Cut(counted, ":"); !strings.HasPrefix(used, name+":") {
+			used += ", " + name + ": 0"
+		}
+	}
+	return fmt.Sprintf("apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: quota}\nspec: {hard: {%s}}\nstatus: {hard: {%[1]s}, used: {%s}}\n", hard, strings.TrimPrefix(used, ", "))
+}
+
+// TestPodsAreLetIn makes pods with a recording proxy in namespaces that have become stricter, with nothing alive of Restage but its policies: each is let in that is let in
+// without the proxy, and has it where that can be.
+func TestPodsAreLetIn(t *testing.T) {
+	kubeconfig := withoutFrontProxy(t)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := kubernetes.NewForConfigOrDie(config)
+	served, err := workload.HasPolicies(client.Discovery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !served {
+		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
+	}
+	host := kept{T: t, kubeconfig: kubeconfig}
+	host.kubectl(policies(t), "apply", "-f", "-")
+
+	const defaults = "default: {cpu: 1, memory: 256Mi}, defaultRequest: {cpu: 150m, memory: 128Mi}"
+	for _, test := range []struct {
+		name, labels, constraint string
+		pod, container           string // what their owner says
+		want                     string // what the proxy asks for; empty when there is none
+	}{
+		{"nothing", "", "", "", asking, "cpu 20m- memory 64Mi-512Mi"},
+		{"privileged", "privileged", "", "", silent, "cpu 20m- memory 64Mi-512Mi"},
+		{"baseline", "baseline", "", "", asking, ""},
+		{"restricted", "restricted", "", "", "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}", ""},
+
+		{"defaults", "", limitRange("{type: Container, " + defaults + "}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
+		{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 150m-1 memory 128Mi-256Mi"},
+		{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory -"},
+		{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu - memory 256Mi-256Mi"},
+		{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, "cpu 10m-10m memory -"},
+		{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, "cpu 150m-1 memory 128Mi-256Mi"},
+		{"ratio without defaults", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}}"), "", asking, ""},
+		{"pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}"), "", asking, "cpu 0-0 memory 0-0"},
+		{"pods by ratio", "", limitRange("{type: Pod, maxLimitRequestRatio: {memory: 2}}"), "", asking, "cpu 0-0 memory 0-0"},
+		{"pods and minimum", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 1Mi}}"), "", asking, ""},
+		{"minimum too much for pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 80Mi}}"), "", asking, ""},
+
+		{"room", "", quota("requests.cpu: 1, requests.memory: 1Gi, limits.memory: 2Gi", ""), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+		{"no room", "", quota("requests.cpu: 1", "requests.cpu: 890m"), "", asking, "cpu 0-0 memory 0-0"},
+		{"no room for the limit", "", quota("limits.memory: 2Gi", "limits.memory: 1800Mi"), "", asking, "cpu 0-0 memory 0-0"},
+		{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
+		{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
+		{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
+		{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
+			limitRange("{type: Container, default: {ephemeral-storage: 10Mi}}"), "", storing, ""},
+		{"to be said, defaults", "", quota("limits.cpu: 10", "") + "---\n" + limitRange("{type: Container, "+defaults+"}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
+
+		{"resources of the pod", "", limitRange("{type: Container, " + defaults + "}"), asking, asking, "cpu 0-0 memory 0-0"},
+		{"resources of the pod, minimum", "", limitRange("{type: Container, min: {cpu: 10m}, " + defaults + "}"), asking, asking, ""},
+		{"resources of the pod, quota", "", quota("limits.cpu: 10, requests.cpu: 100m", ""), asking, asking, "cpu 0-0 memory 0-0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			k := kept{T: t, kubeconfig: kubeconfig}
+			namespace := strings.NewReplacer(" ", "-", ",", "").Replace(test.name)
+			k.kubectl("", "create", "namespace", namespace)
+			if test.labels != "" {
+				k.kubectl("", "label", "namespace", namespace, injection.EnforceLabel+"="+test.labels)
+			}
+			k.constrain(namespace, test.constraint)
+			plain := podOf(t, test.pod, test.container)
+			recorded := *plain.DeepCopy()
+			template := corev1.PodTemplateSpec{Spec: recorded.Spec}
+			injection.Capture(injection.CaptureOptions{Image: "proxy:1", Template: template, TLS: injection.TLS{Outbound: true}}).AddTo(&template)
+			recorded.Name, recorded.Spec = "recorded", template.Spec
+			if test.labels == "" { // a level is enforced from the first pod on
+				k.kubectl(encoded(t, plain), "create", "-n", namespace, "--dry-run=server", "-f", "-")
+			}
+			var got corev1.Pod
+			kube.Eventually(t, 10*time.Second, "the policies to be known", func() (bool, string) {
+				out, err := kube.Run(t.Context(), encoded(t, recorded), "kubectl", "--kubeconfig", kubeconfig, "-n", namespace, "create", "-o", "json", "-f", "-")
+				if err != nil {
+					return false, err.Error()
+				}
+				return true, fmt.Sprint(json.Unmarshal([]byte(out), &got))
+			})
+			if asks := proxyOf(got); asks != test.want {
+				t.Errorf("the proxy asks for %q, wanted is %q; annotations %v", asks, test.want, got.Annotations)
+			}
+			said := got.Annotations[v1alpha1.AnnotationProxyLeftOut]
+			if (said == "") != (test.want != "") {
+				t.Errorf("it is said that it is left out: %q", said)
+			}
+			if test.want != "" {
+				return
+			}
+			got.Annotations, plain.Annotations = nil, nil
+			want := plain.Spec
+			if diff := diffOfPods(want, got.Spec); diff != "" {
+				t.Errorf("without the proxy the pod is not as its owner has it: %s", diff)
+			}
+		})
+	}
+}
+
+// constrain applies LimitRanges and quotas, whose status nobody else writes here.
+func (k kept) constrain(namespace, manifests string) {
+	k.Helper()
+	for manifest := range strings.SplitSeq(manifests, "---\n") {
+		if manifest == "" {
+			continue
+		}
+		k.kubectl(manifest, "apply", "-n", namespace, "-f", "-")
+		if strings.Contains(manifest, "ResourceQuota") {
+			k.kubectl(manifest, "replace", "-n", namespace, "--subresource=status", "-f", "-")
+		}
+	}
+}
+
+func podOf(t *testing.T, pod, container string) (p corev1.Pod) {
+	t.Helper()
+	text := "apiVersion: v1\nkind: Pod\nmetadata: {name: plain}\nspec:\n  serviceAccountName: default\n  initContainers: [{name: prepare, image: app:1, " + container + "}]\n  containers: [{name: app, image: app:1, " + container + "}]\n  " + pod
+	if err := yaml.UnmarshalStrict([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func encoded(t *testing.T, object any) string {
+	t.Helper()
+	data, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// proxyOf says what the proxy of a pod asks for.
+func proxyOf(pod corev1.Pod) string {
+	i := slices.IndexFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == "restage-proxy" })
+	if i < 0 {
+		return ""
+	}
+	said := func(list corev1.ResourceList, name corev1.ResourceName) string {
+		if quantity, ok := list[name]; ok {
+			return quantity.String()
+		}
+		return ""
+	}
+	r := pod.Spec.InitContainers[i].Resources
+	return fmt.Sprintf("cpu %s-%s memory %s-%s", said(r.Requests, "cpu"), said(r.Limits, "cpu"), said(r.Requests, "memory"), said(r.Limits, "memory"))
+}
+
+// diffOfPods tells what of ours is in a pod, as far as its owner has not put it there.
+func diffOfPods(want, got corev1.PodSpec) string {
+	var found []string
+	for _, volume := range got.Volumes {
+		if injection.IsReserved("volumes", volume.Name) {
+			found = append(found, volume.Name)
+		}
+	}
+	names := func(spec corev1.PodSpec) (all []string) {
+		for _, c := range slices.Concat(spec.InitContainers, spec.Containers) {
+			all = append(all, fmt.Sprint(c.Name, c.Env, c.VolumeMounts))
+		}
+		return all
+	}
+	if !slices.Equal(names(want), names(got)) {
+		found = append(found, fmt.Sprintf("containers %v, wanted are %v", names(got), names(want)))
+	}
+	return strings.Join(found, ", ")
+}
