@@ -132,7 +132,7 @@ func (o *Options) applyHostFeatures(ctx context.Context, c *genericapiserver.Rec
 	if err != nil {
 		return err
 	}
-	return o.Admission.ApplyTo(&c.Config, host.Informers, host.Client, host.Dynamic, c.FeatureGate,
+	return o.Admission.ApplyTo(&c.Config, ownParameters{host.Informers}, host.Client, host.Dynamic, c.FeatureGate,
 		o.ServerRun.ComponentGlobalsRegistry.EffectiveVersionFor(compatibility.DefaultKubeComponent),
 		initializer.Initializer{
 			Reader: lookup.Reader{Client: client, Cache: stored}, Workloads: workloads,

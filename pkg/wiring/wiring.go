@@ -6,6 +6,8 @@
 // standard library, so that every binary can use it.
 package wiring
 
+import "strings"
+
 // ProxyUID is the user that the proxy runs as. The redirect rules let its connections pass (capture)
 // or hold them to the responder (isolate), so no container of the workload may run as this user.
 const ProxyUID = 15100
@@ -62,6 +64,11 @@ const (
 	PodLimits       = "restage-pod-limits"       // makes it fit into a LimitRange, or leaves it out
 	PodQuotas       = "restage-pod-quotas"       // makes it fit into a ResourceQuota, or leaves it out
 )
+
+// OfInjection is the name of the policy of pods that stands beside PodInjection, which adds what it has to fit.
+func OfInjection(safeguard string) string {
+	return PodInjection + strings.TrimPrefix(safeguard, "restage-pod")
+}
 
 // Safeguards are all of them.
 func Safeguards() []string { return []string{TemplateVolumes, PodSecurity, PodLimits, PodQuotas} }

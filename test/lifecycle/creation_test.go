@@ -53,6 +53,9 @@ func (a atCreation) run(t *testing.T) {
 	s.kubectl(t, "annotate", "deployment/front", "capture.restage.dev/sample-percent=50")
 	s.awaitReason(t, "RestartNeeded", "former settings")
 	a.withoutServer(t, s)
+	if !a.dependent {
+		s.withoutRoom(t)
+	}
 	s.refused(t)
 	a.ended(t, s)
 	uninstall(t)
@@ -60,6 +63,22 @@ func (a atCreation) run(t *testing.T) {
 		t.Errorf("left behind is %s", found)
 	}
 	a.keepProxies(t, s)
+}
+
+// withoutRoom has the namespace allow no more than its pods ask for without the proxy, and wants new ones with it all the same: what it asks for is then nothing.
+func (s *shop) withoutRoom(t *testing.T) {
+	t.Helper()
+	s.kubectl(t, "create", "quota", "tight", "--hard=limits.cpu=10,requests.memory=1Mi")
+	kube.MustApply(t, "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: "+s.namespace+"}\n"+
+		"spec: {limits: [{type: Container, default: {cpu: 100m, memory: 64Mi}, defaultRequest: {cpu: 10m, memory: 16Ki}}]}")
+	s.replacePods(t, true)
+	asks := s.kubectl(t, "get", "pods", "-l", "app=front", "--field-selector=status.phase=Running", "-o",
+		`jsonpath={range .items[*]}{.metadata.deletionTimestamp}{.spec.initContainers[?(@.name=="restage-proxy")].resources}{"\n"}{end}`)
+	if !strings.Contains(asks, `{"limits":{"cpu":"0","memory":"0"},"requests":{"cpu":"0","memory":"0"}}`) {
+		t.Errorf("the proxies ask for %s", asks)
+	}
+	s.awaitReason(t, "Recording", "")
+	s.kubectl(t, "delete", "quota/tight", "limitrange/defaults")
 }
 
 // withoutServer makes an opted-in pod while our API server is down. It comes within seconds.
@@ -148,5 +167,5 @@ func (s *shop) awaitReason(t *testing.T, reason, message string) {
 
 // The policy needs nothing of ours as a pod is made.
 func TestPolicyInjection(t *testing.T) {
-	atCreation{manifests.InjectionPolicy, "mutatingadmissionpolicies,mutatingadmissionpolicybindings", 3, false}.run(t)
+	atCreation{manifests.InjectionPolicy, "mutatingadmissionpolicies,mutatingadmissionpolicybindings", 7, false}.run(t)
 }

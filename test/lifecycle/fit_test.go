@@ -93,6 +93,7 @@ func TestPodsAreLetIn(t *testing.T) {
 		{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
 		{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
 		{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
+		{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 800m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}, default: {cpu: 150m}}"), "", asking, ""},
 		{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
 			limitRange("{type: Container, default: {ephemeral-storage: 10Mi}}"), "", storing, ""},
 		{"to be said, defaults", "", quota("limits.cpu: 10", "") + "---\n" + limitRange("{type: Container, "+defaults+"}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},

@@ -132,6 +132,7 @@ func TestNamespaced(t *testing.T) {
 	kube.Kubectl(t, "-n", elsewhere, "create", "deployment", "front", "--image=localhost/restage/podinfo:current", "--replicas=0")
 	kube.Kubectl(t, "-n", elsewhere, "annotate", "deployment/front", "capture.restage.dev/enabled=true")
 	kube.Kubectl(t, "-n", elsewhere, "rollout", "status", "deployment/front", "--timeout=60s")
+	policyWithParameters(t)
 	live, cluster := s.live(t), s.others(kube.TakeSnapshot(t))
 	removedBy := func(remove func(*testing.T)) {
 		t.Helper()
@@ -155,6 +156,28 @@ func TestNamespaced(t *testing.T) {
 	installWith(t, limits)
 	s.record(t)
 	removedBy(func(t *testing.T) { s.abandoned(t, limits) })
+}
+
+// policyWithParameters makes a policy of the cluster, for kinds that are not ours, with parameters that our server may not read. It is ready all the same.
+func policyWithParameters(t *testing.T) {
+	t.Helper()
+	kube.MustApply(t, `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: of-somebody-else}
+spec:
+  paramKind: {apiVersion: v1, kind: ConfigMap}
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], resources: [services], operations: [CREATE]}]}
+  validations: [{expression: "true"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: of-somebody-else}
+spec: {policyName: of-somebody-else, validationActions: [Deny], paramRef: {name: any, parameterNotFoundAction: Allow}}
+`)
+	t.Cleanup(func() {
+		kube.CleanUp(t, time.Minute, "delete", "validatingadmissionpolicies,validatingadmissionpolicybindings", "of-somebody-else")
+	})
 }
 
 // limited checks that the story works in the namespace of the shop and nowhere else.

@@ -92,7 +92,7 @@ func TestForgedTemplatesAreLeftOut(t *testing.T) {
 			role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}
 			w := world{t, controllertest.New(role, captured(), forged)}
 			w.reconcile(wiring.InjectionPolicy, true)
-			w.expect(0, 1, 2)
+			w.expect(0, 3, 4)
 			policy, err := w.cluster.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(t.Context(), wiring.PodInjection, metav1.GetOptions{})
 			if err != nil {
 				t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/apiregistration"
 	"github.com/restage-dev/restage/pkg/controller/owned"
+	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -101,19 +103,47 @@ func (r *Reconciler) applyPolicy(ctx context.Context, owner *metaapply.OwnerRefe
 		return removePolicy(ctx, r.Kube)
 	}
 	registrations := r.Kube.AdmissionregistrationV1()
+	if err := r.applySafeguards(ctx, owner, additions); err != nil {
+		return err
+	}
 	// kube-apiserver compiles a policy anew each time that it is applied.
 	err = owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
 		kindPolicy, wiring.PodInjection, fieldManager, r.policy(owner, additions))
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
-			"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)
-	}
 	errs := []error{err}
 	for _, suffix := range bindings {
 		errs = append(errs, owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
 			kindBinding, wiring.PodInjection+suffix, fieldManager, r.binding(suffix, owner)))
 	}
 	return errors.Join(errs...)
+}
+
+// applySafeguards has what is added fit into what a namespace allows, before it is added.
+func (r *Reconciler) applySafeguards(ctx context.Context, owner *metaapply.OwnerReferenceApplyConfiguration, additions []addition) error {
+	var namespaces []string
+	for _, addition := range additions { // in order
+		namespaces = append(namespaces, addition.namespace)
+	}
+	policies, safeguardBindings, err := safeguards.AtCreation(slices.Compact(namespaces))
+	if err != nil {
+		return err
+	}
+	registrations := r.Kube.AdmissionregistrationV1()
+	for i, policy := range policies {
+		err := owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
+			kindPolicy, *policy.Name, fieldManager, policy.WithOwnerReferences(owner))
+		if apierrors.IsNotFound(err) {
+			return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
+				"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)
+		}
+		if err != nil {
+			return err
+		}
+		if err := owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
+			kindBinding, *policy.Name, fieldManager, safeguardBindings[i].WithOwnerReferences(owner)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Remove takes all of it down. It need not exist.
@@ -131,7 +161,12 @@ func removePolicy(ctx context.Context, kube kubernetes.Interface) error {
 	for _, suffix := range bindings {
 		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.PodInjection+suffix))
 	}
-	return errors.Join(append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))...)
+	errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))
+	for _, name := range []string{wiring.OfInjection(wiring.PodLimits), wiring.OfInjection(wiring.PodQuotas)} { // after what they look after
+		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, name),
+			owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, name))
+	}
+	return errors.Join(errs...)
 }
 
 func ownLabels() map[string]string { return map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf} }

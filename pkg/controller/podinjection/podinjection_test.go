@@ -111,9 +111,9 @@ func TestWhatIsChosenIsThere(t *testing.T) {
 	}{
 		{wiring.InjectionWebhook, true, 1, 0, 0},
 		{wiring.InjectionWebhook, true, 1, 0, 0},
-		{wiring.InjectionPolicy, true, 0, 1, 2},
+		{wiring.InjectionPolicy, true, 0, 3, 4},
 		{wiring.InjectionPolicy, false, 0, 0, 0},
-		{wiring.InjectionPolicy, true, 0, 1, 2},
+		{wiring.InjectionPolicy, true, 0, 3, 4},
 		{wiring.InjectionWorkload, true, 0, 0, 0},
 		{wiring.InjectionWebhook, true, 1, 0, 0},
 		{wiring.InjectionWebhook, false, 0, 0, 0},
@@ -257,16 +257,16 @@ func selects(t *testing.T, selector *metav1.LabelSelector, values map[string]str
 func TestPolicyWaitsForTemplates(t *testing.T) {
 	w := world{t, controllertest.New(&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: apiregistration.ClusterRole, UID: "role-uid"}}, captured())}
 	w.reconcile(wiring.InjectionPolicy, true)
-	w.expect(0, 1, 2)
+	w.expect(0, 3, 4)
 	r, stays := installed(), true
 	r.Kube, r.Injection, r.Stays = w.cluster.Kube, wiring.InjectionPolicy, func() (bool, error) { return stays, nil }
 	r.Templates = []coreinformers.PodTemplateInformer{informers.NewSharedInformerFactory(w.cluster.Kube, 0).Core().V1().PodTemplates()}
-	for _, policies := range []int{1, 0} {
+	for _, there := range [][2]int{{3, 4}, {0, 0}} {
 		again, err := r.Reconcile(t.Context(), types.NamespacedName{})
 		if err != nil || stays && again != syncing {
 			t.Errorf("again in %v, error %v", again, err)
 		}
-		w.expect(0, policies, 2*policies)
+		w.expect(0, there[0], there[1])
 		stays = false
 	}
 }

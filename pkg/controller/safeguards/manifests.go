@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -65,6 +67,23 @@ func Manifest(name string, others []schema.GroupVersionResource) (*Policy, *Bind
 		p.Spec.MatchConstraints.WithResourceRules(rules(others)...)
 	}
 	return p, bindingOf(p), nil
+}
+
+// AtCreation returns the policies of what pods ask for, for proxies that are only added as pods are made: they look at every pod of some namespaces, since kube-apiserver
+// asks no policy a second time, after a proxy was added, that did not look at the pod before.
+func AtCreation(namespaces []string) (policies []*Policy, bindings []*Binding, err error) {
+	for _, name := range []string{wiring.PodLimits, wiring.PodQuotas} {
+		p, _, err := Manifest(name, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		p.WithName(wiring.OfInjection(name))
+		p.Spec.MatchConditions = nil
+		p.Spec.MatchConstraints.WithNamespaceSelector(metaapply.LabelSelector().WithMatchExpressions(metaapply.LabelSelectorRequirement().
+			WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(namespaces...)))
+		policies, bindings = append(policies, p), append(bindings, bindingOf(p))
+	}
+	return policies, bindings, nil
 }
 
 // read reads a file into what it has a part of.
