@@ -65,12 +65,11 @@ func (a atCreation) run(t *testing.T) {
 	a.keepProxies(t, s)
 }
 
-// withoutRoom has the namespace allow no more than its pods ask for without the proxy, and wants new ones with it all the same: what it asks for is then nothing.
+// withoutRoom has the namespace allow no more than a pod asks for without the proxy, and wants new ones with it all the same: what it asks for is then nothing.
 func (s *shop) withoutRoom(t *testing.T) {
 	t.Helper()
-	s.kubectl(t, "create", "quota", "tight", "--hard=limits.cpu=10,requests.memory=1Mi")
-	kube.MustApply(t, "apiVersion: v1\nkind: LimitRange\nmetadata: {name: defaults, namespace: "+s.namespace+"}\n"+
-		"spec: {limits: [{type: Container, default: {cpu: 100m, memory: 64Mi}, defaultRequest: {cpu: 10m, memory: 16Ki}}]}")
+	kube.MustApply(t, "apiVersion: v1\nkind: LimitRange\nmetadata: {name: tight, namespace: "+s.namespace+"}\n"+
+		"spec: {limits: [{type: Container, default: {cpu: 100m, memory: 64Mi}, defaultRequest: {cpu: 10m, memory: 16Mi}}, {type: Pod, max: {cpu: 150m, memory: 100Mi}}]}")
 	s.replacePods(t, true)
 	asks := s.kubectl(t, "get", "pods", "-l", "app=front", "--field-selector=status.phase=Running", "-o",
 		`jsonpath={range .items[*]}{.metadata.deletionTimestamp}{.spec.initContainers[?(@.name=="restage-proxy")].resources}{"\n"}{end}`)
@@ -78,7 +77,7 @@ func (s *shop) withoutRoom(t *testing.T) {
 		t.Errorf("the proxies ask for %s", asks)
 	}
 	s.awaitReason(t, "Recording", "")
-	s.kubectl(t, "delete", "quota/tight", "limitrange/defaults")
+	s.kubectl(t, "delete", "limitrange/tight")
 }
 
 // withoutServer makes an opted-in pod while our API server is down. It comes within seconds.
