@@ -69,7 +69,7 @@ func (a atCreation) run(t *testing.T) {
 func (s *shop) withoutRoom(t *testing.T) {
 	t.Helper()
 	kube.MustApply(t, "apiVersion: v1\nkind: LimitRange\nmetadata: {name: tight, namespace: "+s.namespace+"}\n"+
-		"spec: {limits: [{type: Container, default: {cpu: 100m, memory: 64Mi}, defaultRequest: {cpu: 10m, memory: 16Mi}}, {type: Pod, max: {cpu: 150m, memory: 100Mi}}]}")
+		"spec: {limits: [{type: Container, default: {cpu: 100m, memory: 64Mi}, defaultRequest: {cpu: 10m, memory: 16Mi}}, {type: Pod, max: {cpu: 150m, memory: 200Mi}}]}")
 	s.replacePods(t, true)
 	asks := s.kubectl(t, "get", "pods", "-l", "app=front", "--field-selector=status.phase=Running", "-o",
 		`jsonpath={range .items[*]}{.metadata.deletionTimestamp}{.spec.initContainers[?(@.name=="restage-proxy")].resources}{"\n"}{end}`)

@@ -92,6 +92,8 @@ func TestPodsAreLetIn(t *testing.T) {
 		{"no room for the limit", "", quota("limits.memory: 2Gi", "limits.memory: 1800Mi"), "", asking, "cpu 0-0 memory 0-0"},
 		{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
 		{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
+		{"best effort", "", strings.Replace(quota("pods: 1", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", silent, "cpu 0-0 memory 0-0"},
+		{"no best effort", "", strings.Replace(quota("pods: 2", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
 		{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
 		{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 800m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}, default: {cpu: 150m}}"), "", asking, ""},
 		{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
