@@ -13,7 +13,9 @@ import (
 // ownParameters has each kind of parameters of the cluster's admission policies read by an informer of its own. Those of the factory are waited for by /readyz, and a policy
 // for whatever kinds with parameters that we may not read, such as ConfigMaps, would keep this server from ever being ready. A policy for our kinds whose
 // parameters cannot be read fails as its failurePolicy says.
-type ownParameters struct{ informers.SharedInformerFactory }
+type ownParameters struct {
+	informers.SharedInformerFactory
+}
 
 // ForResource says that there is no informer to share. The policies' plugins ask for nothing else here, and make one then.
 func (ownParameters) ForResource(resource schema.GroupVersionResource) (informers.GenericInformer, error) {

@@ -107,18 +107,10 @@ func fieldEnv(name, path string) corev1.EnvVar {
 func fitted(containers []corev1.Container, pod corev1.PodSpec) []corev1.Container {
 	if pod.Resources != nil {
 		for i := range containers {
-			containers[i].Resources = nothing()
+			containers[i].Resources = corev1.ResourceRequirements{}
 		}
 	}
 	return containers
-}
-
-// nothing is asked for. It is said, since a LimitRange gives more to containers that say nothing.
-func nothing() corev1.ResourceRequirements {
-	list := func() corev1.ResourceList {
-		return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("0"), corev1.ResourceMemory: resource.MustParse("0")}
-	}
-	return corev1.ResourceRequirements{Requests: list(), Limits: list()}
 }
 
 func initResources() corev1.ResourceRequirements {

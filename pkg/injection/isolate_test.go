@@ -115,10 +115,8 @@ func TestPodsWithResources(t *testing.T) {
 				continue
 			}
 			ours++
-			for _, list := range []corev1.ResourceList{c.Resources.Requests, c.Resources.Limits} {
-				if len(list) != 2 || !list.Cpu().IsZero() || !list.Memory().IsZero() { // it is said, or a LimitRange would give more
-					t.Errorf("%s: %s asks for %v", name, c.Name, list)
-				}
+			if len(c.Resources.Requests) > 0 || len(c.Resources.Limits) > 0 {
+				t.Errorf("%s: %s asks for %v", name, c.Name, c.Resources)
 			}
 		}
 		if ours != 2 {

@@ -65,13 +65,14 @@ const (
 	PodQuotas       = "restage-pod-quotas"       // makes it fit into a ResourceQuota, or leaves it out
 )
 
-// OfInjection is the name of the policy of pods that stands beside PodInjection, which adds what it has to fit.
-func OfInjection(safeguard string) string {
-	return PodInjection + strings.TrimPrefix(safeguard, "restage-pod")
-}
-
 // Safeguards are all of them.
-func Safeguards() []string { return []string{TemplateVolumes, PodSecurity, PodLimits, PodQuotas} }
+func Safeguards() []string { return append([]string{TemplateVolumes, PodSecurity}, PodResources()...) }
+
+// PodResources are those of what pods ask for.
+func PodResources() []string { return []string{PodLimits, PodQuotas} }
+
+// OfInjection is the name of the one of PodResources that stands beside PodInjection.
+func OfInjection(name string) string { return PodInjection + strings.TrimPrefix(name, "restage-pod") }
 
 // PodInjections is the resource of our group that kube-apiserver posts reviews of pods to, with InjectionWebhook.
 const PodInjections = "podinjections"

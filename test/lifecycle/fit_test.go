@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -63,6 +64,7 @@ func TestPodsAreLetIn(t *testing.T) {
 	}
 	host := kept{T: t, kubeconfig: kubeconfig}
 	host.kubectl(policies(t), "apply", "-f", "-")
+	host.kubectl("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n", "apply", "-f", "-")
 
 	const defaults = "default: {cpu: 1, memory: 256Mi}, defaultRequest: {cpu: 150m, memory: 128Mi}"
 	for _, test := range []struct {
@@ -76,14 +78,18 @@ func TestPodsAreLetIn(t *testing.T) {
 		{"restricted", "restricted", "", "", "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}", ""},
 
 		{"defaults", "", limitRange("{type: Container, " + defaults + "}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
-		{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 150m-1 memory 128Mi-256Mi"},
-		{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory -"},
-		{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu - memory 256Mi-256Mi"},
-		{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, "cpu 10m-10m memory -"},
-		{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, "cpu 150m-1 memory 128Mi-256Mi"},
+		{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 50m-1 memory 100Mi-512Mi"},
+		{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory 64Mi-512Mi"},
+		{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu 20m- memory 64Mi-256Mi"},
+		{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, ""},
+		{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, ""},
 		{"ratio without defaults", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}}"), "", asking, ""},
 		{"pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}"), "", asking, "cpu 0-0 memory 0-0"},
 		{"pods by ratio", "", limitRange("{type: Pod, maxLimitRequestRatio: {memory: 2}}"), "", asking, "cpu 0-0 memory 0-0"},
+		{"pods by minimum", "", limitRange("{type: Pod, min: {memory: 1Gi}}"), "", "resources: {requests: {memory: 1Gi}}", ""},
+		{"devices", "", limitRange("{type: Container, default: {example.com/device: 1}}"), "", silent, ""},
+		{"two ranges", "", limitRange("{type: Container, min: {cpu: 50m}}") + "---\n" +
+			strings.Replace(limitRange("{type: Container, max: {memory: 256Mi}}"), "name: limits", "name: more", 1), "", silent, "cpu 50m- memory 64Mi-256Mi"},
 		{"pods and minimum", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 1Mi}}"), "", asking, ""},
 		{"minimum too much for pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 80Mi}}"), "", asking, ""},
 
@@ -91,18 +97,24 @@ func TestPodsAreLetIn(t *testing.T) {
 		{"no room", "", quota("requests.cpu: 1", "requests.cpu: 890m"), "", asking, "cpu 0-0 memory 0-0"},
 		{"no room for the limit", "", quota("limits.memory: 2Gi", "limits.memory: 1800Mi"), "", asking, "cpu 0-0 memory 0-0"},
 		{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
+		{"to be said, maximum", "", quota("requests.cpu: 4", "") + "---\n" + limitRange("{type: Container, max: {memory: 256Mi}}"), "", asking, "cpu 20m- memory 64Mi-256Mi"},
+		{"other pods", "", strings.Replace(quota("limits.cpu: 10", ""), "spec: {", "spec: {scopes: [Terminating], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+		{"fits exactly", "", quota("requests.cpu: 1", "requests.cpu: 880m"), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+		{"no room for the overhead", "", quota("requests.cpu: 1", "requests.cpu: 800m"), "runtimeClassName: heavy", asking, "cpu 0-0 memory 0-0"},
 		{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
 		{"best effort", "", strings.Replace(quota("pods: 1", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", silent, "cpu 0-0 memory 0-0"},
 		{"no best effort", "", strings.Replace(quota("pods: 2", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
 		{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
-		{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 800m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}, default: {cpu: 150m}}"), "", asking, ""},
+		{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 860m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}}"), "", asking, ""},
 		{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
 			limitRange("{type: Container, default: {ephemeral-storage: 10Mi}}"), "", storing, ""},
 		{"to be said, defaults", "", quota("limits.cpu: 10", "") + "---\n" + limitRange("{type: Container, "+defaults+"}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
 
 		{"resources of the pod", "", limitRange("{type: Container, " + defaults + "}"), asking, asking, "cpu 0-0 memory 0-0"},
 		{"resources of the pod, minimum", "", limitRange("{type: Container, min: {cpu: 10m}, " + defaults + "}"), asking, asking, ""},
-		{"resources of the pod, quota", "", quota("limits.cpu: 10, requests.cpu: 100m", ""), asking, asking, "cpu 0-0 memory 0-0"},
+		{"limits of the pod", "", "", "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu - memory -"},
+		{"limits of the pod, defaults", "", limitRange("{type: Container, default: {cpu: 50m}}"), "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu 0-0 memory -"},
+		{"resources of the pod, quota", "", quota("limits.cpu: 10, requests.cpu: 100m", ""), asking, asking, "cpu - memory -"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k := kept{T: t, kubeconfig: kubeconfig}
@@ -117,8 +129,9 @@ func TestPodsAreLetIn(t *testing.T) {
 			template := corev1.PodTemplateSpec{Spec: recorded.Spec}
 			injection.Capture(injection.CaptureOptions{Image: "proxy:1", Template: template, TLS: injection.TLS{Outbound: true}}).AddTo(&template)
 			recorded.Name, recorded.Spec = "recorded", template.Spec
-			if test.labels == "" { // a level is enforced from the first pod on
-				k.kubectl(encoded(t, plain), "create", "-n", namespace, "--dry-run=server", "-f", "-")
+			var made corev1.Pod
+			if err := json.Unmarshal([]byte(k.kubectl(encoded(t, plain), "create", "-n", namespace, "--dry-run=server", "-o", "json", "-f", "-")), &made); err != nil {
+				t.Fatal(err)
 			}
 			var got corev1.Pod
 			kube.Eventually(t, 10*time.Second, "the policies to be known", func() (bool, string) {
@@ -130,6 +143,9 @@ func TestPodsAreLetIn(t *testing.T) {
 			})
 			if asks := proxyOf(got); asks != test.want {
 				t.Errorf("the proxy asks for %q, wanted is %q; annotations %v", asks, test.want, got.Annotations)
+			}
+			if diff := cmp.Diff(made.Spec.Resources, got.Spec.Resources); diff != "" {
+				t.Errorf("the pod does not ask for what it asks for without the proxy: %s", diff)
 			}
 			said := got.Annotations[v1alpha1.AnnotationProxyLeftOut]
 			if (said == "") != (test.want != "") {

@@ -55,7 +55,7 @@ func (i *Injector) inject(ctx context.Context, namespace string, pod *corev1.Pod
 	if err != nil {
 		return answer{}, fmt.Errorf("reading namespace %q: %w", namespace, err)
 	}
-	if !capturespec.OptedIn(pod.Labels, of.Labels) || injection.HasProxy(pod.Spec) {
+	if !capturespec.OptedIn(pod.Labels, of.Labels) || injection.HasProxy(pod.Spec) || pod.Annotations[v1alpha1.AnnotationProxyLeftOut] != "" {
 		return answer{outcome: untouched}, nil
 	}
 	owner := workload.OwnerOf(pod)

@@ -56,6 +56,7 @@ const (
 	reasonPodSecurity = "PodSecurity"
 	reasonDuplicate   = "Duplicate"
 	reasonNotInjected = "NotInjected"
+	reasonLeftOut     = "LeftOut"
 	reasonRights      = "RightMissing"
 	reasonRestart     = "RestartNeeded"
 )

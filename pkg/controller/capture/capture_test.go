@@ -169,7 +169,7 @@ func TestPodsWithoutTheirProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.reconcile("front")
-	w.expect("front", metav1.ConditionFalse, reasonNotInjected, `1 of 2 pods run the recording proxy; 1 were let in without it: LimitRange "small" says no`)
+	w.expect("front", metav1.ConditionFalse, reasonLeftOut, `1 of 2 pods run the recording proxy; 1 were let in without it: LimitRange "small" says no`)
 }
 
 // A template that nobody keeps whole is not changed, and what was put into it before is taken out. What its owner put in stays.

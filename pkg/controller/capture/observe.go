@@ -74,7 +74,7 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 	}
 	capture.Status.Pods, capture.Status.RecordingPods = all, recording
 	if without := withoutProxy(pods); without != "" {
-		return notReady(reasonNotInjected, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, without)), nil
+		return notReady(reasonLeftOut, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, without)), nil
 	}
 	if behind := r.behind(capture, w, pods); behind != "" {
 		return notReady(reasonRestart, fmt.Sprintf("%d of %d pods run the recording proxy; %s", recording, all, behind)), nil
@@ -86,7 +86,8 @@ func (r *Reconciler) countPods(ctx context.Context, capture *v1alpha1.TrafficCap
 func withoutProxy(pods []corev1.Pod) string {
 	count, reason := 0, ""
 	for _, pod := range pods {
-		if why := pod.Annotations[v1alpha1.AnnotationProxyLeftOut]; why != "" && pod.DeletionTimestamp == nil {
+		ended := pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		if why := pod.Annotations[v1alpha1.AnnotationProxyLeftOut]; why != "" && !ended {
 			count, reason = count+1, why
 		}
 	}

@@ -128,14 +128,13 @@ func adding(object, path, list string, entries []string, front bool) string {
 	return fmt.Sprintf("(has(%s.%s) ? [] : [JSONPatch{op: 'add', path: %s, value: []}]) + [\n%s]", object, list, path, strings.Join(operations, ",\n"))
 }
 
-// fit has the first init containers ask for nothing in a pod that has resources of its own, as injection.Capture does.
+// fit leaves the first init containers without resources in a pod that has some of its own, as injection.Capture does.
 func (w *writer) fit(count int) {
-	const nothing = "{'cpu': '0', 'memory': '0'}"
-	var changes []string
+	var removals []string
 	for i := range count {
-		changes = append(changes, fmt.Sprintf("JSONPatch{op: 'add', path: '/spec/initContainers/%d/resources', value: Object.spec.initContainers.resources{requests: %[2]s, limits: %[2]s}}", i, nothing))
+		removals = append(removals, fmt.Sprintf("JSONPatch{op: 'remove', path: '/spec/initContainers/%d/resources'}", i))
 	}
-	w.lists = append(w.lists, "(has(object.spec.resources) ? ["+strings.Join(changes, ", ")+"] : [])")
+	w.lists = append(w.lists, "(has(object.spec.resources) ? ["+strings.Join(removals, ", ")+"] : [])")
 }
 
 // parts adds what containers of a list get, by their names. shift is how many were put before them.

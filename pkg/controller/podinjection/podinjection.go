@@ -117,7 +117,7 @@ func (r *Reconciler) applyPolicy(ctx context.Context, owner *metaapply.OwnerRefe
 	return errors.Join(errs...)
 }
 
-// applySafeguards has what is added fit into what a namespace allows, before it is added.
+// applySafeguards has what is added go again where a namespace would refuse it, before it is added.
 func (r *Reconciler) applySafeguards(ctx context.Context, owner *metaapply.OwnerReferenceApplyConfiguration, additions []addition) error {
 	var namespaces []string
 	for _, addition := range additions { // in order
@@ -162,9 +162,9 @@ func removePolicy(ctx context.Context, kube kubernetes.Interface) error {
 		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.PodInjection+suffix))
 	}
 	errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.PodInjection))
-	for _, name := range []string{wiring.OfInjection(wiring.PodLimits), wiring.OfInjection(wiring.PodQuotas)} { // after what they look after
-		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, name),
-			owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, name))
+	for _, name := range wiring.PodResources() { // after what they look after
+		errs = append(errs, owned.Remove(ctx, registrations.MutatingAdmissionPolicyBindings(), kindBinding, wiring.OfInjection(name)),
+			owned.Remove(ctx, registrations.MutatingAdmissionPolicies(), kindPolicy, wiring.OfInjection(name)))
 	}
 	return errors.Join(errs...)
 }

@@ -17,11 +17,12 @@ import (
 // timeoutSeconds is how long a pod that is opted in waits for us at most.
 const timeoutSeconds = 2
 
-// notInjected lets no pod through that has our proxy, as copies in environments have. The name is that of the condition.
+// notInjected lets no pod through that has our proxy, as copies in environments have, nor one that it was taken out of. The name is that of the condition.
 const (
 	notInjectedName = "without-proxy"
-	notInjected     = "!has(object.spec.initContainers) || !object.spec.initContainers.exists(c, c.name in ['" +
-		wiring.ProxyContainerName + "', '" + wiring.InitContainerName + "'])"
+	notInjected     = "(!has(object.spec.initContainers) || !object.spec.initContainers.exists(c, c.name in ['" +
+		wiring.ProxyContainerName + "', '" + wiring.InitContainerName + "'])) && " +
+		"(!has(object.metadata.annotations) || !('" + v1alpha1.AnnotationProxyLeftOut + "' in object.metadata.annotations))"
 )
 
 // webhooks are two, since a pod is opted in by its own label or by that of its namespace, and has the last word. kube-apiserver calls itself,

@@ -6,8 +6,8 @@ package safeguards
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -26,18 +26,16 @@ import (
 const (
 	removal = "removal" // how a proxy goes
 	pods    = "pods"    // what those of pods have in common
+	nothing = "nothing" // ours ask for nothing
 )
 
 // sources are the files that a policy consists of, besides that of removal.
 var sources = map[string][]string{
 	wiring.TemplateVolumes: {"template-volumes"},
 	wiring.PodSecurity:     {pods, "pod-security"},
-	wiring.PodLimits:       {pods, "pod-limits"},
-	wiring.PodQuotas:       {pods, "pod-quotas"},
+	wiring.PodLimits:       {pods, nothing, "pod-limits"},
+	wiring.PodQuotas:       {pods, nothing, "pod-quotas"},
 }
-
-// folder of the files.
-const folder = "safeguards"
 
 // What is applied of each.
 type (
@@ -69,10 +67,11 @@ func Manifest(name string, others []schema.GroupVersionResource) (*Policy, *Bind
 	return p, bindingOf(p), nil
 }
 
-// AtCreation returns the policies of what pods ask for, for proxies that are only added as pods are made: they look at every pod of some namespaces, since kube-apiserver
-// asks no policy a second time, after a proxy was added, that did not look at the pod before.
+// AtCreation returns the policies of what pods ask for, for proxies that are only added as pods are made. They look at every pod of some namespaces, since kube-apiserver
+// asks no policy a second time, after a proxy was added, that did not look at the pod before. And they only have proxies go: which policy is asked first is not
+// known, and the second time is the last, so that what one made fit another could make refused.
 func AtCreation(namespaces []string) (policies []*Policy, bindings []*Binding, err error) {
-	for _, name := range []string{wiring.PodLimits, wiring.PodQuotas} {
+	for _, name := range wiring.PodResources() {
 		p, _, err := Manifest(name, nil)
 		if err != nil {
 			return nil, nil, err
@@ -81,14 +80,18 @@ func AtCreation(namespaces []string) (policies []*Policy, bindings []*Binding, e
 		p.Spec.MatchConditions = nil
 		p.Spec.MatchConstraints.WithNamespaceSelector(metaapply.LabelSelector().WithMatchExpressions(metaapply.LabelSelectorRequirement().
 			WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(namespaces...)))
+		p.Spec.Mutations = p.Spec.Mutations[len(p.Spec.Mutations)-leaving:]
 		policies, bindings = append(policies, p), append(bindings, bindingOf(p))
 	}
 	return policies, bindings, nil
 }
 
+// leaving is how many of the mutations of a policy of pods, the last, have the proxy go: that which says so, and that of removal.
+const leaving = 2
+
 // read reads a file into what it has a part of.
 func read(source string, into any) error {
-	data, err := artifacts.Files.ReadFile(folder + "/" + source + ".yaml")
+	data, err := artifacts.Files.ReadFile("safeguards/" + source + ".yaml")
 	if err == nil {
 		err = yaml.UnmarshalStrict(data, into)
 	}
@@ -104,7 +107,9 @@ func merge(p, part *Policy) {
 		*p = *part
 		return
 	}
-	p.Name = part.Name
+	if part.ObjectMetaApplyConfiguration != nil {
+		p.Name = part.Name
+	}
 	p.Spec.ParamKind = part.Spec.ParamKind
 	p.Spec.Variables = append(p.Spec.Variables, part.Spec.Variables...)
 	p.Spec.Mutations = append(part.Spec.Mutations, p.Spec.Mutations...)
@@ -119,22 +124,20 @@ func bindingOf(p *Policy) *Binding {
 	return admissionapply.MutatingAdmissionPolicyBinding(*p.Name).WithLabels(p.Labels).WithSpec(spec)
 }
 
-// Version tells what the policies say apart from what those of other releases say.
+// Version tells the policies apart from those of other releases.
 func Version() (string, error) {
-	files, err := fs.Glob(artifacts.Files, folder+"/*.yaml")
-	if err != nil {
-		return "", err
-	}
 	hash := sha256.New()
-	for _, file := range files {
-		data, err := artifacts.Files.ReadFile(file)
+	for _, name := range wiring.Safeguards() {
+		policy, binding, err := Manifest(name, nil)
 		if err != nil {
 			return "", err
 		}
-		hash.Write(data)
+		if err := json.NewEncoder(hash).Encode([]any{policy, binding}); err != nil {
+			return "", err
+		}
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:versionBytes]), nil
 }
 
-// versionBytes of a hash are enough to tell releases apart.
+// versionBytes of a hash are enough for that.
 const versionBytes = 8

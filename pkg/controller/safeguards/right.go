@@ -37,7 +37,12 @@ func (r *Reconciler) giveBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(binding.Subjects) == 0 || binding.DeletionTimestamp != nil || binding.Annotations[AnnotationVersion] != version {
+	if len(binding.Subjects) == 0 || binding.DeletionTimestamp != nil {
+		return nil
+	}
+	logger := klog.FromContext(ctx)
+	if given := binding.Annotations[AnnotationVersion]; given != version {
+		logger.Info("The right to make policies was given for those of another release, and is not given back by this one", "clusterRoleBinding", Role, "given", given, "ours", version)
 		return nil
 	}
 	type operation struct {
@@ -47,8 +52,7 @@ func (r *Reconciler) giveBack(ctx context.Context) error {
 	}
 	patch, err := json.Marshal([]operation{
 		{"test", "/metadata/resourceVersion", binding.ResourceVersion},
-		{"remove", "/subjects", nil},
-		{"replace", "/metadata/managedFields", []map[string]any{{}}}, // so that who applies them again meets no other owner
+		{"remove", "/subjects", nil}, // then they are nobody's, and who applies them again meets no other owner
 	})
 	if err != nil {
 		return err
@@ -56,6 +60,6 @@ func (r *Reconciler) giveBack(ctx context.Context) error {
 	if _, err := bindings.Patch(ctx, Role, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: fieldManager}); err != nil {
 		return fmt.Errorf("giving back the right to make policies: ClusterRoleBinding %q: %w", Role, err)
 	}
-	klog.FromContext(ctx).Info("Gave back the right to make policies", "clusterRoleBinding", Role)
+	logger.Info("Gave back the right to make policies", "clusterRoleBinding", Role)
 	return nil
 }

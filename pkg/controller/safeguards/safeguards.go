@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	admissionapply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	"github.com/restage-dev/restage/pkg/controller/owned"
 	"github.com/restage-dev/restage/pkg/wiring"
@@ -28,8 +29,8 @@ const (
 	fieldManager = "restage-controller"
 	kindPolicy   = "MutatingAdmissionPolicy"
 	kindBinding  = "MutatingAdmissionPolicyBinding"
-	// repair is how often they are looked at without an event.
-	repair = 5 * time.Minute
+	// repair is how often they are looked at. It is short, since it is how long a right may be held that was given again.
+	repair = time.Minute
 )
 
 // Reconciler keeps the policies where we write to templates. Where we do not any more they are left as they are, since proxies may be left in templates, too.
@@ -53,10 +54,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ types.NamespacedName) (tim
 		return repair, err
 	}
 	err = r.keep(ctx)
-	if len(r.Namespaces) > 0 && apierrors.IsForbidden(err) { // whoever asks for one that is missing is told
+	if len(r.Namespaces) == 0 {
+		return repair, err
+	}
+	if apierrors.IsForbidden(err) { // whoever asks for one that is missing is told
+		klog.FromContext(ctx).V(2).Info("The policies are not as they should be, and the right to make them was given back", "reason", err.Error())
 		return repair, nil
 	}
-	return repair, err
+	if err != nil {
+		return repair, err
+	}
+	return repair, r.giveBack(ctx)
 }
 
 // keep has all of them as they are wanted. They belong to nothing, so that they stay for as long as there may be a proxy in a template, whatever else is deleted.
@@ -84,9 +92,6 @@ func (r *Reconciler) keep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-	}
-	if len(r.Namespaces) > 0 {
-		return r.giveBack(ctx)
 	}
 	return nil
 }

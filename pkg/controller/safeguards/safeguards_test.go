@@ -91,7 +91,7 @@ func TestGivesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cluster := controllertest.New(&rbacv1.ClusterRoleBinding{
 				ObjectMeta: metav1.ObjectMeta{
-					Name: Role, Annotations: map[string]string{AnnotationVersion: test.version}, ResourceVersion: "7", ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+					Name: Role, Annotations: map[string]string{AnnotationVersion: test.version}, ResourceVersion: "7",
 				},
 				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "restage-controller"}},
 			})
@@ -105,9 +105,6 @@ func TestGivesBack(t *testing.T) {
 			binding, err := cluster.Kube.RbacV1().ClusterRoleBindings().Get(t.Context(), Role, metav1.GetOptions{})
 			if err != nil || len(binding.Subjects) != test.want {
 				t.Errorf("it is bound to %v, error %v", binding.Subjects, err)
-			}
-			if test.want == 0 && slices.ContainsFunc(binding.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager != "" }) {
-				t.Errorf("it is managed by %v", binding.ManagedFields)
 			}
 		})
 	}
