@@ -16,7 +16,7 @@ import (
 const permissionsText = `Each right of a default installation, and why it is needed; the reasons are the comments of the manifests. ` + "`kubectl restage install --wizard`" + ` shows
 the same for the options that you choose, and ` + "`kubectl restage check`" + ` compares it with what the service accounts may do.
 With ` + "`--namespaces`" + ` the roles that end in ` + "`-workloads`" + ` and ` + "`-injection`" + ` are bound in these namespaces alone; without ` + "`--injection workload`" + ` the latter is not there.
-With ` + "`--injection webhook`" + ` the controller may make and change the webhook configuration ` + "`restage-pod-injection`" + ` instead; with ` + "`policy`" + ` the admission policy of that name and its bindings.
+With ` + "`--injection webhook`" + ` the controller may make and change the webhook configuration ` + "`restage-pod-injection`" + ` instead; with ` + "`policy`" + ` the admission policy of that name, the two beside it whose names begin with it, and their bindings.
 `
 
 // permissionsPage lists what an installation may do.

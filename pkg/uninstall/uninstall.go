@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/wiring"
 )
 
 // Options of a removal.
@@ -46,6 +48,9 @@ type run struct {
 	plan   *Plan
 	result *Result
 	told   func(string)
+	// proxied tells that proxies are left in templates. Then the policies stay by which they stand in nobody's way: safeguards are those that were found last.
+	proxied    bool
+	safeguards []found
 }
 
 // Remove does what the plan says and goes on after an error. told is given each step. What is left behind is in the result; an error
@@ -121,6 +126,11 @@ func (r *run) takeProxiesOut(ctx context.Context) {
 // removeInstalled deletes the installation. What it consists of is looked up once more, since what is running makes new objects.
 func (r *run) removeInstalled(ctx context.Context) {
 	r.step(ctx, "deleting what was installed", func(ctx context.Context) error {
+		left, err := recorded(ctx, r.recordable())
+		r.proxied = err != nil || len(left) > 0
+		if err != nil {
+			r.told("looking for proxies that are left in templates: " + err.Error())
+		}
 		going, err := r.list(ctx)
 		if err != nil {
 			return err
@@ -145,7 +155,24 @@ func (r *run) list(ctx context.Context) ([]found, error) {
 	}
 	now := &Plan{found: all}
 	now.keepData(r.Options)
-	return now.found, nil
+	if !r.proxied {
+		return now.found, nil
+	}
+	var going []found
+	r.safeguards = nil
+	for _, f := range now.found {
+		if isSafeguard(f) {
+			r.safeguards = append(r.safeguards, f)
+			continue
+		}
+		going = append(going, f)
+	}
+	return going, nil
+}
+
+// isSafeguard tells whether an object is of a policy that proxies in templates need, or its binding.
+func isSafeguard(f found) bool {
+	return f.resource.Group == admission && slices.Contains(wiring.Safeguards(), f.meta.Name)
 }
 
 // settle waits until everything is gone, and writes down what is not. What was held when it was deleted may be let go of later, and
@@ -189,6 +216,9 @@ func (r *run) settle(ctx context.Context) error {
 	for _, w := range workloads {
 		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
+	}
+	for _, f := range r.safeguards {
+		r.result.Left = append(r.result.Left, f.object("for as long as a proxy is in a template"))
 	}
 	keeping, err := r.keeping(ctx, r.Options, workloads)
 	r.result.Left = append(r.result.Left, keeping...)

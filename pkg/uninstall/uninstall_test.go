@@ -80,6 +80,8 @@ func dead(t *testing.T) *Clients {
 			installedObject("rbac.authorization.k8s.io/v1", "ClusterRole", "", "stage-manager"), // a user's, with the same label
 			installedObject("scheduling.k8s.io/v1", "PriorityClass", "", "restage"),
 			installedObject("v1", "ConfigMap", "shop", "settings"),
+			installedObject("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy", "", wiring.PodLimits),
+			installedObject("admissionregistration.k8s.io/v1", "MutatingAdmissionPolicyBinding", "", wiring.PodLimits),
 		),
 		Registrations: aggregatorfake.NewClientset(&apiregistrationv1.APIService{
 			ObjectMeta: metav1.ObjectMeta{Name: installation.APIService},
@@ -158,7 +160,8 @@ func TestRescue(t *testing.T) {
 	if len(result.Left) > 0 {
 		t.Errorf("left are %v", result.Left)
 	}
-	want := []string{"APIService " + installation.APIService, "ClusterRole restage-controller", "Deployment shop/front", "Namespace " + home,
+	want := []string{"APIService " + installation.APIService, "ClusterRole restage-controller", "Deployment shop/front",
+		"MutatingAdmissionPolicy " + wiring.PodLimits, "MutatingAdmissionPolicyBinding " + wiring.PodLimits, "Namespace " + home,
 		"PersistentVolumeClaim restage-system/restage-apiserver", "PriorityClass restage", "ServiceAccount restage-system/restage-controller"}
 	if !slices.Equal(names(result.Removed), want) {
 		t.Errorf("removed are %v, want %v", names(result.Removed), want)
@@ -173,6 +176,27 @@ func TestRescue(t *testing.T) {
 	}
 	if again, err := Survey(t.Context(), c, o); err != nil || !again.Empty() {
 		t.Errorf("afterwards there is %+v, error %v", again, err)
+	}
+}
+
+// Where a proxy is left in a template the policies stay by which it stands in nobody's way, and it is said.
+func TestSafeguardsStayWithAProxy(t *testing.T) {
+	c := dead(t)
+	o := Options{Timeout: time.Second} // without the rescue a proxy from a manifest is left
+	plan, err := Survey(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := Remove(t.Context(), c, o, plan, func(line string) { t.Log(line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Deployment shop/front", "MutatingAdmissionPolicy " + wiring.PodLimits, "MutatingAdmissionPolicyBinding " + wiring.PodLimits}
+	if !slices.Equal(names(result.Left), want) {
+		t.Errorf("left are %v, want %v", names(result.Left), want)
+	}
+	if slices.ContainsFunc(names(result.Removed), func(name string) bool { return strings.Contains(name, wiring.PodLimits) }) {
+		t.Errorf("removed are %v", names(result.Removed))
 	}
 }
 
