@@ -81,6 +81,7 @@ func TestPodsAreLetIn(t *testing.T) {
 		{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 50m-1 memory 100Mi-512Mi"},
 		{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory 64Mi-512Mi"},
 		{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu 20m- memory 64Mi-256Mi"},
+		{"small maximum", "", limitRange("{type: Container, max: {memory: 100Mi}}"), "", silent, ""},
 		{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, ""},
 		{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, ""},
 		{"ratio without defaults", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}}"), "", asking, ""},
