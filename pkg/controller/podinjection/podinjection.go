@@ -127,19 +127,13 @@ func (r *Reconciler) applySafeguards(ctx context.Context, owner *metaapply.Owner
 	if err != nil {
 		return err
 	}
-	registrations := r.Kube.AdmissionregistrationV1()
 	for i, policy := range policies {
-		err := owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy,
-			kindPolicy, *policy.Name, fieldManager, policy.WithOwnerReferences(owner))
+		err := safeguards.Keep(ctx, r.Kube, policy.WithOwnerReferences(owner), safeguardBindings[i].WithOwnerReferences(owner))
 		if apierrors.IsNotFound(err) {
 			return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 				"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)
 		}
 		if err != nil {
-			return err
-		}
-		if err := owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding,
-			kindBinding, *policy.Name, fieldManager, safeguardBindings[i].WithOwnerReferences(owner)); err != nil {
 			return err
 		}
 	}

@@ -77,23 +77,26 @@ func (r *Reconciler) keep(ctx context.Context) error {
 		}
 		others = granted
 	}
-	registrations := r.Kube.AdmissionregistrationV1()
 	for _, name := range wiring.Safeguards() {
 		policy, binding, err := Manifest(name, others)
 		if err != nil {
 			return err
 		}
-		// kube-apiserver compiles a policy anew each time that it is applied.
-		err = owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy, kindPolicy, name, fieldManager, policy)
-		if err != nil {
-			return err
-		}
-		err = owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding, kindBinding, name, fieldManager, binding)
-		if err != nil {
+		if err := Keep(ctx, r.Kube, policy, binding); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Keep has a policy and its binding as they are wanted. kube-apiserver compiles a policy anew each time that it is applied, so that one that is as it is wanted is not.
+func Keep(ctx context.Context, kube kubernetes.Interface, policy *Policy, binding *Binding) error {
+	registrations := kube.AdmissionregistrationV1()
+	err := owned.Keep(ctx, registrations.MutatingAdmissionPolicies(), admissionapply.ExtractMutatingAdmissionPolicy, kindPolicy, *policy.Name, fieldManager, policy)
+	if err != nil {
+		return err
+	}
+	return owned.Keep(ctx, registrations.MutatingAdmissionPolicyBindings(), admissionapply.ExtractMutatingAdmissionPolicyBinding, kindBinding, *binding.Name, fieldManager, binding)
 }
 
 // rules have the policy of templates look at workloads of kinds that are not Kubernetes' own, and that an administrator has let us record.
