@@ -263,7 +263,7 @@ func TestVersionOfManifests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := AnnotationVersion + ": " + version + "}"; !strings.Contains(string(data), want) {
+	if want := AnnotationVersion + `: "` + version + `"}`; !strings.Contains(string(data), want) {
 		t.Errorf("artifacts/components/namespaced gives the right to make policies for others than those of artifacts/safeguards; it should say %s", want)
 	}
 }
