@@ -46,85 +46,84 @@ func quota(hard, used string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: quota}\nspec: {hard: {%s}}\nstatus: {hard: {%[1]s}, used: {%s}}\n", hard, strings.TrimPrefix(used, ", "))
 }
 
+// defaults of a LimitRange.
+const defaults = "default: {cpu: 1, memory: 256Mi}, defaultRequest: {cpu: 150m, memory: 128Mi}"
+
+// fit is a namespace, a pod of it, and what becomes of the proxy.
+type fit struct {
+	name, labels, constraint string
+	pod, container           string // what their owner says
+	want                     string // what the proxy asks for; empty when there is none
+}
+
+var fits = []fit{
+	{"nothing", "", "", "", asking, "cpu 20m- memory 64Mi-512Mi"},
+	{"privileged", "privileged", "", "", silent, "cpu 20m- memory 64Mi-512Mi"},
+	{"baseline", "baseline", "", "", asking, ""},
+	{"restricted", "restricted", "", "", "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}", ""},
+
+	{"defaults", "", limitRange("{type: Container, " + defaults + "}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
+	{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 50m-1 memory 100Mi-512Mi"},
+	{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory 64Mi-512Mi"},
+	{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu 20m- memory 64Mi-256Mi"},
+	{"small maximum", "", limitRange("{type: Container, max: {memory: 100Mi}}"), "", silent, ""},
+	{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, ""},
+	{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, ""},
+	{"ratio without defaults", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}}"), "", asking, ""},
+	{"pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}"), "", asking, "cpu 0-0 memory 0-0"},
+	{"pods by ratio", "", limitRange("{type: Pod, maxLimitRequestRatio: {memory: 2}}"), "", asking, "cpu 0-0 memory 0-0"},
+	{"pods by minimum", "", limitRange("{type: Pod, min: {memory: 1Gi}}"), "", "resources: {requests: {memory: 1Gi}}", ""},
+	{"devices", "", limitRange("{type: Container, default: {example.com/device: 1}}"), "", silent, ""},
+	{"two ranges", "", limitRange("{type: Container, min: {cpu: 50m}}") + "---\n" +
+		strings.Replace(limitRange("{type: Container, max: {memory: 256Mi}}"), "name: limits", "name: more", 1), "", silent, "cpu 50m- memory 64Mi-256Mi"},
+	{"pods and minimum", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 1Mi}}"), "", asking, ""},
+	{"minimum too much for pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 80Mi}}"), "", asking, ""},
+
+	{"room", "", quota("requests.cpu: 1, requests.memory: 1Gi, limits.memory: 2Gi", ""), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+	{"no room", "", quota("requests.cpu: 1", "requests.cpu: 890m"), "", asking, "cpu 0-0 memory 0-0"},
+	{"no room for the limit", "", quota("limits.memory: 2Gi", "limits.memory: 1800Mi"), "", asking, "cpu 0-0 memory 0-0"},
+	{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
+	{"to be said, maximum", "", quota("requests.cpu: 4", "") + "---\n" + limitRange("{type: Container, max: {memory: 256Mi}}"), "", asking, "cpu 20m- memory 64Mi-256Mi"},
+	{"other pods", "", strings.Replace(quota("limits.cpu: 10", ""), "spec: {", "spec: {scopes: [Terminating], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+	{"fits exactly", "", quota("requests.cpu: 1", "requests.cpu: 880m"), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+	{"no room for the overhead", "", quota("requests.cpu: 1", "requests.cpu: 800m"), "runtimeClassName: heavy", asking, "cpu 0-0 memory 0-0"},
+	{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
+	{"best effort", "", strings.Replace(quota("pods: 1", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", silent, "cpu 0-0 memory 0-0"},
+	{"no best effort", "", strings.Replace(quota("pods: 2", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
+	{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
+	{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 860m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}}"), "", asking, ""},
+	{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
+		limitRange("{type: Container, default: {ephemeral-storage: 10Mi}}"), "", storing, ""},
+	{"to be said, defaults", "", quota("limits.cpu: 10", "") + "---\n" + limitRange("{type: Container, "+defaults+"}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
+
+	{"resources of the pod", "", limitRange("{type: Container, " + defaults + "}"), asking, asking, "cpu 0-0 memory 0-0"},
+	{"resources of the pod, minimum", "", limitRange("{type: Container, min: {cpu: 10m}, " + defaults + "}"), asking, asking, ""},
+	{"limits of the pod", "", "", "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu - memory -"},
+	{"limits of the pod, defaults", "", limitRange("{type: Container, default: {cpu: 50m}}"), "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu 0-0 memory -"},
+	{"resources of the pod, quota", "", quota("limits.cpu: 10, requests.cpu: 100m", ""), asking, asking, "cpu - memory -"},
+}
+
+// namespace makes the one that a pod is to fit into.
+func (f fit) namespace(k kept) string {
+	k.Helper()
+	name := strings.NewReplacer(" ", "-", ",", "").Replace(f.name)
+	k.kubectl("", "create", "namespace", name)
+	if f.labels != "" {
+		k.kubectl("", "label", "namespace", name, injection.EnforceLabel+"="+f.labels)
+	}
+	k.constrain(name, f.constraint)
+	return name
+}
+
 // TestPodsAreLetIn makes pods with a recording proxy in namespaces that have become stricter, with nothing alive of Restage but its policies: each is let in that is let in
 // without the proxy, and has it where that can be.
 func TestPodsAreLetIn(t *testing.T) {
-	kubeconfig := withoutFrontProxy(t)
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := kubernetes.NewForConfigOrDie(config)
-	served, err := workload.HasPolicies(client.Discovery())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !served {
-		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
-	}
-	host := kept{T: t, kubeconfig: kubeconfig}
+	host, _ := fittingHost(t)
 	host.kubectl(policies(t), "apply", "-f", "-")
-	host.kubectl("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n", "apply", "-f", "-")
-
-	const defaults = "default: {cpu: 1, memory: 256Mi}, defaultRequest: {cpu: 150m, memory: 128Mi}"
-	for _, test := range []struct {
-		name, labels, constraint string
-		pod, container           string // what their owner says
-		want                     string // what the proxy asks for; empty when there is none
-	}{
-		{"nothing", "", "", "", asking, "cpu 20m- memory 64Mi-512Mi"},
-		{"privileged", "privileged", "", "", silent, "cpu 20m- memory 64Mi-512Mi"},
-		{"baseline", "baseline", "", "", asking, ""},
-		{"restricted", "restricted", "", "", "securityContext: {runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, seccompProfile: {type: RuntimeDefault}}", ""},
-
-		{"defaults", "", limitRange("{type: Container, " + defaults + "}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
-		{"minimum", "", limitRange("{type: Container, min: {cpu: 50m, memory: 100Mi}, " + defaults + "}"), "", silent, "cpu 50m-1 memory 100Mi-512Mi"},
-		{"minimum alone", "", limitRange("{type: Container, min: {cpu: 50m}}"), "", silent, "cpu 50m- memory 64Mi-512Mi"},
-		{"maximum", "", limitRange("{type: Container, max: {memory: 256Mi}}"), "", silent, "cpu 20m- memory 64Mi-256Mi"},
-		{"small maximum", "", limitRange("{type: Container, max: {memory: 100Mi}}"), "", silent, ""},
-		{"default below ours", "", limitRange("{type: Container, default: {cpu: 10m}}"), "", silent, ""},
-		{"ratio", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}, " + defaults + "}"), "", asking, ""},
-		{"ratio without defaults", "", limitRange("{type: Container, maxLimitRequestRatio: {memory: 2}}"), "", asking, ""},
-		{"pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}"), "", asking, "cpu 0-0 memory 0-0"},
-		{"pods by ratio", "", limitRange("{type: Pod, maxLimitRequestRatio: {memory: 2}}"), "", asking, "cpu 0-0 memory 0-0"},
-		{"pods by minimum", "", limitRange("{type: Pod, min: {memory: 1Gi}}"), "", "resources: {requests: {memory: 1Gi}}", ""},
-		{"devices", "", limitRange("{type: Container, default: {example.com/device: 1}}"), "", silent, ""},
-		{"two ranges", "", limitRange("{type: Container, min: {cpu: 50m}}") + "---\n" +
-			strings.Replace(limitRange("{type: Container, max: {memory: 256Mi}}"), "name: limits", "name: more", 1), "", silent, "cpu 50m- memory 64Mi-256Mi"},
-		{"pods and minimum", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 1Mi}}"), "", asking, ""},
-		{"minimum too much for pods", "", limitRange("{type: Pod, max: {memory: 220Mi}}, {type: Container, min: {memory: 80Mi}}"), "", asking, ""},
-
-		{"room", "", quota("requests.cpu: 1, requests.memory: 1Gi, limits.memory: 2Gi", ""), "", asking, "cpu 20m- memory 64Mi-512Mi"},
-		{"no room", "", quota("requests.cpu: 1", "requests.cpu: 890m"), "", asking, "cpu 0-0 memory 0-0"},
-		{"no room for the limit", "", quota("limits.memory: 2Gi", "limits.memory: 1800Mi"), "", asking, "cpu 0-0 memory 0-0"},
-		{"to be said", "", quota("limits.cpu: 10", ""), "", asking, "cpu 0-0 memory 0-0"},
-		{"to be said, maximum", "", quota("requests.cpu: 4", "") + "---\n" + limitRange("{type: Container, max: {memory: 256Mi}}"), "", asking, "cpu 20m- memory 64Mi-256Mi"},
-		{"other pods", "", strings.Replace(quota("limits.cpu: 10", ""), "spec: {", "spec: {scopes: [Terminating], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
-		{"fits exactly", "", quota("requests.cpu: 1", "requests.cpu: 880m"), "", asking, "cpu 20m- memory 64Mi-512Mi"},
-		{"no room for the overhead", "", quota("requests.cpu: 1", "requests.cpu: 800m"), "runtimeClassName: heavy", asking, "cpu 0-0 memory 0-0"},
-		{"other counts", "", quota("pods: 10, requests.ephemeral-storage: 1Gi", ""), "", storing, "cpu 20m- memory 64Mi-512Mi"},
-		{"best effort", "", strings.Replace(quota("pods: 1", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", silent, "cpu 0-0 memory 0-0"},
-		{"no best effort", "", strings.Replace(quota("pods: 2", "pods: 1"), "spec: {", "spec: {scopes: [NotBestEffort], ", 1), "", asking, "cpu 20m- memory 64Mi-512Mi"},
-		{"no room, minimum", "", quota("cpu: 1", "cpu: 900m") + "---\n" + limitRange("{type: Container, min: {cpu: 10m}}"), "", asking, ""},
-		{"no room for the minimum", "", quota("requests.cpu: 1", "requests.cpu: 860m") + "---\n" + limitRange("{type: Container, min: {cpu: 50m}}"), "", asking, ""},
-		{"no room for storage", "", quota("requests.ephemeral-storage: 1Gi", "requests.ephemeral-storage: 1020Mi") + "---\n" +
-			limitRange("{type: Container, default: {ephemeral-storage: 10Mi}}"), "", storing, ""},
-		{"to be said, defaults", "", quota("limits.cpu: 10", "") + "---\n" + limitRange("{type: Container, "+defaults+"}"), "", silent, "cpu 20m-1 memory 64Mi-512Mi"},
-
-		{"resources of the pod", "", limitRange("{type: Container, " + defaults + "}"), asking, asking, "cpu 0-0 memory 0-0"},
-		{"resources of the pod, minimum", "", limitRange("{type: Container, min: {cpu: 10m}, " + defaults + "}"), asking, asking, ""},
-		{"limits of the pod", "", "", "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu - memory -"},
-		{"limits of the pod, defaults", "", limitRange("{type: Container, default: {cpu: 50m}}"), "resources: {limits: {cpu: 200m, memory: 200Mi}}", silent, "cpu 0-0 memory -"},
-		{"resources of the pod, quota", "", quota("limits.cpu: 10, requests.cpu: 100m", ""), asking, asking, "cpu - memory -"},
-	} {
+	for _, test := range fits {
 		t.Run(test.name, func(t *testing.T) {
-			k := kept{T: t, kubeconfig: kubeconfig}
-			namespace := strings.NewReplacer(" ", "-", ",", "").Replace(test.name)
-			k.kubectl("", "create", "namespace", namespace)
-			if test.labels != "" {
-				k.kubectl("", "label", "namespace", namespace, injection.EnforceLabel+"="+test.labels)
-			}
-			k.constrain(namespace, test.constraint)
+			k := kept{T: t, kubeconfig: host.kubeconfig}
+			namespace := test.namespace(k)
 			plain := podOf(t, test.pod, test.container)
 			recorded := *plain.DeepCopy()
 			template := corev1.PodTemplateSpec{Spec: recorded.Spec}
@@ -135,8 +134,8 @@ func TestPodsAreLetIn(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got corev1.Pod
-			kube.Eventually(t, 10*time.Second, "the policies to be known", func() (bool, string) {
-				out, err := kube.Run(t.Context(), encoded(t, recorded), "kubectl", "--kubeconfig", kubeconfig, "-n", namespace, "create", "-o", "json", "-f", "-")
+			kube.Eventually(t, 30*time.Second, "the policies to be known", func() (bool, string) {
+				out, err := kube.Run(t.Context(), encoded(t, recorded), "kubectl", "--kubeconfig", k.kubeconfig, "-n", namespace, "create", "-o", "json", "-f", "-")
 				if err != nil {
 					return false, err.Error()
 				}
@@ -162,6 +161,27 @@ func TestPodsAreLetIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fittingHost is a kube-apiserver that has the policies' kind, with a RuntimeClass.
+func fittingHost(t *testing.T) (kept, kubernetes.Interface) {
+	t.Helper()
+	kubeconfig := withoutFrontProxy(t)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := kubernetes.NewForConfigOrDie(config)
+	served, err := workload.HasPolicies(client.Discovery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !served {
+		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
+	}
+	host := kept{T: t, kubeconfig: kubeconfig}
+	host.kubectl("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n", "apply", "-f", "-")
+	return host, client
 }
 
 // constrain applies LimitRanges and quotas, whose status nobody else writes here.
