@@ -59,14 +59,14 @@ func (r *Reconciler) obstacle(ctx context.Context) (string, error) {
 		return workload.NoPolicies + "; install Restage with --injection=" + wiring.InjectionWebhook +
 			", which adds the proxy to pods as they are made, and else with the flags that it was installed with", nil
 	}
-	err = r.keep(ctx)
-	if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
+	missing, err := Missing(ctx, r.Kube)
+	if missing == "" || err != nil { // Reconcile sees to it that they say what they should
 		return "", err
 	}
-	missing, missingErr := Missing(ctx, r.Kube)
+	err = r.keep(ctx)
 	switch {
-	case missing == "" || missingErr != nil: // as they were made before
-		return "", missingErr
+	case !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err):
+		return "", err
 	case len(r.Namespaces) == 0:
 		return fmt.Sprintf("%s, and MutatingAdmissionPolicy %s cannot be made: %v", workload.Condition, missing, err), nil
 	}

@@ -33,12 +33,12 @@ func (r *Reconciler) giveBack(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for ClusterRoleBinding %q: %w", Role, err)
 	}
+	if len(binding.Subjects) == 0 || binding.DeletionTimestamp != nil {
+		return nil
+	}
 	version, err := Version()
 	if err != nil {
 		return err
-	}
-	if len(binding.Subjects) == 0 || binding.DeletionTimestamp != nil {
-		return nil
 	}
 	logger := klog.FromContext(ctx)
 	if given := binding.Annotations[AnnotationVersion]; given != version {
