@@ -123,12 +123,13 @@ func (r *Reconciler) applySafeguards(ctx context.Context, owner *metaapply.Owner
 	for _, addition := range additions { // in order
 		namespaces = append(namespaces, addition.namespace)
 	}
-	policies, safeguardBindings, err := safeguards.AtCreation(slices.Compact(namespaces))
-	if err != nil {
-		return err
-	}
-	for i, policy := range policies {
-		err := safeguards.Keep(ctx, r.Kube, policy.WithOwnerReferences(owner), safeguardBindings[i].WithOwnerReferences(owner))
+	namespaces = slices.Compact(namespaces)
+	for _, name := range wiring.PodResources() {
+		policy, binding, err := safeguards.AtCreation(name, namespaces)
+		if err != nil {
+			return err
+		}
+		err = safeguards.Keep(ctx, r.Kube, policy.WithOwnerReferences(owner), binding.WithOwnerReferences(owner))
 		if apierrors.IsNotFound(err) {
 			return fmt.Errorf("this cluster has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has from 1.36 on; "+
 				"no pod gets the recording proxy: install with --injection=%s", wiring.InjectionWebhook)

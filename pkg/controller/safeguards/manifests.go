@@ -67,23 +67,20 @@ func Manifest(name string, others []schema.GroupVersionResource) (*Policy, *Bind
 	return p, bindingOf(p), nil
 }
 
-// AtCreation returns the policies of what pods ask for, for proxies that are only added as pods are made. They look at every pod of some namespaces, since kube-apiserver
-// asks no policy a second time, after a proxy was added, that did not look at the pod before. And they only have proxies go: which policy is asked first is not
+// AtCreation returns what is kept of one of wiring.PodResources for proxies that are only added as pods are made. It looks at every pod of some namespaces, since kube-apiserver
+// asks no policy a second time, after a proxy was added, that did not look at the pod before. And it only has proxies go: which policy is asked first is not
 // known, and the second time is the last, so that what one made fit another could make refused.
-func AtCreation(namespaces []string) (policies []*Policy, bindings []*Binding, err error) {
-	for _, name := range wiring.PodResources() {
-		p, _, err := Manifest(name, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		p.WithName(wiring.OfInjection(name))
-		p.Spec.MatchConditions = nil
-		p.Spec.MatchConstraints.WithNamespaceSelector(metaapply.LabelSelector().WithMatchExpressions(metaapply.LabelSelectorRequirement().
-			WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(namespaces...)))
-		p.Spec.Mutations = p.Spec.Mutations[len(p.Spec.Mutations)-leaving:]
-		policies, bindings = append(policies, p), append(bindings, bindingOf(p))
+func AtCreation(name string, namespaces []string) (*Policy, *Binding, error) {
+	p, _, err := Manifest(name, nil)
+	if err != nil {
+		return nil, nil, err
 	}
-	return policies, bindings, nil
+	p.WithName(wiring.OfInjection(name))
+	p.Spec.MatchConditions = nil
+	p.Spec.MatchConstraints.WithNamespaceSelector(metaapply.LabelSelector().WithMatchExpressions(metaapply.LabelSelectorRequirement().
+		WithKey(corev1.LabelMetadataName).WithOperator(metav1.LabelSelectorOpIn).WithValues(namespaces...)))
+	p.Spec.Mutations = p.Spec.Mutations[len(p.Spec.Mutations)-leaving:]
+	return p, bindingOf(p), nil
 }
 
 // leaving is how many of the mutations of a policy of pods, the last, have the proxy go: that which says so, and that of removal.
