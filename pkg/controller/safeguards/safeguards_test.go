@@ -4,7 +4,9 @@
 package safeguards
 
 import (
+	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -225,6 +227,9 @@ func workloadOf(t *testing.T, deployment *appsv1.Deployment) *workload.Workload 
 	return w
 }
 
+// annotations of ours, as manifests have them.
+var annotations = regexp.MustCompile(`replay\.restage\.dev/[a-z-]+`)
+
 // The manifests say what the code does: they let everything in, and know the names that are ours.
 func TestManifests(t *testing.T) {
 	quoted := "['" + strings.Join(injection.Volumes(), "', '") + "']"
@@ -232,6 +237,15 @@ func TestManifests(t *testing.T) {
 		policy, _, err := Manifest(name, nil)
 		if err != nil {
 			t.Fatal(err)
+		}
+		data, err := json.Marshal(policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, annotation := range annotations.FindAllString(string(data), -1) {
+			if annotation != v1alpha1.AnnotationProxyLeftOut && annotation != v1alpha1.AnnotationProxyResources {
+				t.Errorf("%s annotates pods with %s", name, annotation)
+			}
 		}
 		if *policy.Name != name || *policy.Spec.FailurePolicy != admissionv1.Ignore {
 			t.Errorf("%s is of %s with failurePolicy %s", name, *policy.Name, *policy.Spec.FailurePolicy)

@@ -94,7 +94,7 @@ const (
 	AnnotationCaptureInjected = "capture.restage.dev/injected"
 	// AnnotationProxyLeftOut on a pod says why it came without the recording proxy that its template has: its namespace would have refused it.
 	AnnotationProxyLeftOut = "replay.restage.dev/proxy-left-out"
-	// AnnotationProxyResources on a pod names the LimitRange or the ResourceQuota because of which its proxy asks for less than by its template.
+	// AnnotationProxyResources on a pod says whether its proxy asks for nothing, or for something else than by its template, and because of which LimitRange or ResourceQuota.
 	AnnotationProxyResources = "replay.restage.dev/proxy-resources"
 	// AnnotationInPlaceBase on a compiled pod template tells which template of the live workload it was compiled from.
 	AnnotationInPlaceBase = "replay.restage.dev/in-place-base"
