@@ -16,12 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/injection"
-	"github.com/restage-dev/restage/pkg/workload"
 	"github.com/restage-dev/restage/test/kube"
 )
 
@@ -163,25 +161,13 @@ func TestPodsAreLetIn(t *testing.T) {
 	}
 }
 
-// fittingHost is a kube-apiserver that has the policies' kind, with a RuntimeClass.
+// fittingHost is a hostWithPolicies that has a RuntimeClass.
 func fittingHost(t *testing.T) (kept, kubernetes.Interface) {
 	t.Helper()
-	kubeconfig := withoutFrontProxy(t)
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := kubernetes.NewForConfigOrDie(config)
-	served, err := workload.HasPolicies(client.Discovery())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !served {
-		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
-	}
+	kubeconfig, config := hostWithPolicies(t)
 	host := kept{T: t, kubeconfig: kubeconfig}
 	host.kubectl("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n", "apply", "-f", "-")
-	return host, client
+	return host, kubernetes.NewForConfigOrDie(config)
 }
 
 // constrain applies LimitRanges and quotas, whose status nobody else writes here.

@@ -24,6 +24,23 @@ import (
 // when the test ends.
 func installWith(t *testing.T, o manifests.Options, changes ...func(*unstructured.Unstructured)) {
 	t.Helper()
+	text := printed(t, o, changes...)
+	cluster := "clusterroles,clusterrolebindings,priorityclasses"
+	if kube.HasPolicies(t) {
+		cluster += "," + policyKinds
+	}
+	t.Cleanup(func() {
+		kube.CleanUp(t, 3*time.Minute, "delete", "namespace", system, "--ignore-not-found", "--timeout=160s")
+		kube.CleanUp(t, 3*time.Minute, "delete", "-l", "app.kubernetes.io/part-of=restage", "--ignore-not-found", cluster)
+		kube.CleanUp(t, 3*time.Minute, "delete", "-l", "app.kubernetes.io/part-of=restage", "--ignore-not-found", "-n", "kube-system", "rolebindings")
+	})
+	kube.MustApply(t, text)
+	awaitReady(t)
+}
+
+// printed are the manifests of the local build.
+func printed(t *testing.T, o manifests.Options, changes ...func(*unstructured.Unstructured)) string {
+	t.Helper()
 	o.Registry, o.Tag = "localhost", "dev" // where images are loaded
 	objects, err := manifests.Render(o)
 	if err != nil {
@@ -38,14 +55,7 @@ func installWith(t *testing.T, o manifests.Options, changes ...func(*unstructure
 	if err := manifests.Write(&text, objects); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		kube.CleanUp(t, 3*time.Minute, "delete", "namespace", system, "--ignore-not-found", "--timeout=160s")
-		kube.CleanUp(t, 3*time.Minute, "delete", "-l", "app.kubernetes.io/part-of=restage", "--ignore-not-found",
-			"clusterroles,clusterrolebindings,priorityclasses")
-		kube.CleanUp(t, 3*time.Minute, "delete", "-l", "app.kubernetes.io/part-of=restage", "--ignore-not-found", "-n", "kube-system", "rolebindings")
-	})
-	kube.MustApply(t, text.String())
-	awaitReady(t)
+	return text.String()
 }
 
 // pods are those of a namespace that hold any image of ours, by the kind of part that they are.

@@ -13,30 +13,17 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/restage-dev/restage/pkg/controller/safeguards"
 	manifests "github.com/restage-dev/restage/pkg/install"
 	"github.com/restage-dev/restage/pkg/wiring"
-	"github.com/restage-dev/restage/pkg/workload"
 )
 
 // TestRightIsGivenAgain applies the manifests of an installation for one namespace once more, and those of another release, after the right to make policies was given back, on a
 // kube-apiserver: whoever applies them meets no other owner.
 func TestRightIsGivenAgain(t *testing.T) {
-	kubeconfig := withoutFrontProxy(t)
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kubeconfig, config := hostWithPolicies(t)
 	r := safeguards.Reconciler{Kube: kubernetes.NewForConfigOrDie(config), Injection: wiring.InjectionWorkload, Namespaces: []string{"shop"}}
-	served, err := workload.HasPolicies(r.Kube.Discovery())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !served {
-		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
-	}
 	objects, err := manifests.Render(manifests.Options{Namespaces: r.Namespaces})
 	if err != nil {
 		t.Fatal(err)

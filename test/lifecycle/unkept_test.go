@@ -72,20 +72,11 @@ func (s *shop) gaveBack(t *testing.T) {
 // abandoned deletes the manifests while nothing of Restage is alive to clear up. What is left refuses nobody, and the rescue removes it.
 func (s *shop) abandoned(t *testing.T, o manifests.Options) {
 	t.Helper()
-	o.Registry, o.Tag = "localhost", "dev"
-	objects, err := manifests.Render(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text strings.Builder
-	if err := manifests.Write(&text, objects); err != nil {
-		t.Fatal(err)
-	}
 	kube.MustApply(t, s.drawer("[{name: drawer, emptyDir: {}}]"))
 	s.kubectl(t, "wait", "deployment/drawer", "--for=jsonpath={.spec.template.spec.initContainers[0].name}="+wiring.ProxyContainerName, "--timeout=60s")
 	kube.Kubectl(t, "-n", system, "scale", "deployment", "--all", "--replicas=0")
 	kube.Kubectl(t, "-n", system, "delete", "pods", "--all", "--grace-period=0", "--force")
-	if _, err := kube.Run(t.Context(), text.String(), "kubectl", "delete", "-f", "-", "--wait=false"); err != nil {
+	if _, err := kube.Run(t.Context(), printed(t, o), "kubectl", "delete", "-f", "-", "--wait=false"); err != nil {
 		t.Fatal(err)
 	}
 	kube.MustApply(t, s.drawer("null"))

@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
@@ -85,19 +85,8 @@ func (k kept) ours() []corev1.Volume {
 // TestTemplatesStayWhole has owners change their workloads in the ways in which Kubernetes would refuse what we have put into them, with nothing alive of Restage but its
 // policy: it is accepted, the proxy stays whole or goes as a whole, and without it each template is what its manifest gives, to the byte.
 func TestTemplatesStayWhole(t *testing.T) {
-	kubeconfig := withoutFrontProxy(t)
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kubeconfig, config := hostWithPolicies(t)
 	client := workload.Client{Kube: kubernetes.NewForConfigOrDie(config), Dynamic: dynamic.NewForConfigOrDie(config)}
-	served, err := client.Kube.Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicies" }) {
-		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
-	}
 	deployment := v1alpha1.WorkloadReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "first"}
 	withPolicy(kept{t, deployment, kubeconfig, client})
 
@@ -227,6 +216,24 @@ func (k kept) withoutRules(before, then owned) string {
 	k.change(&template)
 	k.kubectl(k.wholeManifest(k.ref.Name, then), "apply", "-f", "-")
 	return k.kubectl("", "get", k.ref.Kind, k.ref.Name, "-o", "jsonpath={."+strings.Join(append(k.live().Path, "spec"), ".")+"}")
+}
+
+// hostWithPolicies is a kube-apiserver with nothing of Restage, which knows MutatingAdmissionPolicy.
+func hostWithPolicies(t *testing.T) (kubeconfig string, config *rest.Config) {
+	t.Helper()
+	kubeconfig = withoutFrontProxy(t)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, err := workload.HasPolicies(kubernetes.NewForConfigOrDie(config).Discovery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !served {
+		t.Skip("this kube-apiserver has no MutatingAdmissionPolicy, which Kubernetes has from 1.36 on")
+	}
+	return kubeconfig, config
 }
 
 // policies are the safeguards, as manifests.
