@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
+	"github.com/restage-dev/restage/pkg/admission/fitting"
 	"github.com/restage-dev/restage/pkg/admission/podinjection"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
 	"github.com/restage-dev/restage/pkg/workload"
@@ -18,6 +19,7 @@ import (
 func (o *Options) injecting(chain handlerChain, c *genericapiserver.RecommendedConfig, host *Host, own versioned.Interface) handlerChain {
 	injector := &podinjection.Injector{
 		Captures: own, Workloads: workload.Client{Kube: host.Client, Dynamic: host.Dynamic},
+		Fitter:     fitting.New(host.Client),
 		Namespaces: host.Informers.Core().V1().Namespaces().Lister(),
 		Image:      o.ProxyImage, ImagePullPolicy: corev1.PullPolicy(o.ImagePullPolicy), ImagePullSecrets: o.ImagePullSecrets,
 		Forwarder: o.Forwarder.Address,

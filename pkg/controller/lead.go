@@ -116,7 +116,7 @@ func undoUntilServed(ctx context.Context, removal *removal, home *home) {
 		}
 		last = time.Now()
 		klog.FromContext(ctx).Info("The API server is not installed any more; undoing what was done for its objects")
-		err := removal.undo(ctx)
+		err := removal.installation().Undo(ctx)
 		if err != nil && ctx.Err() == nil {
 			klog.FromContext(ctx).Error(err, "Undoing failed; will be tried again")
 		}

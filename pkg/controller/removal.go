@@ -127,11 +127,7 @@ func (r *removal) clearUp(running context.Context) error {
 	if whole {
 		err = errors.Join(err, apiregistration.Remove(ctx, r.clients.aggregator.ApiregistrationV1().APIServices()))
 	}
-	if undoErr := r.undo(ctx); undoErr == nil {
-		err = errors.Join(err, safeguards.Remove(ctx, r.clients.kube))
-	} else { // for as long as a proxy is in a template they are of use
-		err = errors.Join(err, undoErr)
-	}
+	err = errors.Join(err, r.installation().Undo(ctx), r.dropSafeguards(ctx))
 	if reason == r.namespaceReason() {
 		err = errors.Join(err, r.uninstall(ctx))
 	}
@@ -164,7 +160,22 @@ func (r *removal) standIn(ended context.Context, pause time.Duration) error {
 	return r.clearUp(ended)
 }
 
-func (r *removal) undo(ctx context.Context) error { return r.installation().Undo(ctx) }
+// dropSafeguards takes down the policies by which proxies stand in nobody's way, once no pod is made with one any more. Where an owner holds on to a former template, as
+// of a Deployment that is paused, they stay as that does, and where a proxy could not be taken out, or is not ours to take out.
+func (r *removal) dropSafeguards(ctx context.Context) error {
+	makers, err := r.installation().Makers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range makers {
+		klog.FromContext(ctx).Info("Pods are still made with the recording proxy, so the policies stay by which it is in nobody's way; kubectl restage uninstall removes them",
+			"kind", w.Kind.Kind, "workload", klog.KObj(w), "release", w.ReleaseCommand())
+	}
+	if len(makers) > 0 {
+		return nil
+	}
+	return safeguards.Remove(ctx, r.clients.kube)
+}
 
 // uninstall deletes what was installed outside of our namespace, unless whoever deletes that does so: deleted manifests name the
 // namespace first, and who deletes them would wonder where the rest is.

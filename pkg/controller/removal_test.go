@@ -5,13 +5,17 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 	aggregatorfake "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset/fake"
 
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
@@ -43,6 +47,45 @@ func TestStandIn(t *testing.T) {
 			}
 			if released != deleted {
 				t.Errorf("the role was let go of: %t", released)
+			}
+		})
+	}
+}
+
+// The policies by which proxies stand in nobody's way go with the last that pods are made with: not while an owner holds on to a former template, and not when it
+// is not known whether one does.
+func TestDropSafeguards(t *testing.T) {
+	held := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", UID: "front"}, Spec: appsv1.DeploymentSpec{Paused: true}}
+	former := &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front-5d9", OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(held, appsv1.SchemeGroupVersion.WithKind("Deployment"))}},
+		Spec: appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			InitContainers: []corev1.Container{{Name: wiring.ProxyContainerName}}, Containers: []corev1.Container{{Name: "app"}},
+		}}},
+	}
+	let := held.DeepCopy()
+	let.Spec.Paused = false
+	for name, test := range map[string]struct {
+		front   *appsv1.Deployment
+		unknown bool
+		stay    bool
+	}{
+		"held":    {held, false, true},
+		"let go":  {let, false, false},
+		"unknown": {let, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: wiring.PodLimits}}
+			cluster := controllertest.New(test.front, former, policy)
+			if test.unknown {
+				cluster.Kube.PrependReactor("list", "replicasets", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, errors.New("no answer") })
+			}
+			r := &removal{clients: &clients{kube: cluster.Kube}, options: testOptions(t)}
+			if err := r.dropSafeguards(t.Context()); (err != nil) != test.unknown {
+				t.Fatal(err)
+			}
+			_, err := cluster.Kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(t.Context(), wiring.PodLimits, metav1.GetOptions{})
+			if stays := err == nil; stays != test.stay {
+				t.Errorf("it stays: %t, error %v", stays, err)
 			}
 		})
 	}

@@ -4,9 +4,9 @@
 package injection
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -35,13 +35,12 @@ func (p Patch) Operations(pod *corev1.Pod) []Operation {
 	return append(all, extend("/spec/imagePullSecrets", len(pod.Spec.ImagePullSecrets) == 0, secrets)...)
 }
 
-// JSONPatch is Operations as they are sent.
-func (p Patch) JSONPatch(pod *corev1.Pod) ([]byte, error) {
-	data, err := json.Marshal(p.Operations(pod))
-	if err != nil {
-		return nil, fmt.Errorf("encoding what is added to a pod: %w", err)
+// Annotate gives a pod an annotation, in a JSON patch.
+func Annotate(pod *corev1.Pod, name, value string) []Operation {
+	if pod.Annotations == nil {
+		return []Operation{{"add", "/metadata/annotations", map[string]string{name: value}}}
 	}
-	return data, nil
+	return []Operation{{"add", "/metadata/annotations/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), value}}
 }
 
 // parts adds to containers, by their names, what they get. shift is how many were put before them.

@@ -78,7 +78,10 @@ func partitioned(spec corev1.PodSpec) *appsv1.StatefulSet {
 func statefulSet(spec corev1.PodSpec, strategy appsv1.StatefulSetUpdateStrategyType) *appsv1.StatefulSet {
 	return &appsv1.StatefulSet{
 		ObjectMeta: named("db"), Status: appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "db-2"},
-		Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: spec}, UpdateStrategy: appsv1.StatefulSetUpdateStrategy{Type: strategy}},
+		Spec: appsv1.StatefulSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}},
+			Template: corev1.PodTemplateSpec{Spec: spec}, UpdateStrategy: appsv1.StatefulSetUpdateStrategy{Type: strategy},
+		},
 	}
 }
 

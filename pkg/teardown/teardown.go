@@ -22,6 +22,7 @@ import (
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/capture"
 	"github.com/restage-dev/restage/pkg/inplace"
+	"github.com/restage-dev/restage/pkg/kept"
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
@@ -59,9 +60,25 @@ func (c Cluster) Undo(ctx context.Context) error {
 	var errs []error
 	for _, namespace := range c.namespaces() {
 		errs = append(errs, inplace.RestoreAll(ctx, c.Kube, namespace),
-			capture.RemoveAll(ctx, workload.Client{Kube: c.Kube, Dynamic: c.Dynamic}, namespace), c.deleteMade(ctx, namespace))
+			capture.RemoveAll(ctx, c.workloads(), namespace), c.deleteMade(ctx, namespace))
 	}
 	return errors.Join(errs...)
+}
+
+// Makers are the workloads that go on making pods with the proxy; see kept.Makers.
+func (c Cluster) Makers(ctx context.Context) (all []*workload.Workload, err error) {
+	for _, namespace := range c.namespaces() {
+		makers, err := kept.Makers(ctx, c.workloads(), namespace)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, makers...)
+	}
+	return all, nil
+}
+
+func (c Cluster) workloads() workload.Client {
+	return workload.Client{Kube: c.Kube, Dynamic: c.Dynamic}
 }
 
 func (c Cluster) namespaces() []string {

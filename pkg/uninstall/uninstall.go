@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/restage-dev/restage/pkg/installation"
+	"github.com/restage-dev/restage/pkg/kept"
 	"github.com/restage-dev/restage/pkg/wiring"
 )
 
@@ -48,7 +49,7 @@ type run struct {
 	plan   *Plan
 	result *Result
 	told   func(string)
-	// proxied tells that proxies are left in templates. Then the policies stay by which they stand in nobody's way: safeguards are those that were found last.
+	// proxied tells that pods are still made with the proxy. Then the policies stay by which it stands in nobody's way: safeguards are those that were found last.
 	proxied    bool
 	safeguards []found
 }
@@ -126,10 +127,10 @@ func (r *run) takeProxiesOut(ctx context.Context) {
 // removeInstalled deletes the installation. What it consists of is looked up once more, since what is running makes new objects.
 func (r *run) removeInstalled(ctx context.Context) {
 	r.step(ctx, "deleting what was installed", func(ctx context.Context) error {
-		left, err := recorded(ctx, r.recordable())
-		r.proxied = err != nil || len(left) > 0
+		makers, err := kept.Makers(ctx, r.recordable(), metav1.NamespaceAll)
+		r.proxied = err != nil || len(makers) > 0
 		if err != nil {
-			r.told("looking for proxies that are left in templates: " + err.Error())
+			r.told(err.Error())
 		}
 		going, err := r.list(ctx)
 		if err != nil {
@@ -217,11 +218,11 @@ func (r *run) settle(ctx context.Context) error {
 		w.Object.Reason = "its template has a recording proxy"
 		r.result.Left = append(r.result.Left, w.Object)
 	}
-	for _, f := range r.safeguards {
-		r.result.Left = append(r.result.Left, f.object("for as long as a proxy is in a template"))
-	}
 	keeping, err := r.keeping(ctx, r.Options, workloads)
 	r.result.Left = append(r.result.Left, keeping...)
+	for _, f := range r.safeguards {
+		r.result.Left = append(r.result.Left, f.object("for as long as pods are made with the recording proxy; kubectl restage uninstall removes it then"))
+	}
 	return err
 }
 

@@ -200,6 +200,52 @@ func TestSafeguardsStayWithAProxy(t *testing.T) {
 	}
 }
 
+// Where pods are made from a former template they stay as well, and go with the next removal after its owner has let go of it.
+func TestSafeguardsStayWithAFormerTemplate(t *testing.T) {
+	c := dead(t)
+	addedAtCreation(t, c)
+	back, err := c.Kube.AppsV1().Deployments("shop").Get(t.Context(), "back", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := c.Kube.AppsV1().ReplicaSets("shop").Get(t.Context(), "back-5d9", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Spec.Paused, set.Spec.Template.Spec = true, injected().Spec.Template.Spec
+	write := func() {
+		if _, err := c.Kube.AppsV1().Deployments("shop").Update(t.Context(), back, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Kube.AppsV1().ReplicaSets("shop").Update(t.Context(), set, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	rescue := Options{Rescue: true, Timeout: time.Second}
+	_, result := removed(t, c, rescue)
+	if want := []string{"Deployment shop/back", "MutatingAdmissionPolicy " + wiring.PodLimits, "MutatingAdmissionPolicyBinding " + wiring.PodLimits}; !slices.Equal(names(result.Left), want) {
+		t.Errorf("left are %v, want %v", names(result.Left), want)
+	}
+
+	if err := c.Kube.CoreV1().Pods("shop").Delete(t.Context(), "back-5d9-a", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Survey(t.Context(), c, Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(plan.Blockers, func(o Object) bool { return o.Name == "back" && strings.Contains(o.Reason, "from a former template") }) {
+		t.Errorf("without a pod of it in the way are %v", plan.Blockers)
+	}
+	back.Spec.Paused = false
+	write()
+	_, result = removed(t, c, rescue)
+	if want := []string{"MutatingAdmissionPolicy " + wiring.PodLimits, "MutatingAdmissionPolicyBinding " + wiring.PodLimits}; len(result.Left) > 0 || !slices.Equal(names(result.Removed), want) {
+		t.Errorf("then left are %v, removed %v, want %v", result.Left, names(result.Removed), want)
+	}
+}
+
 // The namespace that Helm makes has no label of ours, and stays as it does after helm uninstall; the plan says so.
 func TestNamespaceOfOthersIsKept(t *testing.T) {
 	c := dead(t)

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Pods reads the pods of a workload, as the API server has them in its cache; no more than limit of them.
+// Pods reads the pods of a workload, as the API server has them in its cache; no more than limit of them, and with 0 all.
 func (w *Workload) Pods(ctx context.Context, kube kubernetes.Interface, limit int64) ([]corev1.Pod, error) {
 	if pod, ok := w.Object.(*corev1.Pod); ok {
 		return []corev1.Pod{*pod}, nil

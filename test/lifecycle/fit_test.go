@@ -161,12 +161,15 @@ func TestPodsAreLetIn(t *testing.T) {
 	}
 }
 
+// heavy is a RuntimeClass that some of the pods have.
+const heavy = "apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n"
+
 // fittingHost is a hostWithPolicies that has a RuntimeClass.
 func fittingHost(t *testing.T) (kept, kubernetes.Interface) {
 	t.Helper()
 	kubeconfig, config := hostWithPolicies(t)
 	host := kept{T: t, kubeconfig: kubeconfig}
-	host.kubectl("apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: heavy}\nhandler: heavy\noverhead: {podFixed: {cpu: 90m}}\n", "apply", "-f", "-")
+	host.kubectl(heavy, "apply", "-f", "-")
 	return host, kubernetes.NewForConfigOrDie(config)
 }
 

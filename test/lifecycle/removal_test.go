@@ -22,6 +22,7 @@ const madeKinds = "deployments,jobs,services,configmaps,secrets,roles,rolebindin
 // TestRemoval removes Restage, or a part of it, in every way that somebody may think of, each time while replays run and finalizers are held.
 func TestRemoval(t *testing.T) {
 	s := openShop(t)
+	s.kubectl(t, "patch", "deployment", "front", "--type=merge", "-p", `{"spec":{"revisionHistoryLimit":0}}`) // as if its owner had changed it since it is recorded
 	live := s.live(t)
 	cluster := s.others(kube.TakeSnapshot(t))
 	for _, removal := range []struct {
@@ -65,6 +66,10 @@ func TestRemoval(t *testing.T) {
 				t.Errorf("the drawer has %s", containers)
 			}
 			s.kubectl(t, "delete", "deployment", "drawer")
+			s.unharmed(t, live)
+		}, false},
+		{"namespace with a former template held", func(t *testing.T) {
+			s.leavesHeld(t)
 			s.unharmed(t, live)
 		}, false},
 		{"uninstall", func(t *testing.T) {
@@ -144,6 +149,9 @@ func (s *shop) unharmed(t *testing.T, live string) {
 		return left == "", left
 	})
 	s.kubectl(t, "rollout", "status", "deployment/front", "--timeout=120s")
+	if left := s.proxies(t, "app=front"); left != "" {
+		t.Errorf("its pods have %s", left)
+	}
 }
 
 // released checks that all objects of the API can be deleted, which must be there.

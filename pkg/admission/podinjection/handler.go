@@ -105,7 +105,7 @@ func (h *Handler) respond(ctx context.Context, asked *admissionv1.AdmissionReque
 		response.Warnings = []string{a.said}
 		response.AuditAnnotations[reasonKey] = a.said
 	}
-	if a.outcome == injected {
+	if a.patch != nil {
 		jsonPatch := admissionv1.PatchTypeJSONPatch
 		response.Patch, response.PatchType = a.patch, &jsonPatch
 	}

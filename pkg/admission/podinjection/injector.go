@@ -7,6 +7,7 @@ package podinjection
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	corelisters "k8s.io/client-go/listers/core/v1"
 
+	"github.com/restage-dev/restage/pkg/admission/fitting"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/capturespec"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned"
@@ -28,6 +30,8 @@ type Injector struct {
 	// Captures reads the captures of this server, Workloads the workloads of the cluster.
 	Captures  versioned.Interface
 	Workloads workload.Client
+	// Fitter knows what namespaces allow.
+	Fitter *fitting.Fitter
 	// Namespaces are those of the cluster.
 	Namespaces corelisters.NamespaceLister
 	// Image of the proxy, how it is pulled, and the names of Secrets to pull it with.
@@ -41,7 +45,7 @@ type Injector struct {
 // answer is what becomes of a pod.
 type answer struct {
 	outcome outcome
-	patch   []byte // JSON patch, with injected
+	patch   []byte // JSON patch; nil for nothing
 	// said is why the pod is not recorded, or not as asked for; for who made it.
 	said string
 }
@@ -75,7 +79,7 @@ func (i *Injector) inject(ctx context.Context, namespace string, pod *corev1.Pod
 	if err := injection.RefuseCapture(pod.Spec, field.NewPath("spec")); err != nil {
 		return answer{outcome: refused, said: "the pod is not recorded: " + err.Error()}, nil
 	}
-	return i.patch(pod, owner, *spec)
+	return i.record(ctx, namespace, pod, owner, *spec)
 }
 
 // capture returns what is to be recorded of a workload, nil for nothing: as the capture of it says, or as the annotations of the workload say
@@ -128,13 +132,14 @@ func (i *Injector) annotated(ctx context.Context, namespace string, owner v1alph
 	return &spec, nil
 }
 
-func (i *Injector) patch(pod *corev1.Pod, owner v1alpha1.WorkloadReference, spec v1alpha1.TrafficCaptureSpec) (answer, error) {
+// record adds the proxy to a pod, as far as its namespace lets it in with that.
+func (i *Injector) record(ctx context.Context, namespace string, pod *corev1.Pod, owner v1alpha1.WorkloadReference, spec v1alpha1.TrafficCaptureSpec) (answer, error) {
 	a := answer{outcome: injected}
 	spec, reading := capturespec.WithoutSecrets(spec, pod.Spec)
 	if reading != "" {
 		a.said = fmt.Sprintf("outbound TLS of the pod is not read: container %q takes variables from a ConfigMap or a Secret as a whole, which may say whom it trusts", reading)
 	}
-	patch, err := injection.Capture(injection.CaptureOptions{
+	patch := injection.Capture(injection.CaptureOptions{
 		Settings:         capturespec.Settings(owner.Name, spec, injection.DeclaredPorts(pod.Spec)),
 		TLS:              capturespec.TLS(spec.TLS),
 		Template:         corev1.PodTemplateSpec{Spec: pod.Spec},
@@ -142,7 +147,26 @@ func (i *Injector) patch(pod *corev1.Pod, owner v1alpha1.WorkloadReference, spec
 		Image:            i.Image,
 		ImagePullPolicy:  i.ImagePullPolicy,
 		ImagePullSecrets: i.ImagePullSecrets, // the pod has those of its service account already
-	}).JSONPatch(pod)
-	a.patch = patch
-	return a, err
+	})
+	template := corev1.PodTemplateSpec{Spec: *pod.Spec.DeepCopy()}
+	patch.AddTo(&template)
+	fitted, err := i.Fitter.Fit(ctx, namespace, &corev1.Pod{ObjectMeta: pod.ObjectMeta, Spec: template.Spec})
+	if err != nil {
+		return answer{}, err
+	}
+	var said []injection.Operation
+	switch why, changed := fitted.Annotations[v1alpha1.AnnotationProxyLeftOut], fitted.Annotations[v1alpha1.AnnotationProxyResources]; {
+	case why != "":
+		a = answer{outcome: refused, said: "the pod is not recorded: " + why}
+		patch, said = injection.Patch{}, injection.Annotate(pod, v1alpha1.AnnotationProxyLeftOut, why)
+	case changed != "":
+		said = injection.Annotate(pod, v1alpha1.AnnotationProxyResources, changed)
+		for at := range patch.InitContainers {
+			patch.InitContainers[at].Resources = fitted.Spec.InitContainers[at].Resources
+		}
+	}
+	if a.patch, err = json.Marshal(append(said, patch.Operations(pod)...)); err != nil {
+		return answer{}, fmt.Errorf("encoding what is added to a pod: %w", err)
+	}
+	return a, nil
 }

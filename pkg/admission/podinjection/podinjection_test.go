@@ -15,6 +15,8 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -24,6 +26,7 @@ import (
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	"k8s.io/utils/ptr"
 
+	"github.com/restage-dev/restage/pkg/admission/fitting"
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/generated/clientset/versioned/fake"
 	"github.com/restage-dev/restage/pkg/injection"
@@ -68,7 +71,7 @@ func handler(t *testing.T, labels map[string]string, captures []runtime.Object, 
 	return &Handler{
 		Next: http.NotFoundHandler(), Serializer: serializer.NewCodecFactory(scheme),
 		Injector: &Injector{
-			Captures: fake.NewClientset(captures...), Workloads: workload.Client{Kube: kube},
+			Captures: fake.NewClientset(captures...), Workloads: workload.Client{Kube: kube}, Fitter: fitting.New(kube),
 			// Empty: the namespace is one that was made a moment ago.
 			Namespaces: informers.NewSharedInformerFactory(kube, 0).Core().V1().Namespaces().Lister(),
 			Image:      "proxy:1", ImagePullPolicy: corev1.PullIfNotPresent, ImagePullSecrets: []string{"registry"}, Forwarder: "forwarder:4143",
@@ -192,6 +195,52 @@ func TestPodsAreLetIn(t *testing.T) {
 				t.Errorf("the pod is\n%s\nthe template would be\n%s", got, want)
 			}
 		})
+	}
+}
+
+// What a namespace does not allow is not added, and the pod says why, beside whatever else it says.
+func TestPodsFitTheirNamespace(t *testing.T) {
+	front := capture("any", v1alpha1.WorkloadReference{Name: "front"})
+	for _, test := range []struct {
+		max     string // of memory
+		want    outcome
+		says    string
+		limit   string
+		because string
+	}{
+		{"1Gi", injected, "", "512Mi", ""},
+		{"256Mi", injected, "", "256Mi", v1alpha1.AnnotationProxyResources},
+		{"64Mi", refused, `LimitRange "small" does not allow`, "", v1alpha1.AnnotationProxyLeftOut},
+	} {
+		for _, annotations := range []map[string]string{nil, {"others.example/kept": "yes"}} {
+			memory := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(test.max)}
+			small := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: shop, Name: "small"}, Spec: corev1.LimitRangeSpec{
+				Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Max: memory, Default: memory, DefaultRequest: memory}},
+			}}
+			asked := podOf("front", func(p *corev1.Pod) { p.Annotations = annotations })
+			response, pod := ask(t, handler(t, nil, []runtime.Object{front}, small), asked)
+			if got := response.AuditAnnotations[outcomeKey]; got != string(test.want) {
+				t.Errorf("with %s the outcome is %s, want %s", test.max, got, test.want)
+			}
+			if said := strings.Join(response.Warnings, "\n"); (said == "") != (test.says == "") || !strings.Contains(said, test.says) {
+				t.Errorf("with %s it is said %q", test.max, said)
+			}
+			limit := ""
+			if injection.HasProxy(pod.Spec) {
+				limit = pod.Spec.InitContainers[0].Resources.Limits.Memory().String()
+			}
+			wanted := len(annotations)
+			if test.because != "" {
+				wanted++
+			}
+			if limit != test.limit || len(pod.Annotations) != wanted || (pod.Annotations[test.because] == "") != (test.because == "") || pod.Annotations["others.example/kept"] != annotations["others.example/kept"] {
+				t.Errorf("with %s the proxy may have %q, and the annotations are %v", test.max, limit, pod.Annotations)
+			}
+			pod.Annotations, asked.Annotations = nil, nil
+			if test.want == refused && !equality.Semantic.DeepEqual(pod, asked) {
+				t.Errorf("without the proxy the pod is %+v", pod)
+			}
+		}
 	}
 }
 

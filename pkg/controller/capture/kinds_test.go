@@ -135,6 +135,24 @@ func TestSidecarOfARollout(t *testing.T) {
 	}
 }
 
+// What a Deployment has made of a former template is the Deployment's: one that has come to have its template would be taken for the current one.
+func TestFormerTemplatesStay(t *testing.T) {
+	former := each()["ReplicaSet"].(*appsv1.ReplicaSet)
+	former.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(front(), appsv1.SchemeGroupVersion.WithKind("Deployment"))}
+	patch().AddTo(&former.Spec.Template)
+	cluster := controllertest.New(front(), former)
+	if err := RemoveAll(t.Context(), cluster.Workloads(), metav1.NamespaceAll); err != nil {
+		t.Fatal(err)
+	}
+	after, err := cluster.Kube.AppsV1().ReplicaSets(shop).Get(t.Context(), former.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(former, after); diff != "" {
+		t.Errorf("it was changed (-before +after):\n%s", diff)
+	}
+}
+
 // Kinds have their own ways of getting the proxy, which the condition tells.
 func TestConditionOfEachKind(t *testing.T) {
 	owned := each()["ReplicaSet"].(*appsv1.ReplicaSet)

@@ -157,7 +157,8 @@ func isGone(err error) bool {
 }
 
 // RemoveAll takes the proxy out of every workload of a namespace, or of the cluster for metav1.NamespaceAll, for when nothing is
-// left to record to: what was put in by the controller, and by kubectl restage inject in the cluster. It goes on after an error and returns all of them.
+// left to record to: what was put in by the controller, and by kubectl restage inject in the cluster. What a workload has made of a former template stays as it is: a
+// Deployment takes a ReplicaSet that has come to have its template for the current one, and would keep its pods. It goes on after an error and returns all of them.
 func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 	resources, err := c.Recordable(ctx)
 	errs := []error{err}
@@ -167,6 +168,9 @@ func RemoveAll(ctx context.Context, c workload.Client, namespace string) error {
 			errs = append(errs, fmt.Errorf("looking for recorded %s: %w", resource.Resource, err))
 		}
 		for _, w := range workloads {
+			if w.Controlled() != nil {
+				continue
+			}
 			if IsOurs(w) {
 				_, err := RemoveSidecar(ctx, c, w.GetNamespace(), w.Reference())
 				errs = append(errs, err)

@@ -283,7 +283,7 @@ func TestPolicyAddsWhatATemplateGets(t *testing.T) {
 func patchedBy(t *testing.T, added injection.Patch, pod *corev1.Pod) *corev1.Pod {
 	t.Helper()
 	raw := []byte(text(t, pod))
-	data, err := added.JSONPatch(pod)
+	data, err := json.Marshal(added.Operations(pod))
 	if err != nil {
 		t.Fatal(err)
 	}
