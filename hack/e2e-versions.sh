@@ -45,7 +45,7 @@ end_clusters() {
 
 # what kube-apiserver does by itself for templates that we have written to, and what we do where it cannot; each test says which it is for
 template_tests() {
-  PATH="$root/bin:$PATH" go test -count=1 -timeout 20m -v -tags e2e ./test/lifecycle -run '^(TestOwnersDecide|TestTemplatesStayWhole|TestPodsAreLetIn|TestPodsAreLetInAsTheyGetTheProxy|TestOldCluster)$'
+  PATH="$root/bin:$PATH" go test -count=1 -timeout 20m -v -tags e2e ./test/lifecycle -run '^(TestOwnersDecide|TestTemplatesStayWhole|TestPodsAreLetIn|TestPodsAreLetInAsTheyGetTheProxy|TestPodsAreLetInByTheWebhook|TestOldCluster)$'
 }
 
 all_of_it() {

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
@@ -49,17 +50,19 @@ func (f *Fitter) Fit(ctx context.Context, namespace string, pod *corev1.Pod) (*c
 	if err != nil {
 		return nil, fmt.Errorf("looking for the ResourceQuotas of namespace %q: %w", namespace, err)
 	}
-	pod = pod.DeepCopy()
-	fill(pod, limits.Items)
+	filled := pod.DeepCopy()
+	fill(filled, limits.Items)
+	fitted := filled
 	for range rounds {
-		if pod, err = ask(ctx, f.limits, pod, limits.Items); err != nil {
+		if fitted, err = ask(ctx, f.limits, fitted, limits.Items); err != nil {
 			return nil, err
 		}
-		if pod, err = ask(ctx, f.quotas, pod, quotas.Items); err != nil {
+		if fitted, err = ask(ctx, f.quotas, fitted, quotas.Items); err != nil {
 			return nil, err
 		}
 	}
-	return pod, nil
+	unfill(fitted, filled, pod)
+	return fitted, nil
 }
 
 // ask asks a policy about each of its parameters, as long as there is a proxy to ask about.
@@ -91,8 +94,20 @@ func fill(pod *corev1.Pod, ranges []corev1.LimitRange) {
 		}
 		for _, r := range ranges {
 			requests, limits := defaults(r)
-			container.Resources.Requests = filled(container.Resources.Requests, requests)
-			container.Resources.Limits = filled(container.Resources.Limits, limits)
+			container.Resources.Requests = with(container.Resources.Requests, requests)
+			container.Resources.Limits = with(container.Resources.Limits, limits)
+		}
+	}
+}
+
+// unfill leaves it to LimitRanger to give them to those of our containers that were not changed since they were filled.
+func unfill(fitted, filled, pod *corev1.Pod) {
+	if !injection.HasProxy(fitted.Spec) {
+		return
+	}
+	for i := range fitted.Spec.InitContainers { // none has come or gone
+		if equality.Semantic.DeepEqual(fitted.Spec.InitContainers[i].Resources, filled.Spec.InitContainers[i].Resources) {
+			fitted.Spec.InitContainers[i].Resources = pod.Spec.InitContainers[i].Resources
 		}
 	}
 }
@@ -110,8 +125,8 @@ func defaults(r corev1.LimitRange) (requests, limits corev1.ResourceList) {
 	return requests, limits
 }
 
-// filled adds to a list what it does not have.
-func filled(list, defaults corev1.ResourceList) corev1.ResourceList {
+// with adds to a list what it does not have.
+func with(list, defaults corev1.ResourceList) corev1.ResourceList {
 	all := maps.Clone(defaults)
 	maps.Copy(all, list)
 	return all

@@ -155,15 +155,14 @@ func (i *Injector) record(ctx context.Context, namespace string, pod *corev1.Pod
 		return answer{}, err
 	}
 	var said []injection.Operation
-	switch why, changed := fitted.Annotations[v1alpha1.AnnotationProxyLeftOut], fitted.Annotations[v1alpha1.AnnotationProxyResources]; {
-	case why != "":
+	if why := fitted.Annotations[v1alpha1.AnnotationProxyLeftOut]; why != "" {
 		a = answer{outcome: refused, said: "the pod is not recorded: " + why}
 		patch, said = injection.Patch{}, injection.Annotate(pod, v1alpha1.AnnotationProxyLeftOut, why)
-	case changed != "":
+	} else if changed := fitted.Annotations[v1alpha1.AnnotationProxyResources]; changed != "" {
 		said = injection.Annotate(pod, v1alpha1.AnnotationProxyResources, changed)
-		for at := range patch.InitContainers {
-			patch.InitContainers[at].Resources = fitted.Spec.InitContainers[at].Resources
-		}
+	}
+	for at := range patch.InitContainers {
+		patch.InitContainers[at].Resources = fitted.Spec.InitContainers[at].Resources
 	}
 	if a.patch, err = json.Marshal(append(said, patch.Operations(pod)...)); err != nil {
 		return answer{}, fmt.Errorf("encoding what is added to a pod: %w", err)
