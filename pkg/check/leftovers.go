@@ -22,6 +22,9 @@ import (
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
+// admission is the API group of webhooks and policies.
+const admission = "admissionregistration.k8s.io"
+
 // rescue removes what blocks others and needs no running part of ours.
 const rescue = "kubectl restage uninstall --rescue"
 
@@ -107,13 +110,13 @@ var ownKinds = []schema.GroupVersionResource{
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingwebhookconfigurations"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingadmissionpolicies"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingadmissionpolicybindings"},
+	{Group: admission, Version: "v1", Resource: "mutatingwebhookconfigurations"},
+	{Group: admission, Version: "v1", Resource: "validatingwebhookconfigurations"},
+	{Group: admission, Version: "v1", Resource: "mutatingadmissionpolicies"},
+	{Group: admission, Version: "v1", Resource: "mutatingadmissionpolicybindings"},
 	{Version: "v1", Resource: "podtemplates"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicies"},
-	{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "validatingadmissionpolicybindings"},
+	{Group: admission, Version: "v1", Resource: "validatingadmissionpolicies"},
+	{Group: admission, Version: "v1", Resource: "validatingadmissionpolicybindings"},
 	{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Group: "batch", Version: "v1", Resource: "jobs"},
@@ -131,6 +134,7 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 		return nil, nil
 	}
 	var findings []Finding
+	var safeguards []string
 	for _, kind := range ownKinds {
 		list, err := c.Metadata.Resource(kind).List(ctx, metav1.ListOptions{LabelSelector: installation.PartOf})
 		if apierrors.IsNotFound(err) {
@@ -141,6 +145,10 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 		}
 		byNamespace := map[string][]string{}
 		for _, item := range list.Items {
+			if kind.Group == admission && slices.Contains(wiring.Safeguards(), item.Name) {
+				safeguards = append(safeguards, item.Name)
+				continue
+			}
 			byNamespace[item.Namespace] = append(byNamespace[item.Namespace], item.Name)
 		}
 		for namespace, names := range byNamespace {
@@ -151,6 +159,10 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 			findings = append(findings, warning(fmt.Sprintf("kubectl delete %s%s -l %s", kind.GroupResource(), flag, installation.PartOf),
 				"%d %s of an older installation are left%s: %s", len(names), kind.GroupResource(), where, clip(strings.Join(names, ", "))))
 		}
+	}
+	if len(safeguards) > 0 { // which are not to be deleted before the last proxy
+		slices.Sort(safeguards)
+		findings = append(findings, warning("kubectl restage uninstall", "policies of an older installation are left, for proxies that are: %s", strings.Join(slices.Compact(safeguards), ", ")))
 	}
 	return findings, nil
 }

@@ -13,7 +13,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/pager"
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -22,102 +25,153 @@ import (
 )
 
 // Makers finds the workloads that go on making pods with the proxy, in a namespace or in all when it is empty: from their templates, or from former ones
-// that their owners hold on to, as those of a Deployment that is paused. One that is replacing its pods is not among them, nor is what Restage makes.
+// that their owners hold on to, as those of a Deployment that is paused. One that is replacing its pods is not among them, nor is what Restage makes, nor a Job that
+// runs, which ends.
 func Makers(ctx context.Context, c workload.Client, namespace string) ([]*workload.Workload, error) {
-	all, err := list(ctx, c, namespace)
-	if err != nil {
-		return nil, err
-	}
-	known := map[types.UID]*workload.Workload{}
-	for _, w := range all {
-		known[w.GetUID()] = w
-	}
-	var makers []*workload.Workload
-	for _, w := range all {
-		maker, err := makerBy(ctx, c, w, known)
-		if err != nil {
-			return nil, err
-		}
-		if maker != nil && maker.GetLabels()[v1alpha1.LabelPartOf] != v1alpha1.PartOf && !slices.Contains(makers, maker) {
-			makers = append(makers, maker)
-		}
-	}
-	return makers, nil
-}
-
-// list reads all that may have the proxy in a template.
-func list(ctx context.Context, c workload.Client, namespace string) (all []*workload.Workload, err error) {
+	s := &search{Client: c, paused: map[types.UID]*workload.Workload{}, read: map[types.UID]*workload.Workload{}}
 	resources, err := c.Recordable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what makes pods with the recording proxy: %w", err)
 	}
-	for _, resource := range append(resources, batchv1.SchemeGroupVersion.WithResource("jobs")) {
-		workloads, err := c.List(ctx, namespace, resource)
-		if err != nil && !apierrors.IsNotFound(err) { // a kind that the cluster no longer has
-			return nil, fmt.Errorf("looking for %s that make pods with the recording proxy: %w", resource.Resource, err)
+	apps, batch := c.Kube.AppsV1(), c.Kube.BatchV1()
+	for _, resource := range resources {
+		if resource == appsv1.SchemeGroupVersion.WithResource("replicasets") {
+			continue
 		}
-		all = append(all, workloads...)
-	}
-	return all, nil
-}
-
-// makerBy returns the workload that goes on making pods with the proxy by what one has in it, nil when none does.
-func makerBy(ctx context.Context, c workload.Client, w *workload.Workload, known map[types.UID]*workload.Workload) (*workload.Workload, error) {
-	if !injection.HasProxy(w.Template.Spec) {
-		return holder(ctx, c, w)
-	}
-	switch o := w.Object.(type) {
-	case *appsv1.ReplicaSet:
-		if by := w.Controlled(); by != nil {
-			return revisionOf(o, known[by.UID]), nil
-		}
-	case *batchv1.Job:
-		// One that runs ends by itself.
-		if by := w.Controlled(); isOver(o) || by != nil && !ptr.Deref(o.Spec.Suspend, false) {
-			return nil, nil
+		if err := s.workloads(ctx, namespace, resource); err != nil {
+			return nil, err
 		}
 	}
-	return w, nil
+	// There are many of these, and those of Deployments are told by what was found of them.
+	err = each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return apps.ReplicaSets(namespace).List(ctx, o)
+	}, s.replicaSet)
+	if err != nil {
+		return nil, fmt.Errorf("looking for ReplicaSets that make pods with the recording proxy: %w", err)
+	}
+	err = each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return batch.Jobs(namespace).List(ctx, o)
+	}, s.job)
+	if err != nil {
+		return nil, fmt.Errorf("looking for Jobs that make pods with the recording proxy: %w", err)
+	}
+	return s.makers, nil
 }
 
-// revisionOf returns what has made a ReplicaSet of a template, when it holds on to that. Others than Deployments may wait between any two pods that they
-// replace, as an Argo Rollout does until it is promoted.
-func revisionOf(set *appsv1.ReplicaSet, by *workload.Workload) *workload.Workload {
-	if by == nil {
-		return nil // it is gone, and what it has made goes
-	}
-	makes := ptr.Deref(set.Spec.Replicas, 1) > 0
-	if deployment, ok := by.Object.(*appsv1.Deployment); ok {
-		idle := ptr.Deref(deployment.Spec.Replicas, 1) == 0 // it takes up a former one again
-		makes = deployment.Spec.Paused && (makes || idle)
-	}
-	if !makes {
-		return nil
-	}
-	return by
+// each does something with each object of a list, which is read page by page.
+func each[T runtime.Object](ctx context.Context, list pager.ListPageFunc, do func(context.Context, T) error) error {
+	return pager.New(list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error { return do(ctx, object.(T)) })
 }
 
-// holder returns a StatefulSet that makes some of its pods from a former template, which only they show.
-func holder(ctx context.Context, c workload.Client, w *workload.Workload) (*workload.Workload, error) {
+// search gathers makers. Paused are the Deployments that are, read those others that have made ReplicaSets.
+type search struct {
+	workload.Client
+	paused, read map[types.UID]*workload.Workload
+	makers       []*workload.Workload
+}
+
+func (s *search) add(w *workload.Workload) {
+	ours := w.GetLabels()[v1alpha1.LabelPartOf] == v1alpha1.PartOf // copies, which go with their environments
+	if !ours && !slices.Contains(s.makers, w) {
+		s.makers = append(s.makers, w)
+	}
+}
+
+// workloads looks at those of a resource that make pods, or ReplicaSets, themselves.
+func (s *search) workloads(ctx context.Context, namespace string, resource schema.GroupVersionResource) error {
+	workloads, err := s.List(ctx, namespace, resource)
+	if err != nil && !apierrors.IsNotFound(err) { // a kind that the cluster no longer has
+		return fmt.Errorf("looking for %s that make pods with the recording proxy: %w", resource.Resource, err)
+	}
+	for _, w := range workloads {
+		if _, ok := w.Object.(*appsv1.Deployment); ok && w.Holds() {
+			s.paused[w.GetUID()] = w
+		}
+		holds, err := s.holds(ctx, w)
+		if err != nil {
+			return err
+		}
+		if holds || injection.HasProxy(w.Template.Spec) {
+			s.add(w)
+		}
+	}
+	return nil
+}
+
+// holds tells whether a StatefulSet makes some of its pods from a former template with the proxy, which only they show.
+func (s *search) holds(ctx context.Context, w *workload.Workload) (bool, error) {
 	set, ok := w.Object.(*appsv1.StatefulSet)
 	if !ok || !w.Holds() {
-		return nil, nil
+		return false, nil
 	}
-	pods, err := w.Pods(ctx, c.Kube, 0)
-	if err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(pods, func(pod corev1.Pod) bool {
-		return metav1.IsControlledBy(&pod, set) && w.HoldsPod(&pod) && injection.HasProxy(pod.Spec)
-	}) {
-		return w, nil
-	}
-	return nil, nil
+	pods, err := w.Pods(ctx, s.Kube, 0)
+	return slices.ContainsFunc(pods, func(pod corev1.Pod) bool {
+		return metav1.IsControlledBy(&pod, set) && w.HoldsPod(&pod) && replacing(&pod, w, w) && injection.HasProxy(pod.Spec)
+	}), err
 }
 
-// isOver tells whether a Job makes no more pods.
-func isOver(job *batchv1.Job) bool {
-	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
-		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
-	})
+// replicaSet looks at one, which is of nobody, or has been made from a template that what has made it may hold on to.
+func (s *search) replicaSet(ctx context.Context, set *appsv1.ReplicaSet) error {
+	if !injection.HasProxy(set.Spec.Template.Spec) {
+		return nil
+	}
+	w, err := workload.Of(set)
+	if err != nil {
+		return err
+	}
+	by := w.Controlled()
+	switch {
+	case by == nil:
+		s.add(w)
+	case by.Kind == v1alpha1.DefaultWorkloadKind:
+		if of := s.paused[by.UID]; of != nil && makes(set, of.Object.(*appsv1.Deployment)) {
+			s.add(of)
+		}
+	case ptr.Deref(set.Spec.Replicas, 1) > 0:
+		of, err := s.holder(ctx, w, by)
+		if of != nil {
+			s.add(of)
+		}
+		return err
+	}
+	return nil
+}
+
+// makes tells whether a Deployment that is paused makes pods of a ReplicaSet. One that has none takes up its latest again.
+func makes(set *appsv1.ReplicaSet, of *appsv1.Deployment) bool {
+	idle := ptr.Deref(of.Spec.Replicas, 1) == 0
+	return ptr.Deref(set.Spec.Replicas, 1) > 0 || idle && set.Annotations[revision] == of.Annotations[revision]
+}
+
+// holder returns what has made a ReplicaSet and holds on to it; that itself when nothing is known of the former, and nil when that is gone or replaces it. The error is that
+// of the context.
+func (s *search) holder(ctx context.Context, set *workload.Workload, by *metav1.OwnerReference) (*workload.Workload, error) {
+	of, known := s.read[by.UID]
+	if !known {
+		var err error
+		of, err = s.Get(ctx, set.GetNamespace(), v1alpha1.WorkloadReference{APIVersion: by.APIVersion, Kind: by.Kind, Name: by.Name})
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("reading %s %s/%s: %w", by.Kind, set.GetNamespace(), by.Name, ctx.Err())
+		case apierrors.IsNotFound(err), err == nil && !of.Holds():
+			of = nil
+		case err != nil:
+			return set, nil
+		}
+		s.read[by.UID] = of
+	}
+	return of, nil
+}
+
+// job looks at one that its owner has suspended: its template stays as it is.
+func (s *search) job(_ context.Context, job *batchv1.Job) error {
+	if !ptr.Deref(job.Spec.Suspend, false) || !injection.HasProxy(job.Spec.Template.Spec) {
+		return nil
+	}
+	w, err := workload.Of(job)
+	if err != nil {
+		return err
+	}
+	s.add(w)
+	return nil
 }

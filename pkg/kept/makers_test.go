@@ -27,11 +27,19 @@ import (
 )
 
 // rollout is of a kind that an administrator has let us record. Nothing of ours is in its template any more.
-func rollout() *unstructured.Unstructured {
+func rollout(name string, steps ...any) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": map[string]any{"namespace": "shop", "name": "canary", "uid": "canary"},
-		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app"}}}}},
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": map[string]any{"namespace": "shop", "name": name, "uid": name},
+		"spec": map[string]any{
+			"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app"}}}},
+			"strategy": map[string]any{"canary": map[string]any{"steps": steps}},
+		},
 	}}
+}
+
+// ofRollout is a ReplicaSet that a Rollout has made with the proxy.
+func ofRollout(name string, replicas int32) *appsv1.ReplicaSet {
+	return scaled(replicas, replicaSet(name+"-5d9", recorded, by("argoproj.io/v1alpha1", "Rollout", name)))
 }
 
 // withRollouts are the workloads of a cluster that has rollouts as well.
@@ -39,9 +47,14 @@ func withRollouts(objects ...runtime.Object) workload.Client {
 	cluster := controllertest.New(append(objects, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: workload.RecorderRole}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}},
 	}})...)
-	cluster.Kube.Resources = append(cluster.Kube.Resources, &metav1.APIResourceList{GroupVersion: "argoproj.io/v1alpha1"})
+	cluster.Kube.Resources = append(cluster.Kube.Resources, &metav1.APIResourceList{
+		GroupVersion: "argoproj.io/v1alpha1", APIResources: []metav1.APIResource{{Name: "rollouts", Kind: "Rollout", Namespaced: true}},
+	})
 	kinds := map[schema.GroupVersionResource]string{{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}: "RolloutList"}
-	return workload.Client{Kube: cluster.Kube, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, rollout())}
+	return workload.Client{Kube: cluster.Kube, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds,
+		rollout("canary", map[string]any{"setWeight": int64(20)}, map[string]any{"pause": map[string]any{}}),
+		rollout("rolling", map[string]any{"pause": map[string]any{"duration": "10s"}}),
+	)}
 }
 
 func scaled(n int32, set *appsv1.ReplicaSet) *appsv1.ReplicaSet {
@@ -61,8 +74,8 @@ func TestMakers(t *testing.T) {
 	ofSet := func(name string) *corev1.Pod {
 		return pod(name, map[string]string{"app": "db"}, by("apps/v1", "StatefulSet", "db"))
 	}
-	ended := job(recorded, false)
-	ended.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed, Status: corev1.ConditionTrue}}
+	updated := ofSet("db-1")
+	updated.Labels[appsv1.ControllerRevisionHashLabelKey] = "db-2"
 	copied := deployment(recorded, false)
 	copied.Labels = map[string]string{v1alpha1.LabelPartOf: v1alpha1.PartOf}
 	for name, test := range map[string]struct {
@@ -76,19 +89,24 @@ func TestMakers(t *testing.T) {
 		"a Deployment that replaces its pods":   {[]runtime.Object{deployment(plain, false), former(1)}, ""},
 		"a Deployment that is paused":           {[]runtime.Object{deployment(plain, true), former(1)}, "Deployment front"},
 		"paused after it has replaced its pods": {[]runtime.Object{deployment(plain, true), former(0)}, ""},
-		"paused without pods":                   {[]runtime.Object{idle, former(0)}, "Deployment front"},
+		"paused without pods":                   {[]runtime.Object{idle, inRevision("2", former(0))}, "Deployment front"},
+		"paused without pods, of another":       {[]runtime.Object{idle, inRevision("1", former(0))}, ""},
 		"what was made by one that is gone":     {[]runtime.Object{former(1)}, ""},
 		"a ReplicaSet of nobody":                {[]runtime.Object{replicaSet("alone", recorded)}, "ReplicaSet alone"},
 		"a part of a StatefulSet":               {[]runtime.Object{partitioned(plain), ofSet("db-1")}, "StatefulSet db"},
 		"a part that is replaced":               {[]runtime.Object{partitioned(plain), ofSet("db-3")}, ""},
 		"a StatefulSet that replaces":           {[]runtime.Object{statefulSet(plain, appsv1.RollingUpdateStatefulSetStrategyType), ofSet("db-1")}, ""},
 		"pods of another":                       {[]runtime.Object{partitioned(plain), pod("db-1", map[string]string{"app": "db"})}, ""},
-		"a Job":                                 {[]runtime.Object{job(recorded, false)}, "Job once"},
-		"a Job that has ended":                  {[]runtime.Object{ended}, ""},
+		"a Job, which ends":                     {[]runtime.Object{job(recorded, false)}, ""},
+		"a Job that is held":                    {[]runtime.Object{job(recorded, true)}, "Job once"},
 		"a run of a CronJob":                    {[]runtime.Object{job(recorded, false, nightly)}, ""},
 		"a run of a CronJob that is held":       {[]runtime.Object{job(recorded, true, nightly)}, "Job once"},
-		"what a Rollout has not replaced":       {[]runtime.Object{scaled(2, replicaSet("canary-5d9", recorded, by("argoproj.io/v1alpha1", "Rollout", "canary")))}, "Rollout canary"},
-		"what a Rollout may go back to":         {[]runtime.Object{scaled(0, replicaSet("canary-5d9", recorded, by("argoproj.io/v1alpha1", "Rollout", "canary")))}, ""},
+		"a Rollout that waits":                  {[]runtime.Object{ofRollout("canary", 2)}, "Rollout canary"},
+		"what a Rollout may go back to":         {[]runtime.Object{ofRollout("canary", 0)}, ""},
+		"a Rollout that does not wait":          {[]runtime.Object{ofRollout("rolling", 2)}, ""},
+		"a Rollout that is gone":                {[]runtime.Object{ofRollout("gone", 2)}, ""},
+		"of a kind that is not known":           {[]runtime.Object{scaled(1, replicaSet("strange-5d9", recorded, by("example.com/v1", "Strange", "any")))}, "ReplicaSet strange-5d9"},
+		"a part that got it as it was made":     {[]runtime.Object{partitioned(plain), updated}, ""},
 		"a pod that nothing makes again":        {[]runtime.Object{pod("bare", nil)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -235,7 +235,9 @@ func TestSafeguardsStayWithAFormerTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(plan.Blockers, func(o Object) bool { return o.Name == "back" && strings.Contains(o.Reason, "from a former template") }) {
+	if !slices.ContainsFunc(plan.Blockers, func(o Object) bool {
+		return o.Name == "back" && strings.Contains(o.Reason, "it makes pods with the recording proxy from a former template: kubectl -n shop rollout resume")
+	}) {
 		t.Errorf("without a pod of it in the way are %v", plan.Blockers)
 	}
 	back.Spec.Paused = false

@@ -5,23 +5,48 @@ package workload
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // Holds tells whether the workload leaves pods as they are when its template changes, until its owner says otherwise: as one that is paused does, and
-// one that rolls out to a part of its pods alone.
+// one that rolls out to a part of its pods alone, and an Argo Rollout that waits to be promoted.
 func (w *Workload) Holds() bool {
 	switch o := w.Object.(type) {
 	case *appsv1.Deployment:
 		return o.Spec.Paused
 	case *appsv1.StatefulSet:
 		return w.Change == ChangeReplaces && partition(o) > 0
+	case *unstructured.Unstructured:
+		return w.Kind.Group == "argoproj.io" && waits(o)
 	}
 	return false
+}
+
+// waits tells whether a Rollout, when its template changes, waits for somebody: it is paused, or has been ended on the way, or its strategy has it. By the types of
+// github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1.
+func waits(rollout *unstructured.Unstructured) bool {
+	paused, _, _ := unstructured.NestedBool(rollout.Object, "spec", "paused")
+	aborted, _, _ := unstructured.NestedBool(rollout.Object, "status", "abort")
+	if paused || aborted {
+		return true
+	}
+	if _, ok, _ := unstructured.NestedMap(rollout.Object, "spec", "strategy", "blueGreen"); ok {
+		promotes, said, _ := unstructured.NestedBool(rollout.Object, "spec", "strategy", "blueGreen", "autoPromotionEnabled")
+		seconds, _, _ := unstructured.NestedInt64(rollout.Object, "spec", "strategy", "blueGreen", "autoPromotionSeconds")
+		return said && !promotes && seconds == 0
+	}
+	steps, _, _ := unstructured.NestedSlice(rollout.Object, "spec", "strategy", "canary", "steps")
+	return slices.ContainsFunc(steps, func(step any) bool {
+		fields, _ := step.(map[string]any)
+		pause, ok := fields["pause"].(map[string]any)
+		return ok && pause["duration"] == nil
+	})
 }
 
 // HoldsPod tells whether a pod of the workload is one of those. It stays with its template also when it is deleted and made again.
@@ -42,6 +67,8 @@ func (w *Workload) ReleaseCommand() string {
 	switch w.Object.(type) {
 	case *appsv1.Deployment:
 		return fmt.Sprintf("kubectl -n %s rollout resume deployment/%s", w.GetNamespace(), w.GetName())
+	case *unstructured.Unstructured:
+		return fmt.Sprintf("kubectl argo rollouts -n %s promote %s", w.GetNamespace(), w.GetName())
 	default:
 		return fmt.Sprintf(`kubectl -n %s patch statefulset/%s --type=merge -p '{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}'`,
 			w.GetNamespace(), w.GetName())

@@ -8,6 +8,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 )
 
@@ -39,6 +41,43 @@ func TestCommandsThatReplacePods(t *testing.T) {
 		}
 		if w.RestartCommand() != test.restart || w.ReleaseCommand() != test.release || w.Holds() != (test.release != "") {
 			t.Errorf("%s: restart %q, release %q", name, w.RestartCommand(), w.ReleaseCommand())
+		}
+	}
+}
+
+// A Rollout holds its pods when somebody has to promote it, and not when it goes on by itself.
+func TestRolloutsThatWait(t *testing.T) {
+	canary := func(steps ...any) map[string]any {
+		return map[string]any{"strategy": map[string]any{"canary": map[string]any{"steps": steps}}}
+	}
+	blueGreen := func(fields map[string]any) map[string]any {
+		return map[string]any{"strategy": map[string]any{"blueGreen": fields}}
+	}
+	for name, test := range map[string]struct {
+		group        string
+		spec, status map[string]any
+		waits        bool
+	}{
+		"nothing said":        {"argoproj.io", nil, nil, false},
+		"paused":              {"argoproj.io", map[string]any{"paused": true}, nil, true},
+		"ended on the way":    {"argoproj.io", nil, map[string]any{"abort": true}, true},
+		"a pause":             {"argoproj.io", canary(map[string]any{"setWeight": int64(20)}, map[string]any{"pause": map[string]any{}}), nil, true},
+		"a pause that ends":   {"argoproj.io", canary(map[string]any{"pause": map[string]any{"duration": int64(60)}}), nil, false},
+		"blue and green":      {"argoproj.io", blueGreen(map[string]any{"activeService": "front"}), nil, false},
+		"to be promoted":      {"argoproj.io", blueGreen(map[string]any{"autoPromotionEnabled": false}), nil, true},
+		"promoted in a while": {"argoproj.io", blueGreen(map[string]any{"autoPromotionEnabled": false, "autoPromotionSeconds": int64(30)}), nil, false},
+		"of another kind":     {"example.com", map[string]any{"paused": true}, nil, false},
+	} {
+		object := &unstructured.Unstructured{Object: map[string]any{"spec": test.spec, "status": test.status}}
+		object.SetNamespace("shop")
+		object.SetName("canary")
+		w := &Workload{Object: object, Kind: schema.GroupVersionKind{Group: test.group, Version: "v1alpha1", Kind: "Rollout"}, Change: ChangeReplaces}
+		release := ""
+		if test.waits {
+			release = "kubectl argo rollouts -n shop promote canary"
+		}
+		if w.Holds() != test.waits || w.ReleaseCommand() != release {
+			t.Errorf("%s: it holds its pods: %t, release %q", name, w.Holds(), w.ReleaseCommand())
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
 )
 
@@ -76,6 +77,11 @@ func orphan(manifest, object string) func(*testing.T) {
 		undo(t, "delete", object)
 		kube.MustApply(t, manifest)
 	}
+}
+
+func leftPolicies(t *testing.T) {
+	undo(t, append([]string{"delete", policyKinds}, wiring.Safeguards()...)...)
+	kube.MustApply(t, policies(t))
 }
 
 func labelled(namespace, key, value string) func(*testing.T) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/test/kube"
 )
 
@@ -135,6 +136,10 @@ func TestCheckBeforeInstalling(t *testing.T) {
 		{
 			name: "a role of an older installation", breakIt: orphan(clusterRoleManifest, "clusterrole/restage-old"), args: []string{"--no-probe", "--strict"},
 			want: verdict{"leftovers", "Warning", "restage-old", "kubectl delete clusterroles"},
+		},
+		{
+			name: "policies for proxies that are left", breakIt: leftPolicies, args: []string{"--no-probe", "--strict"},
+			want: verdict{"leftovers", "Warning", wiring.PodLimits, "kubectl restage uninstall"},
 		},
 		{
 			name: "monitoring without the Prometheus operator", breakIt: func(*testing.T) {}, args: []string{"--no-probe", "--monitoring"},

@@ -48,14 +48,17 @@ spec:
 	}
 
 	s.kubectl(t, "label", "namespace", s.namespace, enforce+"=baseline")
-	s.remake(t)
-	why := s.kubectl(t, "get", "pods", "-l", "app=held", "-o", "jsonpath={.items[*].metadata.annotations}")
-	if s.proxies(t, "app=held") != "" || !strings.Contains(why, v1alpha1.AnnotationProxyLeftOut) {
-		t.Errorf("where no proxy is allowed its new pod has %s and the annotations %s", s.proxies(t, "app=held"), why)
-	}
+	kube.Eventually(t, time.Minute, "its pod to come without the proxy, where none is allowed", func() (bool, string) { // kube-apiserver needs a moment to know of the label
+		s.remake(t)
+		why := s.kubectl(t, "get", "pods", "-l", "app=held", "-o", "jsonpath={.items[*].metadata.annotations}")
+		return s.proxies(t, "app=held") == "" && strings.Contains(why, v1alpha1.AnnotationProxyLeftOut), why
+	})
 	s.kubectl(t, "label", "namespace", s.namespace, enforce+"-")
 
-	s.remake(t)
+	kube.Eventually(t, time.Minute, "its pod to have the proxy again", func() (bool, string) {
+		s.remake(t)
+		return s.proxies(t, "app=held") != "", ""
+	})
 	const resume = "rollout resume deployment/held"
 	out, err := kube.Run(t.Context(), "", "kubectl", "restage", "uninstall", "--yes")
 	if err == nil || !strings.Contains(out, "In the way:\n  Deployment "+s.namespace+"/held: 1 of its pods keep") || !strings.Contains(out, resume) {

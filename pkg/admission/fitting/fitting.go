@@ -1,12 +1,13 @@
 // Copyright 2026 The Restage Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fitting has pods that get the proxy as they are made fit what their namespace allows. It is for clusters whose kube-apiserver has no policies for it: it goes
-// by the same ones, artifacts/safeguards, and evaluates them as kube-apiserver does.
+// Package fitting has pods that get the proxy as they are made fit what their namespace allows. It is for the webhook, which there is for clusters whose kube-apiserver has no
+// policies for it: it goes by the same ones, artifacts/safeguards, and evaluates them as kube-apiserver does.
 package fitting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -30,12 +31,19 @@ type Fitter struct {
 	limits, quotas func() (*policy, error)
 }
 
-// New returns one that compiles a policy when it is first of use, since that takes a moment, and most clusters do not ask.
+// New returns one that compiles a policy when it is first of use, since most clusters do not ask; see Prepare.
 func New(kube kubernetes.Interface) *Fitter {
 	once := func(name string) func() (*policy, error) {
 		return sync.OnceValues(func() (*policy, error) { return compile(name) })
 	}
 	return &Fitter{kube, once(wiring.PodLimits), once(wiring.PodQuotas)}
+}
+
+// Prepare compiles the policies, which takes a tenth of a second, and longer where the CPU is short, so that no pod waits for it.
+func (f *Fitter) Prepare() error {
+	_, limits := f.limits()
+	_, quotas := f.quotas()
+	return errors.Join(limits, quotas)
 }
 
 // Fit returns a pod, which is about to be made with the proxy in a namespace, as its LimitRanges and ResourceQuotas let it in: with annotations that say
@@ -54,11 +62,15 @@ func (f *Fitter) Fit(ctx context.Context, namespace string, pod *corev1.Pod) (*c
 	fill(filled, limits.Items)
 	fitted := filled
 	for range rounds {
+		before := fitted
 		if fitted, err = ask(ctx, f.limits, fitted, limits.Items); err != nil {
 			return nil, err
 		}
 		if fitted, err = ask(ctx, f.quotas, fitted, quotas.Items); err != nil {
 			return nil, err
+		}
+		if equality.Semantic.DeepEqual(before, fitted) {
+			break
 		}
 	}
 	unfill(fitted, filled, pod)

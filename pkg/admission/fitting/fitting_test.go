@@ -88,6 +88,12 @@ func TestFit(t *testing.T) {
 	}
 }
 
+func TestPrepare(t *testing.T) {
+	if err := New(nil).Prepare(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What cannot be read may keep the pod out.
 func TestFitOfWhatCannotBeRead(t *testing.T) {
 	for _, resource := range []string{"limitranges", "resourcequotas"} {

@@ -128,6 +128,20 @@ func Missing(ctx context.Context, kube kubernetes.Interface) (string, error) {
 	return "", nil
 }
 
+// Any tells whether one of the policies is there. The cluster need not know their kind.
+func Any(ctx context.Context, kube kubernetes.Interface) (bool, error) {
+	for _, name := range wiring.Safeguards() {
+		_, err := kube.AdmissionregistrationV1().MutatingAdmissionPolicies().Get(ctx, name, metav1.GetOptions{})
+		if err == nil {
+			return true, nil
+		}
+		if !apierrors.IsNotFound(err) {
+			return false, fmt.Errorf("looking for MutatingAdmissionPolicy %q: %w", name, err)
+		}
+	}
+	return false, nil
+}
+
 // Remove takes the policies down. They need not exist, nor their kind.
 func Remove(ctx context.Context, kube kubernetes.Interface) error {
 	registrations := kube.AdmissionregistrationV1()

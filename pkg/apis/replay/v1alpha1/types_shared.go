@@ -92,9 +92,9 @@ const (
 	// AnnotationCaptureInjected on a workload says that the recording proxy stands in its manifest, so that the operator leaves it alone. It lists what kubectl
 	// restage inject made besides the proxy, so that uninject gives back exactly what was there.
 	AnnotationCaptureInjected = "capture.restage.dev/injected"
-	// AnnotationProxyLeftOut on a pod says why it came without the recording proxy that its template has: its namespace would have refused it.
+	// AnnotationProxyLeftOut on a pod says why it came without the recording proxy that it was to have: its namespace would have refused it.
 	AnnotationProxyLeftOut = "replay.restage.dev/proxy-left-out"
-	// AnnotationProxyResources on a pod says whether its proxy asks for nothing, or for something else than by its template, and because of which LimitRange or ResourceQuota.
+	// AnnotationProxyResources on a pod says whether its proxy asks for nothing, or for something else than others do, and because of which LimitRange or ResourceQuota.
 	AnnotationProxyResources = "replay.restage.dev/proxy-resources"
 	// AnnotationInPlaceBase on a compiled pod template tells which template of the live workload it was compiled from.
 	AnnotationInPlaceBase = "replay.restage.dev/in-place-base"
