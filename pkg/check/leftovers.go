@@ -162,7 +162,7 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 	}
 	if len(safeguards) > 0 { // which are not to be deleted before the last proxy
 		slices.Sort(safeguards)
-		findings = append(findings, warning("kubectl restage uninstall", "policies of an older installation are left, for proxies that are: %s", strings.Join(slices.Compact(safeguards), ", ")))
+		findings = append(findings, warning("kubectl restage uninstall", "policies of an older installation are left, which pods need that are made with a recording proxy: %s", strings.Join(slices.Compact(safeguards), ", ")))
 	}
 	return findings, nil
 }

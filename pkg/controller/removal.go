@@ -163,7 +163,7 @@ func (r *removal) standIn(ended context.Context, pause time.Duration) error {
 // dropSafeguards takes down the policies by which proxies stand in nobody's way, once no pod is made with one any more. Where an owner holds on to a former template, as
 // of a Deployment that is paused, they stay as that does, and where a proxy could not be taken out, or is not ours to take out.
 func (r *removal) dropSafeguards(ctx context.Context) error {
-	if any, err := safeguards.Any(ctx, r.clients.kube); err != nil || !any {
+	if there, err := safeguards.Any(ctx, r.clients.kube); err != nil || !there {
 		return err
 	}
 	makers, err := r.installation().Makers(ctx)
