@@ -43,21 +43,25 @@ type Except func(namespace string, ref v1alpha1.WorkloadReference) bool
 // Find looks for them in a namespace, or in all when it is empty. Pods that are being deleted, or replaced since the template of their workload has
 // changed, are not among them.
 func Find(ctx context.Context, c workload.Client, namespace string, except Except) ([]Pods, error) {
-	f := &finder{Client: c, except: except, makers: map[types.UID]maker{}, found: map[string]*Pods{}}
-	list := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	f := &finder{reader: reader{c, map[types.UID]maker{}}, except: except, found: map[string]*Pods{}}
+	pods := func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return c.Kube.CoreV1().Pods(namespace).List(ctx, o)
-	})
-	if err := list.EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error { return f.look(ctx, object.(*corev1.Pod)) }); err != nil {
+	}
+	if err := each(ctx, pods, f.look); err != nil {
 		return nil, fmt.Errorf("looking for pods with the recording proxy: %w", err)
 	}
 	return f.all(), nil
 }
 
-// finder gathers pods by their workloads. What makes them is read once.
+// each does something with each object of a list, which is read page by page.
+func each[T runtime.Object](ctx context.Context, list pager.ListPageFunc, do func(context.Context, T) error) error {
+	return pager.New(list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error { return do(ctx, object.(T)) })
+}
+
+// finder gathers pods by their workloads.
 type finder struct {
-	workload.Client
+	reader
 	except Except
-	makers map[types.UID]maker
 	found  map[string]*Pods
 }
 
@@ -93,6 +97,12 @@ func (f *finder) look(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
+// reader reads what makes pods, once.
+type reader struct {
+	workload.Client
+	makers map[types.UID]maker
+}
+
 // maker is what makes pods.
 type maker struct {
 	*workload.Workload // nil when it is gone, or nothing is known of it
@@ -103,14 +113,14 @@ func (m maker) gone() bool { return m.known && m.Workload == nil }
 
 // maker reads what made a pod, or what made that. Nothing is known of what has no template or cannot be read: its pods may well stay. The error is that
 // of the context.
-func (f *finder) maker(ctx context.Context, namespace string, owner *metav1.OwnerReference) (maker, error) {
+func (r *reader) maker(ctx context.Context, namespace string, owner *metav1.OwnerReference) (maker, error) {
 	if owner == nil {
 		return maker{}, nil
 	}
-	if m, ok := f.makers[owner.UID]; ok {
+	if m, ok := r.makers[owner.UID]; ok {
 		return m, nil
 	}
-	w, err := f.Get(ctx, namespace, v1alpha1.WorkloadReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name})
+	w, err := r.Get(ctx, namespace, v1alpha1.WorkloadReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Name: owner.Name})
 	if ctx.Err() != nil {
 		return maker{}, fmt.Errorf("reading %s %s/%s: %w", owner.Kind, namespace, owner.Name, ctx.Err())
 	}
@@ -118,7 +128,7 @@ func (f *finder) maker(ctx context.Context, namespace string, owner *metav1.Owne
 	if err != nil {
 		m = maker{nil, apierrors.IsNotFound(err)}
 	}
-	f.makers[owner.UID] = m
+	r.makers[owner.UID] = m
 	return m, nil
 }
 

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/pager"
 	"k8s.io/utils/ptr"
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
@@ -28,7 +27,7 @@ import (
 // that their owners hold on to, as those of a Deployment that is paused. One that is replacing its pods is not among them, nor is what Restage makes, nor a Job that
 // runs, which ends.
 func Makers(ctx context.Context, c workload.Client, namespace string) ([]*workload.Workload, error) {
-	s := &search{Client: c, paused: map[types.UID]*workload.Workload{}, read: map[types.UID]*workload.Workload{}}
+	s := &search{reader: reader{c, map[types.UID]maker{}}, paused: map[types.UID]*workload.Workload{}}
 	resources, err := c.Recordable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what makes pods with the recording proxy: %w", err)
@@ -55,25 +54,21 @@ func Makers(ctx context.Context, c workload.Client, namespace string) ([]*worklo
 	if err != nil {
 		return nil, fmt.Errorf("looking for Jobs that make pods with the recording proxy: %w", err)
 	}
-	return s.makers, nil
+	return s.all, nil
 }
 
-// each does something with each object of a list, which is read page by page.
-func each[T runtime.Object](ctx context.Context, list pager.ListPageFunc, do func(context.Context, T) error) error {
-	return pager.New(list).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error { return do(ctx, object.(T)) })
-}
-
-// search gathers makers. Paused are the Deployments that are, read those others that have made ReplicaSets.
+// search gathers workloads. Paused are the Deployments that are.
 type search struct {
-	workload.Client
-	paused, read map[types.UID]*workload.Workload
-	makers       []*workload.Workload
+	reader
+	paused map[types.UID]*workload.Workload
+	all    []*workload.Workload
 }
 
 func (s *search) add(w *workload.Workload) {
 	ours := w.GetLabels()[v1alpha1.LabelPartOf] == v1alpha1.PartOf // copies, which go with their environments
-	if !ours && !slices.Contains(s.makers, w) {
-		s.makers = append(s.makers, w)
+	known := func(other *workload.Workload) bool { return other.GetUID() == w.GetUID() }
+	if !ours && !slices.ContainsFunc(s.all, known) {
+		s.all = append(s.all, w)
 	}
 }
 
@@ -128,11 +123,16 @@ func (s *search) replicaSet(ctx context.Context, set *appsv1.ReplicaSet) error {
 			s.add(of)
 		}
 	case ptr.Deref(set.Spec.Replicas, 1) > 0:
-		of, err := s.holder(ctx, w, by)
-		if of != nil {
-			s.add(of)
+		of, err := s.maker(ctx, set.Namespace, by)
+		switch {
+		case err != nil:
+			return err
+		case of.gone(): // and what it has made goes
+		case of.Workload == nil: // nothing is known of it
+			s.add(w)
+		case of.Holds():
+			s.add(of.Workload)
 		}
-		return err
 	}
 	return nil
 }
@@ -141,26 +141,6 @@ func (s *search) replicaSet(ctx context.Context, set *appsv1.ReplicaSet) error {
 func makes(set *appsv1.ReplicaSet, of *appsv1.Deployment) bool {
 	idle := ptr.Deref(of.Spec.Replicas, 1) == 0
 	return ptr.Deref(set.Spec.Replicas, 1) > 0 || idle && set.Annotations[revision] == of.Annotations[revision]
-}
-
-// holder returns what has made a ReplicaSet and holds on to it; that itself when nothing is known of the former, and nil when that is gone or replaces it. The error is that
-// of the context.
-func (s *search) holder(ctx context.Context, set *workload.Workload, by *metav1.OwnerReference) (*workload.Workload, error) {
-	of, known := s.read[by.UID]
-	if !known {
-		var err error
-		of, err = s.Get(ctx, set.GetNamespace(), v1alpha1.WorkloadReference{APIVersion: by.APIVersion, Kind: by.Kind, Name: by.Name})
-		switch {
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("reading %s %s/%s: %w", by.Kind, set.GetNamespace(), by.Name, ctx.Err())
-		case apierrors.IsNotFound(err), err == nil && !of.Holds():
-			of = nil
-		case err != nil:
-			return set, nil
-		}
-		s.read[by.UID] = of
-	}
-	return of, nil
 }
 
 // job looks at one that its owner has suspended: its template stays as it is.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/restage-dev/restage/pkg/apis/replay/v1alpha1"
 	"github.com/restage-dev/restage/pkg/controller/controllertest"
+	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
 
@@ -37,13 +38,20 @@ func rollout(name string, steps ...any) *unstructured.Unstructured {
 	}}
 }
 
+// proxied has the proxy in the template.
+func proxied(rollout *unstructured.Unstructured) *unstructured.Unstructured {
+	template := rollout.Object["spec"].(map[string]any)["template"].(map[string]any)["spec"].(map[string]any)
+	template["initContainers"] = []any{map[string]any{"name": wiring.ProxyContainerName}}
+	return rollout
+}
+
 // ofRollout is a ReplicaSet that a Rollout has made with the proxy.
 func ofRollout(name string, replicas int32) *appsv1.ReplicaSet {
 	return scaled(replicas, replicaSet(name+"-5d9", recorded, by("argoproj.io/v1alpha1", "Rollout", name)))
 }
 
 // withRollouts are the workloads of a cluster that has rollouts as well.
-func withRollouts(objects ...runtime.Object) workload.Client {
+func withRollouts(rollouts []runtime.Object, objects ...runtime.Object) workload.Client {
 	cluster := controllertest.New(append(objects, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: workload.RecorderRole}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}},
 	}})...)
@@ -51,10 +59,7 @@ func withRollouts(objects ...runtime.Object) workload.Client {
 		GroupVersion: "argoproj.io/v1alpha1", APIResources: []metav1.APIResource{{Name: "rollouts", Kind: "Rollout", Namespaced: true}},
 	})
 	kinds := map[schema.GroupVersionResource]string{{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}: "RolloutList"}
-	return workload.Client{Kube: cluster.Kube, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds,
-		rollout("canary", map[string]any{"setWeight": int64(20)}, map[string]any{"pause": map[string]any{}}),
-		rollout("rolling", map[string]any{"pause": map[string]any{"duration": "10s"}}),
-	)}
+	return workload.Client{Kube: cluster.Kube, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, rollouts...)}
 }
 
 func scaled(n int32, set *appsv1.ReplicaSet) *appsv1.ReplicaSet {
@@ -73,6 +78,10 @@ func TestMakers(t *testing.T) {
 	idle.Spec.Replicas = ptr.To[int32](0)
 	ofSet := func(name string) *corev1.Pod {
 		return pod(name, map[string]string{"app": "db"}, by("apps/v1", "StatefulSet", "db"))
+	}
+	waiting := map[string]any{"pause": map[string]any{}}
+	rollouts := []runtime.Object{
+		rollout("canary", map[string]any{"setWeight": int64(20)}, waiting), rollout("rolling", map[string]any{"pause": map[string]any{"duration": "10s"}}),
 	}
 	updated := ofSet("db-1")
 	updated.Labels[appsv1.ControllerRevisionHashLabelKey] = "db-2"
@@ -110,7 +119,7 @@ func TestMakers(t *testing.T) {
 		"a pod that nothing makes again":        {[]runtime.Object{pod("bare", nil)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := Makers(t.Context(), withRollouts(test.objects...), "")
+			found, err := Makers(t.Context(), withRollouts(rollouts, test.objects...), "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,6 +131,15 @@ func TestMakers(t *testing.T) {
 				t.Errorf("found are %q, want %q", makers, test.maker)
 			}
 		})
+	}
+}
+
+// One that makes them by its template, and holds on to a former one, is one.
+func TestMakersAreFoundOnce(t *testing.T) {
+	both := proxied(rollout("canary", map[string]any{"pause": map[string]any{}}))
+	found, err := Makers(t.Context(), withRollouts([]runtime.Object{both}, ofRollout("canary", 2)), "")
+	if err != nil || len(found) != 1 || found[0].String() != "Rollout canary" {
+		t.Errorf("found are %v, error %v", found, err)
 	}
 }
 
