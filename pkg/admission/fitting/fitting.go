@@ -58,6 +58,9 @@ func (f *Fitter) Fit(ctx context.Context, namespace string, pod *corev1.Pod) (*c
 	if err != nil {
 		return nil, fmt.Errorf("looking for the ResourceQuotas of namespace %q: %w", namespace, err)
 	}
+	if len(limits.Items)+len(quotas.Items) == 0 {
+		return pod, nil
+	}
 	filled := pod.DeepCopy()
 	fill(filled, limits.Items)
 	fitted := filled
