@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,9 +22,6 @@ import (
 	"github.com/restage-dev/restage/pkg/wiring"
 	"github.com/restage-dev/restage/pkg/workload"
 )
-
-// admission is the API group of webhooks and policies.
-const admission = "admissionregistration.k8s.io"
 
 // rescue removes what blocks others and needs no running part of ours.
 const rescue = "kubectl restage uninstall --rescue"
@@ -110,13 +108,13 @@ var ownKinds = []schema.GroupVersionResource{
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "clusterrolebindings"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
 	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"},
-	{Group: admission, Version: "v1", Resource: "mutatingwebhookconfigurations"},
-	{Group: admission, Version: "v1", Resource: "validatingwebhookconfigurations"},
-	{Group: admission, Version: "v1", Resource: "mutatingadmissionpolicies"},
-	{Group: admission, Version: "v1", Resource: "mutatingadmissionpolicybindings"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "mutatingwebhookconfigurations"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "validatingwebhookconfigurations"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "mutatingadmissionpolicies"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "mutatingadmissionpolicybindings"},
 	{Version: "v1", Resource: "podtemplates"},
-	{Group: admission, Version: "v1", Resource: "validatingadmissionpolicies"},
-	{Group: admission, Version: "v1", Resource: "validatingadmissionpolicybindings"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "validatingadmissionpolicies"},
+	{Group: admissionv1.GroupName, Version: "v1", Resource: "validatingadmissionpolicybindings"},
 	{Group: "scheduling.k8s.io", Version: "v1", Resource: "priorityclasses"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
 	{Group: "batch", Version: "v1", Resource: "jobs"},
@@ -145,7 +143,7 @@ func orphanedObjects(ctx context.Context, c *Cluster) ([]Finding, error) {
 		}
 		byNamespace := map[string][]string{}
 		for _, item := range list.Items {
-			if kind.Group == admission && slices.Contains(wiring.Safeguards(), item.Name) {
+			if kind.Group == admissionv1.GroupName && slices.Contains(wiring.Safeguards(), item.Name) {
 				safeguards = append(safeguards, item.Name)
 				continue
 			}
