@@ -73,6 +73,11 @@ type Object struct {
 	Reason    string `json:"reason,omitempty"`
 }
 
+// is tells whether another is the same object, whatever is said of it.
+func (o Object) is(other Object) bool {
+	return o.Kind == other.Kind && o.Namespace == other.Namespace && o.Name == other.Name
+}
+
 func (o Object) String() string {
 	name := o.Name
 	if o.Namespace != "" {

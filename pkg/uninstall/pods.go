@@ -32,39 +32,50 @@ func (p *Plan) addPods(ctx context.Context, c *Clients, o Options) error {
 	return nil
 }
 
-// keeping are the workloads whose pods keep the proxy until somebody replaces them, and how, and those that still make pods with it from a former template. Not looked
-// at are those that are recorded and replace their pods once the proxy is out of their templates. A rescue goes on without knowing them, and says so.
-func (c *Clients) keeping(ctx context.Context, o Options, recorded []recordedWorkload) (all []Object, err error) {
-	replaces := func(w recordedWorkload) bool { return w.Change == workload.ChangeReplaces && !w.Holds() }
-	pods, err := kept.Find(ctx, c.recordable(), metav1.NamespaceAll, func(namespace string, ref v1alpha1.WorkloadReference) bool {
+// keeping are the workloads whose pods keep the proxy until somebody replaces them, and how, and those that still make pods with it. Not looked at are those that are
+// recorded and replace their pods once the proxy is out of their templates. A rescue goes on without knowing them, and says so.
+func (c *Clients) keeping(ctx context.Context, o Options, recorded []recordedWorkload) ([]Object, error) {
+	all, err := c.keepers(ctx, recorded)
+	if err == nil {
+		var makers []Object
+		makers, err = c.makers(ctx)
+		known := slices.Clone(all)
+		for _, w := range recorded {
+			known = append(known, w.Object)
+		}
+		all = append(all, slices.DeleteFunc(makers, func(o Object) bool { return slices.ContainsFunc(known, o.is) })...)
+	}
+	if err != nil && o.Rescue && ctx.Err() == nil {
+		return append(all, Object{Kind: "Pod", Name: "*", Reason: fmt.Sprintf("whether any keeps the recording proxy is not known: %v", err)}), nil
+	}
+	return all, err
+}
+
+// keepers are those whose pods keep it.
+func (c *Clients) keepers(ctx context.Context, recorded []recordedWorkload) (all []Object, err error) {
+	found, err := kept.Find(ctx, c.recordable(), metav1.NamespaceAll, func(namespace string, ref v1alpha1.WorkloadReference) bool {
 		return slices.ContainsFunc(recorded, func(w recordedWorkload) bool {
-			return replaces(w) && w.GetNamespace() == namespace && workload.Same(w.Reference(), ref)
+			return w.Change == workload.ChangeReplaces && !w.Holds() && w.GetNamespace() == namespace && workload.Same(w.Reference(), ref)
 		})
 	})
-	for _, of := range pods {
+	for _, pods := range found {
 		all = append(all, Object{
-			Kind: of.Workload.Kind, Namespace: of.Namespace, Name: of.Workload.Name,
-			Reason: fmt.Sprintf("%d of its pods keep the recording proxy, which relays, until they are replaced: %s", len(of.Names), of.Command),
+			Kind: pods.Workload.Kind, Namespace: pods.Namespace, Name: pods.Workload.Name,
+			Reason: fmt.Sprintf("%d of its pods keep the recording proxy, which relays, until they are replaced: %s", len(pods.Names), pods.Command),
 		})
 	}
-	var makers []*workload.Workload
-	if err == nil {
-		makers, err = kept.Makers(ctx, c.recordable(), metav1.NamespaceAll)
-	}
-	for _, w := range makers {
+	return all, err
+}
+
+// makers are those that make pods with it.
+func (c *Clients) makers(ctx context.Context) (all []Object, err error) {
+	found, err := kept.Makers(ctx, c.recordable(), metav1.NamespaceAll)
+	for _, w := range found {
 		maker := Object{Kind: w.Kind.Kind, Namespace: w.GetNamespace(), Name: w.GetName(), Reason: "it makes pods with the recording proxy"}
 		if command := w.ReleaseCommand(); command != "" {
 			maker.Reason += " from a former template: " + command
 		}
-		known := func(o Object) bool {
-			return o.Kind == maker.Kind && o.Namespace == maker.Namespace && o.Name == maker.Name
-		}
-		if !slices.ContainsFunc(all, known) && !slices.ContainsFunc(recorded, func(w recordedWorkload) bool { return known(w.Object) }) {
-			all = append(all, maker)
-		}
-	}
-	if err != nil && o.Rescue && ctx.Err() == nil {
-		return append(all, Object{Kind: "Pod", Name: "*", Reason: fmt.Sprintf("whether any keeps the recording proxy is not known: %v", err)}), nil
+		all = append(all, maker)
 	}
 	return all, err
 }

@@ -98,8 +98,7 @@ func Survey(ctx context.Context, c *Clients, o Options) (*Plan, error) {
 // keepNamespace says that a namespace stays that the manifests did not make, as one that Helm made or that was there before.
 func (p *Plan) keepNamespace(ctx context.Context, c *Clients) error {
 	namespace := Object{Kind: namespaces.name, Name: p.Namespace}
-	alike := func(o Object) bool { return o.Kind == namespace.Kind && o.Name == namespace.Name }
-	if len(p.Remove) == 0 || p.Namespace == "" || slices.ContainsFunc(slices.Concat(p.Remove, p.Keep), alike) {
+	if len(p.Remove) == 0 || p.Namespace == "" || slices.ContainsFunc(slices.Concat(p.Remove, p.Keep), namespace.is) {
 		return nil
 	}
 	_, err := c.Kube.CoreV1().Namespaces().Get(ctx, p.Namespace, metav1.GetOptions{})
