@@ -32,8 +32,7 @@ func (w *Workload) Holds() bool {
 // github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1.
 func waits(rollout *unstructured.Unstructured) bool {
 	paused, _, _ := unstructured.NestedBool(rollout.Object, "spec", "paused")
-	aborted, _, _ := unstructured.NestedBool(rollout.Object, "status", "abort")
-	if paused || aborted {
+	if paused || aborted(rollout) {
 		return true
 	}
 	if _, ok, _ := unstructured.NestedMap(rollout.Object, "spec", "strategy", "blueGreen"); ok {
@@ -47,6 +46,11 @@ func waits(rollout *unstructured.Unstructured) bool {
 		pause, ok := fields["pause"].(map[string]any)
 		return ok && pause["duration"] == nil
 	})
+}
+
+func aborted(rollout *unstructured.Unstructured) bool {
+	aborted, _, _ := unstructured.NestedBool(rollout.Object, "status", "abort")
+	return aborted
 }
 
 // HoldsPod tells whether a pod of the workload is one of those. It stays with its template also when it is deleted and made again.
@@ -64,10 +68,13 @@ func (w *Workload) ReleaseCommand() string {
 	if !w.Holds() {
 		return ""
 	}
-	switch w.Object.(type) {
+	switch o := w.Object.(type) {
 	case *appsv1.Deployment:
 		return fmt.Sprintf("kubectl -n %s rollout resume deployment/%s", w.GetNamespace(), w.GetName())
 	case *unstructured.Unstructured:
+		if aborted(o) {
+			return fmt.Sprintf("kubectl argo rollouts -n %s retry rollout %s", w.GetNamespace(), w.GetName())
+		}
 		return fmt.Sprintf("kubectl argo rollouts -n %s promote %s", w.GetNamespace(), w.GetName())
 	default:
 		return fmt.Sprintf(`kubectl -n %s patch statefulset/%s --type=merge -p '{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}'`,

@@ -73,7 +73,10 @@ func TestRolloutsThatWait(t *testing.T) {
 		object.SetName("canary")
 		w := &Workload{Object: object, Kind: schema.GroupVersionKind{Group: test.group, Version: "v1alpha1", Kind: "Rollout"}, Change: ChangeReplaces}
 		release := ""
-		if test.waits {
+		switch {
+		case test.waits && test.status != nil:
+			release = "kubectl argo rollouts -n shop retry rollout canary"
+		case test.waits:
 			release = "kubectl argo rollouts -n shop promote canary"
 		}
 		if w.Holds() != test.waits || w.ReleaseCommand() != release {
