@@ -6,7 +6,6 @@
 package lifecycle
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -22,19 +21,7 @@ const enforce = "pod-security.kubernetes.io/enforce"
 // leavesHeld removes the installation by its namespace while a Deployment is paused, and so makes pods of a former template, with the proxy, whatever is taken out of
 // it. It is as it was, and what keeps these pods from being refused stays with them; when its owner has let go of that template, one command leaves nothing.
 func (s *shop) leavesHeld(t *testing.T) {
-	kube.MustApply(t, fmt.Sprintf(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: held, namespace: %s, annotations: {capture.restage.dev/enabled: "true"}}
-spec:
-  revisionHistoryLimit: 0
-  selector: {matchLabels: {app: held}}
-  template:
-    metadata: {labels: {app: held}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers: [{name: held, image: localhost/restage/podinfo:current, ports: [{containerPort: 9898}]}]
-`, s.namespace))
+	kube.MustApply(t, s.recorded("held", "revisionHistoryLimit: 0", "terminationGracePeriodSeconds: 1"))
 	s.kubectl(t, "wait", "--for=create", "trafficcapture/held", "--timeout=60s")
 	s.kubectl(t, "wait", "--for=condition=Ready", "trafficcapture/held", "--timeout=120s")
 	s.kubectl(t, "rollout", "status", "deployment/held", "--timeout=120s")

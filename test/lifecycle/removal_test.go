@@ -6,7 +6,6 @@
 package lifecycle
 
 import (
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -101,19 +100,24 @@ func TestRemoval(t *testing.T) {
 
 // drawer is a Deployment that is to be recorded, with volumes that nobody mounts. An apply that takes the last of them away takes ours along.
 func (s *shop) drawer(volumes string) string {
-	return fmt.Sprintf(`
+	return s.recorded("drawer", "replicas: 0", "volumes: "+volumes)
+}
+
+// recorded is a Deployment that is to be recorded, with one field more of its spec, and one of that of its pods.
+func (s *shop) recorded(name, field, ofPods string) string {
+	return strings.NewReplacer("NAMESPACE", s.namespace, "NAME", name, "FIELD", field, "OFPODS", ofPods).Replace(`
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: drawer, namespace: %s, annotations: {capture.restage.dev/enabled: "true"}}
+metadata: {name: NAME, namespace: NAMESPACE, annotations: {capture.restage.dev/enabled: "true"}}
 spec:
-  replicas: 0
-  selector: {matchLabels: {app: drawer}}
+  FIELD
+  selector: {matchLabels: {app: NAME}}
   template:
-    metadata: {labels: {app: drawer}}
+    metadata: {labels: {app: NAME}}
     spec:
-      containers: [{name: drawer, image: localhost/restage/podinfo:current, ports: [{containerPort: 9898}]}]
-      volumes: %s
-`, s.namespace, volumes)
+      containers: [{name: NAME, image: localhost/restage/podinfo:current, ports: [{containerPort: 9898}]}]
+      OFPODS
+`)
 }
 
 // rescued checks that Deployments are accepted although no part of Restage had a chance to clear up, and does what is to be done then.
